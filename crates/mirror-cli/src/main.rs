@@ -1,0 +1,3 @@
+//! `mirror`: builds and serves the mirrors an isolated site lives on.
+
+fn main() {}

@@ -1,0 +1,10 @@
+//! Mirrors of RPM repositories and Python packages, as a library.
+//!
+//! **A mirror is a manifest made true.** A *source* resolves an upstream to a *manifest*: the exact
+//! list of files that a published tree must hold. Everything else is generic over manifests.
+
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
+pub mod digest;
+pub mod limits;
+pub mod path;

@@ -1,0 +1,57 @@
+//! Bounds on everything that comes from outside.
+//!
+//! Each is far above what real upstreams hold (the largest seen is named beside it) and far below
+//! what would hurt the host. A value over its bound is an error that names the bound.
+
+/// Longest path of a file in a tree, in bytes. Linux takes 4,096 with the root before it; the
+/// longest seen in real repositories is under 250.
+pub const PATH_LEN: usize = 1024;
+
+/// Longest component of a path, in bytes (Linux's `NAME_MAX`).
+pub const NAME_LEN: usize = 255;
+
+/// Largest `repomd.xml`, in bytes (largest seen: 20 kB).
+pub const REPOMD_SIZE: u64 = 4 << 20;
+
+/// Most `<data>` records of a `repomd.xml` (largest seen: 40).
+pub const REPOMD_RECORDS: usize = 1_000;
+
+/// Largest signature or key beside an entry point, in bytes (largest seen: 20 kB).
+pub const SIGNATURE_SIZE: u64 = 1 << 20;
+
+/// Largest mirror list, metalink, `.repo` or `.treeinfo`, in bytes (largest seen: 60 kB).
+pub const LIST_SIZE: u64 = 4 << 20;
+
+/// Largest metadata file as transferred, in bytes (largest seen: 600 MB, a filelists database).
+pub const METADATA_SIZE: u64 = 8 << 30;
+
+/// Largest metadata file once decompressed, in bytes (largest seen: 3 GB, a filelists of 250,000
+/// packages).
+pub const METADATA_OPEN_SIZE: u64 = 16 << 30;
+
+/// Highest ratio of decompressed to compressed size, once past [`RATIO_FREE_SIZE`] (largest seen
+/// in real metadata: 45).
+pub const RATIO: u64 = 250;
+
+/// Decompressed bytes below which [`RATIO`] is not looked at: small files compress oddly well.
+pub const RATIO_FREE_SIZE: u64 = 16 << 20;
+
+/// Largest window that a zstd or xz stream may ask a decoder to hold, as a power of two in bytes
+/// (128 MiB; `zstd --long` and `xz -9` stay below).
+pub const WINDOW_LOG: u32 = 27;
+
+/// Deepest nesting of XML elements (deepest seen: 8).
+pub const XML_DEPTH: usize = 64;
+
+/// Longest text, attribute or tag of an XML document, in bytes (largest seen: a description of
+/// 130 kB).
+pub const XML_TOKEN: usize = 4 << 20;
+
+/// Most packages of a repository (largest seen: 250,000).
+pub const PACKAGES: usize = 4_000_000;
+
+/// Largest single package or other payload file, in bytes (largest seen: 4 GB).
+pub const PAYLOAD_SIZE: u64 = 1 << 40;
+
+/// Most mirrors taken from a mirror list or metalink (largest seen: 300).
+pub const MIRRORS: usize = 2_000;
