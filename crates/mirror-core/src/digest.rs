@@ -51,8 +51,8 @@ impl Algorithm {
         }
     }
 
-    /// The digest's length in bytes.
-    pub const fn len(self) -> usize {
+    /// The digest's size in bytes.
+    pub const fn size(self) -> usize {
         match self {
             Self::Md5 => 16,
             Self::Sha1 => 20,
@@ -83,7 +83,7 @@ pub enum DigestError {
     #[error("checksum type {0:?} is unknown, expected md5, sha1, sha224, sha256, sha384 or sha512")]
     UnknownAlgorithm(String),
     /// Not the hexadecimal digits of that algorithm.
-    #[error("{algorithm} checksum {found:?} is malformed, expected {} hexadecimal digits", algorithm.len() * 2)]
+    #[error("{algorithm} checksum {found:?} is malformed, expected {} hexadecimal digits", algorithm.size() * 2)]
     Malformed {
         /// What the digest was said to be.
         algorithm: Algorithm,
@@ -103,7 +103,7 @@ impl Digest {
     /// Parses hexadecimal digits of either case.
     pub fn from_hex(algorithm: Algorithm, hex: &str) -> Result<Self, DigestError> {
         let mut bytes = [0; 64];
-        if decode_hex(hex, &mut bytes[..algorithm.len()]) {
+        if decode_hex(hex, &mut bytes[..algorithm.size()]) {
             return Ok(Self { algorithm, bytes });
         }
         Err(DigestError::Malformed {
@@ -121,7 +121,7 @@ impl Digest {
 
     fn new(algorithm: Algorithm, digest: &[u8]) -> Self {
         let mut bytes = [0; 64];
-        bytes[..algorithm.len()].copy_from_slice(digest);
+        bytes[..algorithm.size()].copy_from_slice(digest);
         Self { algorithm, bytes }
     }
 
@@ -130,9 +130,9 @@ impl Digest {
         self.algorithm
     }
 
-    /// The digest's bytes, [`Algorithm::len`] of them.
+    /// The digest's bytes, [`Algorithm::size`] of them.
     pub fn as_bytes(&self) -> &[u8] {
-        &self.bytes[..self.algorithm.len()]
+        &self.bytes[..self.algorithm.size()]
     }
 
     /// The digest in lower-case hexadecimal.
@@ -225,13 +225,13 @@ impl serde::Serialize for Sha256 {
 
 /// Computes the SHA-256 of what it is given and, where another algorithm was asked for, its digest
 /// too.
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub struct Hasher {
     sha256: sha2::Sha256,
     other: Option<Other>,
 }
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 enum Other {
     Md5(md5::Md5),
     Sha1(sha1::Sha1),

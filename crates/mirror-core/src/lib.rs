@@ -6,5 +6,14 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod digest;
+pub mod error;
+pub mod fetch;
 pub mod limits;
+pub mod manifest;
+pub mod part;
 pub mod path;
+pub mod plan;
+pub mod report;
+pub mod store;
+
+pub use error::{Error, Result};

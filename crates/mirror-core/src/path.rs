@@ -69,6 +69,11 @@ impl RepoPath {
         }
     }
 
+    /// A name of the project's own, which [`RepoPath::new`] refuses.
+    pub(crate) fn reserved(suffix: &str) -> Self {
+        Self(format!("{RESERVED}{suffix}").into())
+    }
+
     /// The path as text, components separated by `/`.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -108,6 +113,65 @@ impl RepoPath {
     /// stores read a plain one as a space.
     pub fn to_url_path(&self) -> String {
         encode(&self.0)
+    }
+}
+
+/// A tree's place below the root: a path, or the root itself, written `.`.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct TreePath(Option<RepoPath>);
+
+impl TreePath {
+    /// Takes `.` or a path that keeps the rules of [`RepoPath`]; slashes at its end are dropped.
+    pub fn new(path: &str) -> Result<Self, PathError> {
+        match path.trim_end_matches('/') {
+            "." => Ok(Self(None)),
+            path => Ok(Self(Some(RepoPath::new(path)?))),
+        }
+    }
+
+    /// The path as text.
+    pub fn as_str(&self) -> &str {
+        self.0.as_ref().map_or(".", RepoPath::as_str)
+    }
+
+    /// The tree's place below `folder`.
+    pub fn under(&self, folder: &Path) -> PathBuf {
+        self.0
+            .as_ref()
+            .map_or_else(|| folder.to_owned(), |path| path.under(folder))
+    }
+
+    /// Whether this tree and `other` are the same, or one lies within the other.
+    pub fn overlaps(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Some(a), Some(b)) => a.is_within(b) || b.is_within(a),
+            _ => true,
+        }
+    }
+
+    /// The components of the path, none for the root.
+    pub fn components(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().flat_map(|path| path.as_str().split('/'))
+    }
+}
+
+impl fmt::Display for TreePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl fmt::Debug for TreePath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl std::str::FromStr for TreePath {
+    type Err = PathError;
+
+    fn from_str(path: &str) -> Result<Self, PathError> {
+        Self::new(path)
     }
 }
 
@@ -299,6 +363,17 @@ mod tests {
         assert!(!RepoPath::new("repodata-evil/x").unwrap().is_within(&folder));
     }
 
+    #[test]
+    fn trees_overlap_where_one_contains_the_other() {
+        let tree = |path| TreePath::new(path).unwrap();
+        assert!(tree("a/b").overlaps(&tree("a/b/")));
+        assert!(tree("a").overlaps(&tree("a/b")));
+        assert!(tree(".").overlaps(&tree("a/b")));
+        assert!(!tree("a/b").overlaps(&tree("a/bc")));
+        assert!(TreePath::new("../a").is_err());
+        assert!(TreePath::new("").is_err());
+    }
+
     proptest! {
         #[test]
         fn stays_below_its_folder(path in "\\PC{0,40}") {
@@ -306,8 +381,10 @@ mod tests {
                 let full = path.under(Path::new("/root"));
                 prop_assert!(full.starts_with("/root"));
                 prop_assert!(full.components().all(|c| c != std::path::Component::ParentDir));
-                let url = url::Url::parse("http://h/base/").unwrap().join(&path.to_url_path()).unwrap();
+                // Clients append the path to the base as text.
+                let url = url::Url::parse(&format!("http://h/base/{}", path.to_url_path())).unwrap();
                 prop_assert!(url.path().starts_with("/base/"));
+                prop_assert_eq!(url.query(), None);
             }
         }
     }

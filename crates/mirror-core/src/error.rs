@@ -1,0 +1,302 @@
+//! The crate's error: each variant names the thing, what was expected and what was found.
+//!
+//! URLs in an error have lost their password: they are redacted where they enter
+//! ([`redact`]). What to do next is the caller's to say.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use url::Url;
+
+use crate::digest::DigestError;
+use crate::path::PathError;
+
+/// The crate's result.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A cause that another crate or module describes.
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Everything that can go wrong.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A file of ours cannot be read, written or renamed.
+    #[error("{}: cannot {action}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb with its object.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// The plan does not fit on the file system.
+    #[error("{}: {needed} bytes are needed and {free} are free", path.display())]
+    NoSpace {
+        /// The folder that the file system holds.
+        path: PathBuf,
+        /// Bytes that the plan would write.
+        needed: u64,
+        /// Bytes that an unprivileged user may still write.
+        free: u64,
+    },
+    /// The plan makes more files than the file system has room for.
+    #[error("{}: {needed} files are to be made and {free} inodes are free", path.display())]
+    NoInodes {
+        /// The folder that the file system holds.
+        path: PathBuf,
+        /// Files that the plan would make.
+        needed: u64,
+        /// Inodes that are free.
+        free: u64,
+    },
+    /// Another process works on this root.
+    #[error("{}: locked by process {pid}, running since {since}", root.display())]
+    Locked {
+        /// The root.
+        root: PathBuf,
+        /// The holder's process.
+        pid: String,
+        /// When the holder took the lock.
+        since: String,
+    },
+    /// A file of the store's state is not what was written.
+    #[error("{}: damaged, {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file of the store's state was written by a later version.
+    #[error("{}: format version {found}, this program knows up to {known}", path.display())]
+    NewerFormat {
+        /// The file.
+        path: PathBuf,
+        /// The version found.
+        found: String,
+        /// The newest version known here.
+        known: u32,
+    },
+    /// Two trees would contain one another.
+    #[error("tree {inner} lies within tree {outer}, expected trees apart from each other")]
+    NestedTrees {
+        /// The outer one (or the same).
+        outer: String,
+        /// The inner one.
+        inner: String,
+    },
+    /// An upstream is published at another path.
+    #[error("{upstream} is published at {old}, not at {new}")]
+    TreeMoved {
+        /// The upstream's identity.
+        upstream: String,
+        /// Where it is published.
+        old: String,
+        /// Where it was now to be published.
+        new: String,
+    },
+    /// An answer that is no file.
+    #[error("{url}: {status}, expected 200 OK")]
+    Status {
+        /// The URL, redacted.
+        url: String,
+        /// The status line's code and reason.
+        status: String,
+        /// The status code.
+        code: u16,
+    },
+    /// The transfer broke.
+    #[error("{url}: {source}")]
+    Transport {
+        /// The URL, redacted.
+        url: String,
+        /// What broke.
+        source: Cause,
+    },
+    /// The body ended early.
+    #[error("{url}: ended after {found} of {expected} bytes")]
+    Truncated {
+        /// The URL, redacted.
+        url: String,
+        /// The size that was announced.
+        expected: u64,
+        /// The bytes that came.
+        found: u64,
+    },
+    /// Too slow to go on.
+    #[error("{url}: {reason}")]
+    Stalled {
+        /// The URL, redacted.
+        url: String,
+        /// Which bound was passed.
+        reason: String,
+    },
+    /// The answer breaks the protocol.
+    #[error("{url}: {reason}")]
+    Protocol {
+        /// The URL, redacted.
+        url: String,
+        /// What was expected and found.
+        reason: String,
+    },
+    /// Larger than a file of its kind may be.
+    #[error("{url}: over {limit} bytes, the bound for this file")]
+    TooLarge {
+        /// The URL, redacted.
+        url: String,
+        /// The bound in bytes.
+        limit: u64,
+    },
+    /// Not the size that the metadata gives.
+    #[error("{file}: {found} bytes, expected {expected}")]
+    SizeMismatch {
+        /// The file or URL.
+        file: String,
+        /// The size that the metadata gives.
+        expected: u64,
+        /// The size found.
+        found: u64,
+    },
+    /// Not the content that the metadata gives.
+    #[error("{file}: {found}, expected {expected}")]
+    DigestMismatch {
+        /// The file or URL.
+        file: String,
+        /// The digest that the metadata gives.
+        expected: String,
+        /// The digest found.
+        found: String,
+    },
+    /// Metadata that does not parse or breaks a rule.
+    #[error("{file}: {source}")]
+    Metadata {
+        /// The file's URL or path.
+        file: String,
+        /// What is wrong with it.
+        source: Cause,
+    },
+    /// A path that metadata gives is not safe.
+    #[error("{file}: {source}")]
+    Path {
+        /// The file that gives it.
+        file: String,
+        /// The rule that it breaks.
+        source: PathError,
+    },
+    /// A digest that metadata gives does not parse.
+    #[error("{file}: {source}")]
+    Digest {
+        /// The file that gives it.
+        file: String,
+        /// What is wrong with it.
+        source: DigestError,
+    },
+    /// One path stands for two contents.
+    #[error("{file}: path {path} is listed as {first} and as {second}")]
+    Conflict {
+        /// The file that lists it.
+        file: String,
+        /// The path.
+        path: String,
+        /// The first listing.
+        first: String,
+        /// The second.
+        second: String,
+    },
+    /// A selection drops packages, and metadata that lists fewer cannot be made yet.
+    #[error(
+        "{tree}: the selection drops {dropped} of {total} packages, and publishing a part of a \
+         repository needs generated metadata, which this version does not have"
+    )]
+    NeedsIndex {
+        /// The tree.
+        tree: String,
+        /// Packages that the selection drops.
+        dropped: usize,
+        /// Packages of the repository.
+        total: usize,
+    },
+    /// Nothing to fetch from.
+    #[error("{0}: no usable URL")]
+    NoUrl(String),
+    /// A URL that does not parse or is neither http nor https.
+    #[error("{url:?} is no http or https URL: {reason}")]
+    BadUrl {
+        /// The text, redacted.
+        url: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The client cannot be made.
+    #[error("cannot set up the HTTP client: {0}")]
+    Client(Cause),
+    /// The run was cancelled.
+    #[error("interrupted")]
+    Cancelled,
+}
+
+impl Error {
+    /// An [`Error::Io`], for `map_err`.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+
+    /// Whether trying again may help.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Status { code, .. } => matches!(code, 408 | 425 | 429 | 500..),
+            Self::Transport { .. } | Self::Truncated { .. } | Self::Stalled { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the fault is this host's, so that no other file or mirror can do better.
+    pub fn is_local(&self) -> bool {
+        matches!(
+            self,
+            Self::Io { .. }
+                | Self::NoSpace { .. }
+                | Self::NoInodes { .. }
+                | Self::Locked { .. }
+                | Self::Damaged { .. }
+                | Self::NewerFormat { .. }
+                | Self::Client(_)
+        )
+    }
+}
+
+/// The URL without what must not be shown: user, password, query values and fragment.
+pub fn redact(url: &Url) -> String {
+    if url.username().is_empty() && url.password().is_none() && url.query().is_none() {
+        return url.to_string();
+    }
+    let mut shown = url.clone();
+    // Both refuse only URLs without a host, which have neither.
+    let _ = shown.set_username("");
+    let _ = shown.set_password(None);
+    if shown.query().is_some() {
+        shown.set_query(Some("…"));
+    }
+    shown.set_fragment(None);
+    shown.to_string().replace("%E2%80%A6", "…")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shows_no_credentials() {
+        let url = Url::parse("https://me:secret@h.example/a/b?token=secret#x").unwrap();
+        assert_eq!(redact(&url), "https://h.example/a/b?…");
+        let plain = Url::parse("https://h.example/a/b").unwrap();
+        assert_eq!(redact(&plain), "https://h.example/a/b");
+    }
+}

@@ -1,0 +1,275 @@
+//! The plan: the pure difference between a manifest and what is there.
+//!
+//! Nothing here touches a disk. What is there is an [`Inventory`]; applying the plan makes the
+//! tree hold exactly the manifest.
+
+use std::collections::{HashMap, HashSet};
+
+use crate::digest::{Digest, Sha256};
+use crate::manifest::{Manifest, Origin, Role, StoredManifest};
+use crate::path::RepoPath;
+
+/// What a store knows of its content, verified.
+pub trait Inventory {
+    /// The verified content of the tree's file at `path`.
+    fn published(&mut self, path: &RepoPath) -> Option<Sha256>;
+
+    /// The blob whose content has `digest`, if the store holds it, verified. A weak digest speaks
+    /// only for content of the upstream at hand.
+    fn blob(&mut self, digest: &Digest) -> Option<Sha256>;
+}
+
+/// What is to be done with a file of the manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// It is in the tree as it should be.
+    Keep(Sha256),
+    /// Its content is in the store and goes into the tree.
+    Link(Sha256),
+    /// Its content is to be fetched.
+    Fetch,
+}
+
+/// What makes a tree equal to a manifest.
+#[derive(Debug, Clone, Default)]
+pub struct Plan {
+    /// A step for each of the manifest's entries, in their order.
+    pub steps: Vec<Step>,
+    /// Bytes to be fetched, as far as sizes are known; equal content counts once.
+    pub fetch_bytes: u64,
+    /// Files to be fetched; equal content counts once.
+    pub fetch_files: u64,
+    /// Files that the previous generation held and this one does not.
+    pub retire: Vec<RepoPath>,
+    /// The manifest against the previous generation, in payload.
+    pub changes: Changes,
+}
+
+/// What a publication changes for the tree's users, in payload files by subject.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+pub struct Changes {
+    /// Files of subjects that were not there.
+    pub new: u64,
+    /// New files of subjects that were.
+    pub updated: u64,
+    /// Subjects that are no longer there.
+    pub gone: u64,
+}
+
+impl Plan {
+    /// The plan that makes a tree hold `manifest`.
+    pub fn new(
+        manifest: &Manifest,
+        inventory: &mut dyn Inventory,
+        previous: Option<&StoredManifest>,
+    ) -> Self {
+        let mut plan = Self {
+            steps: Vec::with_capacity(manifest.entries().len()),
+            ..Self::default()
+        };
+        let mut wanted = HashSet::new();
+        for entry in manifest.entries() {
+            let content = match entry.origin {
+                Origin::Stored(sha256) => Some(sha256),
+                Origin::Remote(_) => None,
+            };
+            let published = inventory.published(&entry.path);
+            let step = match (content, &entry.digest) {
+                (Some(sha256), _) if published == Some(sha256) => Step::Keep(sha256),
+                (Some(sha256), _) => Step::Link(sha256),
+                (None, Some(digest)) => {
+                    // Only a digest that is not SHA-256 has to be looked up to be compared.
+                    let held = match (digest.as_sha256(), published) {
+                        (Some(sha256), Some(there)) if sha256 == there => Some(sha256),
+                        _ => inventory.blob(digest),
+                    };
+                    match held {
+                        Some(sha256) if published == Some(sha256) => Step::Keep(sha256),
+                        Some(sha256) => Step::Link(sha256),
+                        None => Step::Fetch,
+                    }
+                }
+                (None, None) => Step::Fetch,
+            };
+            if step == Step::Fetch && entry.digest.is_none_or(|digest| wanted.insert(digest)) {
+                plan.fetch_files += 1;
+                plan.fetch_bytes += entry.size.unwrap_or(0);
+            }
+            plan.steps.push(step);
+        }
+        plan.compare(manifest, previous);
+        plan
+    }
+
+    fn compare(&mut self, manifest: &Manifest, previous: Option<&StoredManifest>) {
+        let before = previous.map_or(&[][..], |previous| &previous.entries);
+        let mut subjects: HashMap<&str, bool> = before
+            .iter()
+            .filter(|entry| entry.role == Role::Payload)
+            .map(|entry| (subject(entry.subject.as_deref(), &entry.path), false))
+            .collect();
+        // Both lists are in the order of their paths.
+        let mut before = before.iter().peekable();
+        for entry in manifest.entries() {
+            let mut there = false;
+            while let Some(old) = before.next_if(|old| old.path <= entry.path) {
+                if old.path == entry.path {
+                    there = entry.digest.is_none_or(|new| {
+                        old.digest == Some(new) || new.as_sha256() == Some(old.sha256)
+                    });
+                } else {
+                    self.retire.push(old.path.clone());
+                }
+            }
+            if entry.role != Role::Payload {
+                continue;
+            }
+            match (
+                there,
+                subjects.get_mut(subject(entry.subject.as_deref(), &entry.path)),
+            ) {
+                (true, Some(kept)) => *kept = true,
+                (false, Some(kept)) => {
+                    *kept = true;
+                    self.changes.updated += 1;
+                }
+                (_, None) => self.changes.new += 1,
+            }
+        }
+        self.retire.extend(before.map(|old| old.path.clone()));
+        self.changes.gone = subjects.values().filter(|kept| !**kept).count() as u64;
+    }
+
+    /// Whether the tree holds the manifest already, and nothing is to be retired.
+    pub fn is_empty(&self) -> bool {
+        self.retire.is_empty() && self.steps.iter().all(|step| matches!(step, Step::Keep(_)))
+    }
+
+    /// Files whose content is there and only has to be linked.
+    pub fn link_files(&self) -> u64 {
+        self.steps
+            .iter()
+            .filter(|step| matches!(step, Step::Link(_)))
+            .count() as u64
+    }
+}
+
+fn subject<'a>(subject: Option<&'a str>, path: &'a RepoPath) -> &'a str {
+    subject.unwrap_or(path.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{Entry, Remote, StoredEntry};
+
+    struct Shelf {
+        tree: HashMap<String, Sha256>,
+        blobs: HashSet<Sha256>,
+    }
+
+    impl Inventory for Shelf {
+        fn published(&mut self, path: &RepoPath) -> Option<Sha256> {
+            self.tree.get(path.as_str()).copied()
+        }
+
+        fn blob(&mut self, digest: &Digest) -> Option<Sha256> {
+            digest
+                .as_sha256()
+                .filter(|sha256| self.blobs.contains(sha256))
+        }
+    }
+
+    fn entry(path: &str, content: &str) -> Entry {
+        Entry {
+            path: RepoPath::new(path).unwrap(),
+            size: Some(content.len() as u64),
+            digest: Some(Sha256::of(content.as_bytes()).into()),
+            origin: Origin::Remote(Remote::new([].into())),
+            role: Role::Payload,
+            subject: path.split_once('-').map(|(name, _)| name.into()),
+            unverified: None,
+        }
+    }
+
+    fn stored(path: &str, content: &str) -> StoredEntry {
+        let entry = entry(path, content);
+        StoredEntry {
+            path: entry.path,
+            size: content.len() as u64,
+            sha256: Sha256::of(content.as_bytes()),
+            digest: None,
+            remote: None,
+            role: entry.role,
+            subject: entry.subject,
+            unverified: None,
+        }
+    }
+
+    #[test]
+    fn keeps_links_fetches_and_retires() {
+        let manifest = Manifest::new(
+            vec![
+                entry("bash-2", "new bash"),
+                entry("vim-1", "vim"),
+                entry("zsh-1", "zsh"),
+            ],
+            "list",
+        )
+        .unwrap();
+        let previous = StoredManifest {
+            upstream: String::new(),
+            fingerprint: String::new(),
+            switched: None,
+            entries: vec![
+                stored("awk-1", "awk"),
+                stored("bash-1", "bash"),
+                stored("vim-1", "vim"),
+            ],
+        };
+        let vim = Sha256::of(b"vim");
+        let zsh = Sha256::of(b"zsh");
+        let mut shelf = Shelf {
+            tree: [("vim-1".to_owned(), vim)].into(),
+            blobs: [vim, zsh].into(),
+        };
+        let plan = Plan::new(&manifest, &mut shelf, Some(&previous));
+        assert_eq!(plan.steps, [Step::Fetch, Step::Keep(vim), Step::Link(zsh)]);
+        assert_eq!((plan.fetch_files, plan.fetch_bytes), (1, 8));
+        let retired: Vec<_> = plan.retire.iter().map(RepoPath::as_str).collect();
+        assert_eq!(retired, ["awk-1", "bash-1"]);
+        assert_eq!(
+            plan.changes,
+            Changes {
+                new: 1,
+                updated: 1,
+                gone: 1
+            }
+        );
+        assert!(!plan.is_empty());
+    }
+
+    #[test]
+    fn counts_equal_content_once() {
+        let entries = vec![
+            entry("a-1", "same"),
+            entry("b-1", "same"),
+            entry("c-1", "other"),
+        ];
+        let manifest = Manifest::new(entries, "list").unwrap();
+        let mut shelf = Shelf {
+            tree: HashMap::new(),
+            blobs: HashSet::new(),
+        };
+        let plan = Plan::new(&manifest, &mut shelf, None);
+        assert_eq!((plan.fetch_files, plan.fetch_bytes), (2, 9));
+        assert_eq!(
+            plan.changes,
+            Changes {
+                new: 3,
+                updated: 0,
+                gone: 0
+            }
+        );
+    }
+}

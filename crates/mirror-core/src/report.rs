@@ -1,0 +1,195 @@
+//! What happens during a run ([`Event`]) and what came of it ([`Report`]), as data.
+//!
+//! The library prints nothing. Who runs it gives a [`Reporter`], and reads the report.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::path::RepoPath;
+use crate::plan::Changes;
+
+/// Something that happened. Events of one file come in order; those of several files mix.
+#[derive(Debug, Clone, Copy, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// The source of a tree begins to read its upstream.
+    Resolving {
+        /// The tree.
+        tree: &'a str,
+    },
+    /// The manifest of a tree is known.
+    Resolved {
+        /// The tree.
+        tree: &'a str,
+        /// Files that it holds.
+        files: u64,
+        /// Files to fetch.
+        fetch_files: u64,
+        /// Bytes to fetch, as far as sizes are known.
+        fetch_bytes: u64,
+    },
+    /// A file's transfer begins or goes on.
+    Started {
+        /// The tree.
+        tree: &'a str,
+        /// The file.
+        path: &'a str,
+        /// Bytes that an earlier run left.
+        resumed: u64,
+        /// Its size, where known.
+        size: Option<u64>,
+    },
+    /// Bytes of a file came.
+    Progress {
+        /// The tree.
+        tree: &'a str,
+        /// The file.
+        path: &'a str,
+        /// How many since the last such event; negative where bytes had to be thrown away.
+        bytes: i64,
+    },
+    /// A transfer failed and is tried again.
+    Retrying {
+        /// The tree.
+        tree: &'a str,
+        /// The file.
+        path: &'a str,
+        /// Why.
+        reason: &'a str,
+        /// Milliseconds until then.
+        after_ms: u64,
+    },
+    /// A file is verified and stored.
+    Fetched {
+        /// The tree.
+        tree: &'a str,
+        /// The file.
+        path: &'a str,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// A file could not be had.
+    Failed {
+        /// The tree.
+        tree: &'a str,
+        /// The file, or the tree's entry point where nothing is known yet.
+        path: &'a str,
+        /// Why.
+        reason: &'a str,
+    },
+    /// Something odd that does no harm.
+    Warning {
+        /// The tree.
+        tree: &'a str,
+        /// What.
+        message: &'a str,
+    },
+    /// A group of trees is being published.
+    Publishing {
+        /// The group.
+        group: &'a str,
+    },
+    /// A tree is published, or is already what it should be.
+    Published {
+        /// The tree.
+        tree: &'a str,
+        /// Its generation.
+        generation: u64,
+    },
+}
+
+/// Takes events as they happen, from several tasks at once; it should be quick.
+pub trait Reporter: Send + Sync {
+    /// Something happened.
+    fn on_event(&self, event: &Event<'_>);
+}
+
+/// A reporter that takes no notice.
+impl Reporter for () {
+    fn on_event(&self, _: &Event<'_>) {}
+}
+
+/// What came of a tree.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// A new generation is published.
+    Published,
+    /// It was already what it should be; nothing was written.
+    Unchanged,
+    /// A dry run: the plan is known.
+    Planned,
+    /// Complete itself, and held back because another tree of its group is not.
+    HeldBack,
+    /// Files are missing; the old generation stays.
+    Incomplete,
+    /// Its upstream could not be read; the old generation stays.
+    Failed,
+}
+
+impl Outcome {
+    /// Whether the tree is what its upstream is (or, in a dry run, could become it).
+    pub fn is_good(self) -> bool {
+        matches!(self, Self::Published | Self::Unchanged | Self::Planned)
+    }
+}
+
+/// A file that could not be had, or the reason why a tree could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// The file; `None` where the tree as a whole failed.
+    pub path: Option<RepoPath>,
+    /// The reason, with the URL.
+    pub reason: String,
+}
+
+/// What came of a tree, in full.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TreeReport {
+    /// The tree's path below the root.
+    pub tree: String,
+    /// The publish group.
+    pub group: String,
+    /// What came of it.
+    pub outcome: Outcome,
+    /// The generation that is published now.
+    pub generation: Option<u64>,
+    /// Files that it holds, or is to hold.
+    pub files: u64,
+    /// Their bytes, as far as known.
+    pub bytes: u64,
+    /// Files that had to be fetched; content shared with another tree counts in one of them.
+    pub fetch_files: u64,
+    /// Their bytes.
+    pub fetch_bytes: u64,
+    /// What it changes in payload.
+    pub changes: Changes,
+    /// Files verified by a weak digest (MD5, SHA-1) or by none.
+    pub weakly_verified: u64,
+    /// What was odd and harmless.
+    pub warnings: Vec<String>,
+    /// What is missing, and why.
+    pub failures: Vec<Failure>,
+}
+
+/// What came of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Report {
+    /// The root.
+    pub root: PathBuf,
+    /// Each tree, in the order given.
+    pub trees: Vec<TreeReport>,
+    /// Requests sent.
+    pub requests: u64,
+    /// Bytes of bodies received.
+    pub received: u64,
+}
+
+impl Report {
+    /// Whether every tree is what it should be.
+    pub fn is_complete(&self) -> bool {
+        self.trees.iter().all(|tree| tree.outcome.is_good())
+    }
+}

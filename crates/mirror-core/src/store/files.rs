@@ -1,0 +1,141 @@
+//! What the store asks of a file system, with a way out where it cannot.
+
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use rustix::fs::{CWD, RenameFlags, renameat_with, syncfs};
+use rustix::io::Errno;
+
+use crate::digest::{Hasher, Sha256};
+use crate::error::{Error, Result};
+
+/// Writes a file of the state as a whole: whoever reads it sees the old or the new one, also after
+/// a power loss.
+pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
+    let new = path.with_extension("new");
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .open(&new)
+        .map_err(Error::io("make", &new))?;
+    file.write_all(content)
+        .and_then(|()| file.sync_data())
+        .map_err(Error::io("write", &new))?;
+    fs::rename(&new, path).map_err(Error::io("rename", &new))?;
+    sync_folder(path.parent().unwrap_or(path))
+}
+
+/// Makes what was renamed in `folder` survive a power loss.
+pub(super) fn sync_folder(folder: &Path) -> Result<()> {
+    File::open(folder)
+        .and_then(|folder| folder.sync_all())
+        .map_err(Error::io("sync", folder))
+}
+
+/// Makes everything written to the file system of `folder` survive a power loss.
+pub(super) fn sync_file_system(folder: &Path) -> Result<()> {
+    let open = File::open(folder).map_err(Error::io("open", folder))?;
+    syncfs(open).map_err(|error| Error::io("sync the file system of", folder)(error.into()))
+}
+
+/// How content came to a second place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Placed {
+    /// A hard link: the same inode.
+    Linked,
+    /// A copy: another inode, with the same content and times.
+    Copied,
+}
+
+/// Links the blob at `from` to `to`, or copies it through `stage` where links cannot be: across
+/// file systems, past the most links of an inode, on file systems without any.
+pub(super) fn place(from: &Path, to: &Path, stage: &Path, sha256: &Sha256) -> Result<Placed> {
+    const NO_LINKS: [Errno; 5] = [
+        Errno::XDEV,
+        Errno::MLINK,
+        Errno::PERM,
+        Errno::OPNOTSUPP,
+        Errno::NOSYS,
+    ];
+    match fs::hard_link(from, to) {
+        Ok(()) => return Ok(Placed::Linked),
+        Err(error) if Errno::from_io_error(&error).is_some_and(|e| NO_LINKS.contains(&e)) => {}
+        Err(error) => return Err(Error::io("link", to)(error)),
+    }
+    let copy = stage.join("copy");
+    copy_whole(from, &copy, sha256)?;
+    fs::rename(&copy, to).map_err(Error::io("rename", &copy))?;
+    Ok(Placed::Copied)
+}
+
+fn copy_whole(from: &Path, to: &Path, sha256: &Sha256) -> Result<()> {
+    let mut source = File::open(from).map_err(Error::io("open", from))?;
+    let mut target = File::create(to).map_err(Error::io("make", to))?;
+    let mut hasher = Hasher::new(None);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        let read = source.read(&mut buffer).map_err(Error::io("read", from))?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+        target
+            .write_all(&buffer[..read])
+            .map_err(Error::io("write", to))?;
+    }
+    let (found, _) = hasher.finish();
+    if found != *sha256 {
+        let reason = format!("its content is {found}");
+        return Err(Error::Damaged {
+            path: from.to_owned(),
+            reason,
+        });
+    }
+    let time = source.metadata().and_then(|found| found.modified());
+    time.and_then(|time| target.set_modified(time))
+        .and_then(|()| target.set_permissions(Permissions::from_mode(0o644)))
+        .map_err(Error::io("set the time and mode of", to))
+}
+
+/// Exchanges two names of one file system; false where it cannot (overlayfs, NFS, FAT).
+pub(super) fn exchange(a: &Path, b: &Path) -> Result<bool> {
+    match renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
+        Ok(()) => Ok(true),
+        Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+        Err(error) => Err(Error::io("exchange", b)(error.into())),
+    }
+}
+
+/// Removes whatever is at `path`, without following a link; fine where nothing is.
+pub(super) fn remove_any(path: &Path) -> Result<()> {
+    let removed = match fs::symlink_metadata(path) {
+        Ok(found) if found.is_dir() => fs::remove_dir_all(path),
+        Ok(_) => fs::remove_file(path),
+        Err(error) => Err(error),
+    };
+    match removed {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other.map_err(Error::io("remove", path)),
+    }
+}
+
+/// Whether a real folder, no link to one, is at `path`.
+pub(super) fn is_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
+}
+
+/// Makes the folder `path`, whose parent is there, replacing a file or link of that name.
+pub(super) fn make_folder(path: &Path) -> Result<()> {
+    if is_folder(path) {
+        return Ok(());
+    }
+    remove_any(path)?;
+    fs::create_dir(path).map_err(Error::io("make the folder", path))?;
+    // Whatever the umask: a web server of another user reads it.
+    fs::set_permissions(path, Permissions::from_mode(0o755))
+        .map_err(Error::io("set the mode of", path))
+}

@@ -1,0 +1,289 @@
+//! Generations: the stored manifests of a tree as they were published, kept as text.
+//!
+//! ```text
+//! mirror-generation 1
+//! published 2026-11-22T07:53:00Z
+//! upstream IDENTITY
+//! fingerprint FINGERPRINT
+//! switched FOLDER                          where there is one
+//! bases URL URL …                          one line for each set of base URLs, numbered from 0
+//! files COUNT
+//! ROLE SIZE SHA256 BASES PATH [KEY=VALUE …]     tab between the fields; BASES a number or -
+//! sha256 HEX                               of everything above
+//! ```
+
+use std::fmt::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::digest::Sha256;
+use crate::error::{Error, Result};
+use crate::manifest::{Remote, Role, StoredEntry, StoredManifest};
+use crate::path::RepoPath;
+
+const HEADER: &str = "mirror-generation ";
+const VERSION: u32 = 1;
+
+/// A generation of a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Generation {
+    /// Its number: each publication of a tree has a higher one.
+    pub id: u64,
+    /// When it was published, in RFC 3339 and UTC.
+    pub published: String,
+    /// What it holds.
+    pub manifest: StoredManifest,
+}
+
+pub(super) fn write(manifest: &StoredManifest, published: &str) -> String {
+    let mut out = String::with_capacity(200 + manifest.entries.len() * 160);
+    let _ = writeln!(out, "{HEADER}{VERSION}\npublished {published}");
+    let _ = writeln!(out, "upstream {}", one_line(&manifest.upstream));
+    let _ = writeln!(out, "fingerprint {}", one_line(&manifest.fingerprint));
+    if let Some(folder) = &manifest.switched {
+        let _ = writeln!(out, "switched {folder}");
+    }
+    let mut sets: Vec<Arc<[Url]>> = Vec::new();
+    let mut lines = String::with_capacity(manifest.entries.len() * 160);
+    for entry in &manifest.entries {
+        let role = match entry.role {
+            Role::Payload => 'P',
+            Role::Metadata => 'M',
+            Role::EntryPoint => 'E',
+        };
+        let _ = write!(lines, "{role}\t{}\t{}\t", entry.size, entry.sha256);
+        match &entry.remote {
+            None => lines.push('-'),
+            Some(remote) => {
+                let known = sets.iter().position(|set| set == remote.bases());
+                let at = known.unwrap_or_else(|| {
+                    sets.push(Arc::clone(remote.bases()));
+                    sets.len() - 1
+                });
+                let _ = write!(lines, "{at}");
+            }
+        }
+        let _ = write!(lines, "\t{}", entry.path);
+        if let Some(digest) = &entry.digest {
+            let _ = write!(lines, "\tdigest={digest}");
+        }
+        if let Some(href) = entry.remote.as_ref().and_then(Remote::href) {
+            let _ = write!(lines, "\thref={}", one_line(href));
+        }
+        if let Some(subject) = &entry.subject {
+            let _ = write!(lines, "\tsubject={}", one_line(subject));
+        }
+        if let Some(reason) = &entry.unverified {
+            let _ = write!(lines, "\tunverified={}", one_line(reason));
+        }
+        lines.push('\n');
+    }
+    for set in sets {
+        out.push_str("bases");
+        for url in set.iter() {
+            let _ = write!(out, " {url}");
+        }
+        out.push('\n');
+    }
+    let _ = writeln!(out, "files {}", manifest.entries.len());
+    out.push_str(&lines);
+    let sum = Sha256::of(out.as_bytes());
+    let _ = writeln!(out, "sha256 {sum}");
+    out
+}
+
+/// Text that a source gives, made fit for one field of one line.
+fn one_line(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
+}
+
+pub(super) fn read(path: &Path, id: u64, text: &str) -> Result<Generation> {
+    let damaged = |reason: &str| Error::Damaged {
+        path: path.to_owned(),
+        reason: reason.to_owned(),
+    };
+    let version = text
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix(HEADER));
+    let version = version.ok_or_else(|| damaged("expected a generation"))?;
+    match version.parse::<u32>() {
+        Ok(VERSION) => {}
+        Ok(_) => {
+            let found = version.to_owned();
+            return Err(Error::NewerFormat {
+                path: path.to_owned(),
+                found,
+                known: VERSION,
+            });
+        }
+        Err(_) => return Err(damaged("expected a format version")),
+    }
+    let body = text
+        .strip_suffix('\n')
+        .and_then(|text| text.rsplit_once('\n'))
+        .and_then(|(body, last)| Some((body.len() + 1, last.strip_prefix("sha256 ")?)))
+        .filter(|(end, sum)| Sha256::from_hex(sum) == Some(Sha256::of(&text.as_bytes()[..*end])))
+        .map(|(end, _)| &text[..end])
+        .ok_or_else(|| damaged("its checksum does not fit"))?;
+    parse(body, id).ok_or_else(|| damaged("a line that this version would not write"))
+}
+
+fn parse(body: &str, id: u64) -> Option<Generation> {
+    let mut lines = body.lines().skip(1);
+    let mut published = String::new();
+    let mut manifest = StoredManifest {
+        upstream: String::new(),
+        fingerprint: String::new(),
+        switched: None,
+        entries: Vec::new(),
+    };
+    let mut sets: Vec<Arc<[Url]>> = Vec::new();
+    loop {
+        let (key, value) = lines.next()?.split_once(' ')?;
+        match key {
+            "published" => value.clone_into(&mut published),
+            "upstream" => value.clone_into(&mut manifest.upstream),
+            "fingerprint" => value.clone_into(&mut manifest.fingerprint),
+            "switched" => manifest.switched = Some(RepoPath::new(value).ok()?),
+            "bases" => {
+                let urls = value
+                    .split(' ')
+                    .filter(|url| !url.is_empty())
+                    .map(Url::parse);
+                sets.push(urls.collect::<Result<_, _>>().ok()?);
+            }
+            "files" => {
+                manifest
+                    .entries
+                    .reserve(value.parse::<usize>().ok()?.min(body.len() / 64));
+                break;
+            }
+            _ => return None,
+        }
+    }
+    for line in lines {
+        manifest.entries.push(parse_entry(line, &sets)?);
+    }
+    Some(Generation {
+        id,
+        published,
+        manifest,
+    })
+}
+
+fn parse_entry(line: &str, sets: &[Arc<[Url]>]) -> Option<StoredEntry> {
+    let mut fields = line.split('\t');
+    let role = match fields.next()? {
+        "P" => Role::Payload,
+        "M" => Role::Metadata,
+        "E" => Role::EntryPoint,
+        _ => return None,
+    };
+    let size = fields.next()?.parse().ok()?;
+    let sha256 = Sha256::from_hex(fields.next()?)?;
+    let set = match fields.next()? {
+        "-" => None,
+        at => Some(Arc::clone(sets.get(at.parse::<usize>().ok()?)?)),
+    };
+    let path = RepoPath::new(fields.next()?).ok()?;
+    let mut entry = StoredEntry {
+        path,
+        size,
+        sha256,
+        digest: None,
+        remote: set.clone().map(Remote::new),
+        role,
+        subject: None,
+        unverified: None,
+    };
+    for field in fields {
+        let (key, value) = field.split_once('=')?;
+        match key {
+            "digest" => entry.digest = Some(value.parse().ok()?),
+            "href" => entry.remote = Some(Remote::at(set.clone()?, value)),
+            "subject" => entry.subject = Some(value.into()),
+            "unverified" => entry.unverified = Some(value.into()),
+            _ => return None,
+        }
+    }
+    Some(entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Digest;
+
+    fn sample() -> StoredManifest {
+        let bases: Arc<[Url]> = [Url::parse("https://h.example/core:/x/").unwrap()].into();
+        let entry = |path: &str, role, remote| StoredEntry {
+            path: RepoPath::new(path).unwrap(),
+            size: 5,
+            sha256: Sha256::of(path.as_bytes()),
+            digest: None,
+            remote,
+            role,
+            subject: None,
+            unverified: None,
+        };
+        let mut package = entry(
+            "a b/x=1.rpm",
+            Role::Payload,
+            Some(Remote::new(bases.clone())),
+        );
+        package.digest = Some(Digest::parse("sha1", &"0a".repeat(20)).unwrap());
+        package.subject = Some("x.noarch".into());
+        let mut moved = entry(
+            "b.rpm",
+            Role::Payload,
+            Some(Remote::at(bases, "pool/b.rpm")),
+        );
+        moved.unverified = Some("the user allowed it".into());
+        StoredManifest {
+            upstream: "rpm https://h.example/".into(),
+            fingerprint: "all".into(),
+            switched: Some(RepoPath::new("repodata").unwrap()),
+            entries: vec![
+                package,
+                moved,
+                entry("repodata/repomd.xml", Role::EntryPoint, None),
+            ],
+        }
+    }
+
+    #[test]
+    fn reads_what_it_wrote() {
+        let text = write(&sample(), "2026-11-22T07:53:00Z");
+        let read = read(Path::new("g"), 7, &text).unwrap();
+        assert_eq!(read.manifest, sample());
+        assert_eq!(
+            (read.id, read.published.as_str()),
+            (7, "2026-11-22T07:53:00Z")
+        );
+    }
+
+    #[test]
+    fn notices_damage_and_later_versions() {
+        let text = write(&sample(), "now");
+        let error = |text: &str| read(Path::new("g"), 1, text).unwrap_err().to_string();
+        assert_eq!(
+            error(&text.replace("x=1", "x=2")),
+            "g: damaged, its checksum does not fit"
+        );
+        assert_eq!(
+            error(&text[..text.len() / 2]),
+            "g: damaged, its checksum does not fit"
+        );
+        assert_eq!(error(""), "g: damaged, expected a generation");
+        let later = text.replace("mirror-generation 1", "mirror-generation 2");
+        assert_eq!(
+            error(&later),
+            "g: format version 2, this program knows up to 1"
+        );
+    }
+}

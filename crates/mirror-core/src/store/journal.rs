@@ -1,0 +1,348 @@
+//! The replacements of a publication, written down before the first one is done.
+//!
+//! Everything that a replacement needs is on disk and synced when the journal appears; so whoever
+//! finds one can finish it, as often as it takes. Paths are relative to the root.
+//!
+//! ```text
+//! mirror-journal 1
+//! replace FROM TO                          tab between the fields
+//! switch FROM TO INODE [NAME SHA256]…      of the new folder: its inode, its entry points
+//! generation FROM TO
+//! end
+//! ```
+
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::files::{exchange, is_folder, remove_any, write_whole};
+use super::{hash_file, is_absent};
+use crate::digest::Sha256;
+use crate::error::{Error, Result};
+
+const HEADER: &str = "mirror-journal ";
+const VERSION: u32 = 1;
+
+/// One replacement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Op {
+    /// A file takes the place of whatever is there.
+    Replace { from: String, to: String },
+    /// A folder takes the place of another as a whole.
+    Switch {
+        from: String,
+        to: String,
+        inode: u64,
+        entry_points: Vec<(String, Sha256)>,
+    },
+    /// A tree's generation is now this one.
+    Generation { from: String, to: String },
+}
+
+fn path(folder: &Path) -> PathBuf {
+    folder.join("journal")
+}
+
+/// Whether a publication was interrupted.
+pub(super) fn is_there(folder: &Path) -> bool {
+    path(folder).exists()
+}
+
+/// Writes the journal, whole and synced.
+pub(super) fn write(folder: &Path, ops: &[Op]) -> Result<()> {
+    let mut text = format!("{HEADER}{VERSION}\n");
+    for op in ops {
+        let _ = match op {
+            Op::Replace { from, to } => writeln!(text, "replace\t{from}\t{to}"),
+            Op::Generation { from, to } => writeln!(text, "generation\t{from}\t{to}"),
+            Op::Switch {
+                from,
+                to,
+                inode,
+                entry_points,
+            } => {
+                let _ = write!(text, "switch\t{from}\t{to}\t{inode}");
+                for (name, sha256) in entry_points {
+                    let _ = write!(text, "\t{name}\t{sha256}");
+                }
+                writeln!(text)
+            }
+        };
+    }
+    text.push_str("end\n");
+    write_whole(&path(folder), text.as_bytes())
+}
+
+/// Does what the journal says and removes it; false where there is none.
+pub(super) fn finish(root: &Path, folder: &Path) -> Result<bool> {
+    let path = path(folder);
+    let text = match fs::read_to_string(&path) {
+        Ok(text) => text,
+        Err(error) if is_absent(&error) => return Ok(false),
+        Err(error) => return Err(Error::io("read", &path)(error)),
+    };
+    for op in read(&path, &text)? {
+        match op {
+            Op::Replace { from, to } => replace(&root.join(from), &root.join(to))?,
+            Op::Generation { from, to } => rename_if_there(&root.join(from), &root.join(to))?,
+            Op::Switch {
+                from,
+                to,
+                inode,
+                entry_points,
+            } => {
+                switch(&root.join(from), &root.join(to), inode, &entry_points)?;
+            }
+        }
+    }
+    fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    Ok(true)
+}
+
+fn read(path: &Path, text: &str) -> Result<Vec<Op>> {
+    let damaged = || Error::Damaged {
+        path: path.to_owned(),
+        reason: "not a whole journal of this version".into(),
+    };
+    let version = text
+        .lines()
+        .next()
+        .and_then(|line| line.strip_prefix(HEADER));
+    match version.map(str::parse::<u32>) {
+        Some(Ok(VERSION)) => {}
+        Some(Ok(found)) => {
+            let found = found.to_string();
+            return Err(Error::NewerFormat {
+                path: path.to_owned(),
+                found,
+                known: VERSION,
+            });
+        }
+        _ => return Err(damaged()),
+    }
+    let body = text.strip_suffix("end\n").ok_or_else(damaged)?;
+    body.lines()
+        .skip(1)
+        .map(|line| read_op(line).ok_or_else(damaged))
+        .collect()
+}
+
+fn read_op(line: &str) -> Option<Op> {
+    let mut fields = line.split('\t').map(str::to_owned);
+    let kind = fields.next()?;
+    let (from, to) = (fields.next()?, fields.next()?);
+    match kind.as_str() {
+        "replace" => Some(Op::Replace { from, to }),
+        "generation" => Some(Op::Generation { from, to }),
+        "switch" => {
+            let inode = fields.next()?.parse().ok()?;
+            let mut entry_points = Vec::new();
+            while let Some(name) = fields.next() {
+                entry_points.push((name, Sha256::from_hex(&fields.next()?)?));
+            }
+            Some(Op::Switch {
+                from,
+                to,
+                inode,
+                entry_points,
+            })
+        }
+        _ => None,
+    }
+}
+
+fn rename_if_there(from: &Path, to: &Path) -> Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if !is_absent(&error) => Err(Error::io("rename", from)(error)),
+        _ => Ok(()),
+    }
+}
+
+fn replace(from: &Path, to: &Path) -> Result<()> {
+    if is_folder(to) && fs::symlink_metadata(from).is_ok() {
+        remove_any(to)?;
+    }
+    rename_if_there(from, to)
+}
+
+fn switch(from: &Path, to: &Path, inode: u64, entry_points: &[(String, Sha256)]) -> Result<()> {
+    if !is_folder(from) {
+        return Ok(());
+    }
+    let inode_of = |path: &Path| fs::symlink_metadata(path).ok().map(|found| found.ino());
+    // A root that was copied between two steps has new inodes: then the content tells.
+    let known = inode_of(from) == Some(inode) || inode_of(to) == Some(inode);
+    let done = if known {
+        inode_of(to) == Some(inode)
+    } else {
+        holds(to, entry_points) && !holds(from, entry_points)
+    };
+    if done {
+        return Ok(());
+    }
+    if inode_of(to).is_none() {
+        return fs::rename(from, to).map_err(Error::io("rename", from));
+    }
+    if exchange(from, to)? {
+        return Ok(());
+    }
+    pour(from, to, entry_points)
+}
+
+fn holds(folder: &Path, entry_points: &[(String, Sha256)]) -> bool {
+    entry_points
+        .iter()
+        .all(|(name, sha256)| hash_file(&folder.join(name)).ok() == Some(*sha256))
+}
+
+/// The way out where folders cannot be exchanged: file by file, what leads to others last, so that
+/// the entry point is never absent and never leads to nothing. A signature's name extends what it
+/// signs, so the reverse order of names puts that last.
+fn pour(from: &Path, to: &Path, entry_points: &[(String, Sha256)]) -> Result<()> {
+    if !is_folder(to) {
+        remove_any(to)?;
+        return fs::rename(from, to).map_err(Error::io("rename", from));
+    }
+    let is_entry_point = |name: &str| entry_points.iter().any(|(point, _)| point == name);
+    for entry in super::list(from)? {
+        let name = entry.file_name();
+        if !name.to_str().is_some_and(is_entry_point) {
+            replace(&entry.path(), &to.join(name))?;
+        }
+    }
+    let mut names: Vec<_> = entry_points.iter().map(|(name, _)| name).collect();
+    names.sort_unstable();
+    for name in names.into_iter().rev() {
+        replace(&from.join(name), &to.join(name))?;
+    }
+    remove_any(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Case {
+        _root: tempfile::TempDir,
+        root: PathBuf,
+        folder: PathBuf,
+        ops: Vec<Op>,
+    }
+
+    /// A tree with one file to replace, a folder to switch, and a generation to name.
+    fn case() -> Case {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().to_owned();
+        let folder = root.join(".mirror");
+        for sub in [".mirror", "tree/repodata", "tree/stage/repodata"] {
+            fs::create_dir_all(root.join(sub)).unwrap();
+        }
+        fs::write(root.join("tree/file"), "old").unwrap();
+        fs::write(root.join("tree/stage/1"), "new").unwrap();
+        fs::write(root.join("tree/repodata/repomd.xml"), "old").unwrap();
+        fs::write(root.join("tree/stage/repodata/repomd.xml"), "new").unwrap();
+        fs::write(root.join("tree/stage/repodata/primary"), "new").unwrap();
+        fs::write(folder.join("2.new"), "generation").unwrap();
+        let inode = fs::metadata(root.join("tree/stage/repodata"))
+            .unwrap()
+            .ino();
+        let ops = vec![
+            Op::Replace {
+                from: "tree/stage/1".into(),
+                to: "tree/file".into(),
+            },
+            Op::Switch {
+                from: "tree/stage/repodata".into(),
+                to: "tree/repodata".into(),
+                inode,
+                entry_points: vec![("repomd.xml".into(), Sha256::of(b"new"))],
+            },
+            Op::Generation {
+                from: ".mirror/2.new".into(),
+                to: ".mirror/2".into(),
+            },
+        ];
+        Case {
+            _root: dir,
+            root,
+            folder,
+            ops,
+        }
+    }
+
+    fn assert_done(case: &Case) {
+        let read = |path: &str| fs::read_to_string(case.root.join(path)).unwrap();
+        assert_eq!(read("tree/file"), "new");
+        assert_eq!(read("tree/repodata/repomd.xml"), "new");
+        assert_eq!(read("tree/repodata/primary"), "new");
+        assert_eq!(read(".mirror/2"), "generation");
+        assert!(!is_there(&case.folder));
+    }
+
+    #[test]
+    fn survives_an_interruption_at_every_step() {
+        for done in 0..=3 {
+            let case = case();
+            write(&case.folder, &case.ops[..done]).unwrap();
+            finish(&case.root, &case.folder).unwrap();
+            write(&case.folder, &case.ops).unwrap();
+            assert!(finish(&case.root, &case.folder).unwrap());
+            assert_done(&case);
+        }
+    }
+
+    #[test]
+    fn knows_a_switch_that_was_done_in_a_root_that_was_copied() {
+        let mut case = case();
+        write(&case.folder, &case.ops).unwrap();
+        finish(&case.root, &case.folder).unwrap();
+        if let Op::Switch { inode, .. } = &mut case.ops[1] {
+            *inode = 1;
+        }
+        write(&case.folder, &case.ops).unwrap();
+        finish(&case.root, &case.folder).unwrap();
+        assert_done(&case);
+    }
+
+    #[test]
+    fn pours_file_by_file_where_folders_cannot_be_exchanged() {
+        let case = case();
+        let points = vec![("repomd.xml".to_owned(), Sha256::of(b"new"))];
+        let (from, to) = (
+            case.root.join("tree/stage/repodata"),
+            case.root.join("tree/repodata"),
+        );
+        pour(&from, &to, &points).unwrap();
+        assert_eq!(fs::read_to_string(to.join("repomd.xml")).unwrap(), "new");
+        assert_eq!(fs::read_to_string(to.join("primary")).unwrap(), "new");
+        assert!(!from.exists());
+    }
+
+    #[test]
+    fn puts_a_file_where_a_folder_is() {
+        let case = case();
+        fs::remove_file(case.root.join("tree/file")).unwrap();
+        fs::create_dir_all(case.root.join("tree/file/deep")).unwrap();
+        write(&case.folder, &case.ops).unwrap();
+        finish(&case.root, &case.folder).unwrap();
+        assert_done(&case);
+    }
+
+    #[test]
+    fn refuses_what_it_did_not_write() {
+        let case = case();
+        for text in [
+            "",
+            "mirror-journal 1\nreplace\ta\tb\n",
+            "mirror-journal 1\nodd\ta\tb\nend\n",
+        ] {
+            fs::write(path(&case.folder), text).unwrap();
+            let error = finish(&case.root, &case.folder).unwrap_err().to_string();
+            assert!(
+                error.ends_with("damaged, not a whole journal of this version"),
+                "{error}"
+            );
+        }
+    }
+}

@@ -1,0 +1,344 @@
+//! The store: verified content, the published trees, and the generations that were published.
+//!
+//! ```text
+//! ROOT/                      what a web server serves
+//!   rocky/10/baseos/…        trees: plain files, hard links to blobs (copies where links cannot be)
+//!   .mirror/                 state; never served; mode 0700
+//!     blobs/sha256/ab/HEX    verified content, once
+//!     parts/                 resumable downloads
+//!     generations/TREE/ID    kept manifests
+//!     state                  what was verified, per inode
+//!     journal                replacements under way
+//!     lock
+//! ```
+//!
+//! What the store guarantees: it takes only what is [`Verified`]; a published file is whole at
+//! every instant; a group of trees is published together, and a publication that was interrupted
+//! is finished by whoever next opens the store.
+
+mod files;
+mod generation;
+mod journal;
+mod lock;
+mod publish;
+mod state;
+mod tree;
+
+pub use generation::Generation;
+pub use lock::LockWait;
+pub use publish::{Publication, Published, Retention};
+pub use tree::TreeInventory;
+
+use std::fs::{self, File, Permissions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use crate::digest::{Digest, Hasher, Sha256};
+use crate::error::{Error, Result};
+use crate::part::Verified;
+use crate::path::{RESERVED, RepoPath, TreePath};
+use files::write_whole;
+use lock::Lock;
+use state::{Scope, State};
+
+/// The store of a root, locked for this process.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    folder: PathBuf,
+    state: Mutex<State>,
+    _lock: Lock,
+}
+
+impl Store {
+    /// Opens the store of `root`, making both where they are missing, and finishes a publication
+    /// that was interrupted.
+    pub async fn open(root: &Path, wait: LockWait) -> Result<Self> {
+        let folder = root.join(RESERVED);
+        let is_new = !root.exists();
+        for folder in [
+            folder.clone(),
+            folder.join("parts"),
+            folder.join("generations"),
+        ] {
+            fs::DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(&folder)
+                .map_err(Error::io("make the folder", &folder))?;
+        }
+        if is_new {
+            // A web server of another user reads it, whatever the umask.
+            fs::set_permissions(root, Permissions::from_mode(0o755))
+                .map_err(Error::io("set the mode of", root))?;
+        }
+        fs::set_permissions(&folder, Permissions::from_mode(0o700))
+            .map_err(Error::io("set the mode of", &folder))?;
+        let lock = Lock::take(root, &folder.join("lock"), wait).await?;
+        let state = State::load(&folder.join("state"))?;
+        let store = Self {
+            root: root.to_owned(),
+            state: Mutex::new(state),
+            folder,
+            _lock: lock,
+        };
+        journal::finish(&store.root, &store.folder)?;
+        Ok(store)
+    }
+
+    /// Finishes a publication that was interrupted, for who only reads: true where there was one.
+    /// Does nothing while another process works on the root: that one will.
+    pub fn finish_publication(root: &Path) -> Result<bool> {
+        let folder = root.join(RESERVED);
+        if !journal::is_there(&folder) {
+            return Ok(false);
+        }
+        match Lock::try_take(root, &folder.join("lock")) {
+            Ok(_lock) => journal::finish(root, &folder),
+            Err(Error::Locked { .. }) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The root.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder that parts lie in.
+    pub fn parts(&self) -> PathBuf {
+        self.folder.join("parts")
+    }
+
+    /// Where the content of that name lies.
+    pub fn blob_path(&self, sha256: &Sha256) -> PathBuf {
+        blob_path(&self.folder, sha256)
+    }
+
+    /// Opens the content of that name.
+    pub fn open_blob(&self, sha256: &Sha256) -> Result<File> {
+        let path = self.blob_path(sha256);
+        File::open(&path).map_err(Error::io("open", &path))
+    }
+
+    /// Takes verified content. `upstream` is who gave its digest.
+    pub fn put(&self, verified: &Verified, upstream: &str) -> Result<Sha256> {
+        let (from, file) = verified.file();
+        let sha256 = verified.sha256();
+        let to = self.blob_path(&sha256);
+        file.set_permissions(Permissions::from_mode(0o644))
+            .map_err(Error::io("set the mode of", from))?;
+        if let Some(time) = verified.modification_time() {
+            file.set_modified(time)
+                .map_err(Error::io("set the time of", from))?;
+        }
+        if let Err(error) = fs::rename(from, &to) {
+            if error.kind() != io::ErrorKind::NotFound {
+                return Err(Error::io("rename into the store", from)(error));
+            }
+            make_blob_folder(&to)?;
+            fs::rename(from, &to).map_err(Error::io("rename into the store", from))?;
+        }
+        let found = file.metadata().map_err(Error::io("look at", &to))?;
+        let mut state = self.state();
+        state.record(&found, sha256)?;
+        let digest = verified.digest();
+        if digest.as_sha256().is_none() {
+            state.record_digest(Scope::of(&digest, upstream), digest, sha256)?;
+        }
+        Ok(sha256)
+    }
+
+    /// The content that `digest` names, if the store holds it, verified. A weak digest speaks only
+    /// for `upstream`.
+    ///
+    /// A blob that changed since it was verified is read again; one that is damaged is removed.
+    pub fn find(&self, digest: &Digest, upstream: &str) -> Result<Option<Sha256>> {
+        let named = digest.as_sha256();
+        let Some(sha256) =
+            named.or_else(|| self.state().digest(Scope::of(digest, upstream), digest))
+        else {
+            return Ok(None);
+        };
+        Ok(self.holds(&sha256)?.then_some(sha256))
+    }
+
+    /// Whether the store holds that content, verified; see [`Store::find`].
+    pub fn holds(&self, sha256: &Sha256) -> Result<bool> {
+        let path = self.blob_path(sha256);
+        match self.verified_content(&path)? {
+            Some(found) if found == *sha256 => Ok(true),
+            None => Ok(false),
+            Some(_) => {
+                fs::remove_file(&path).map_err(Error::io("remove the damaged", &path))?;
+                Ok(false)
+            }
+        }
+    }
+
+    /// The size of content that the store holds.
+    pub fn size(&self, sha256: &Sha256) -> Result<u64> {
+        let path = self.blob_path(sha256);
+        Ok(fs::symlink_metadata(&path)
+            .map_err(Error::io("look at", &path))?
+            .len())
+    }
+
+    /// The content of the regular file at `path`: known where it is as it was when verified, else
+    /// read and noted. `None` where no regular file is there.
+    fn verified_content(&self, path: &Path) -> Result<Option<Sha256>> {
+        let found = match fs::symlink_metadata(path) {
+            Ok(found) if found.is_file() => found,
+            Ok(_) => return Ok(None),
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(Error::io("look at", path)(error)),
+        };
+        if let Some(sha256) = self.state().content(&found) {
+            return Ok(Some(sha256));
+        }
+        let sha256 = hash_file(path)?;
+        self.state().record(&found, sha256)?;
+        Ok(Some(sha256))
+    }
+
+    /// The trees that have been published, in the order of their paths.
+    pub fn trees(&self) -> Result<Vec<TreePath>> {
+        let mut trees = Vec::new();
+        let top = self.folder.join("generations");
+        collect_trees(&top, &mut String::new(), &mut trees)?;
+        trees.sort();
+        Ok(trees)
+    }
+
+    /// The generations of `tree` that are kept, oldest first; the last one is published.
+    pub fn generations(&self, tree: &TreePath) -> Result<Vec<u64>> {
+        generation_ids(&tree.under(&self.folder.join("generations")))
+    }
+
+    /// A kept generation of `tree`.
+    pub fn generation(&self, tree: &TreePath, id: u64) -> Result<Generation> {
+        let path = tree
+            .under(&self.folder.join("generations"))
+            .join(id.to_string());
+        let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        generation::read(&path, id, &text)
+    }
+
+    /// The generation of `tree` that is published.
+    pub fn newest(&self, tree: &TreePath) -> Result<Option<Generation>> {
+        self.generations(tree)?
+            .last()
+            .map(|id| self.generation(tree, *id))
+            .transpose()
+    }
+
+    /// Bytes and inodes that may still be written below the root.
+    pub fn free(&self) -> Result<Free> {
+        let found = rustix::fs::statvfs(&self.folder)
+            .map_err(|error| Error::io("look at the file system of", &self.folder)(error.into()))?;
+        Ok(Free {
+            bytes: found.f_bavail.saturating_mul(found.f_frsize),
+            // File systems that make inodes as they need them give none in all.
+            inodes: (found.f_files > 0).then_some(found.f_favail),
+        })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is whole before the lock is let go.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a file system still takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Free {
+    /// Bytes.
+    pub bytes: u64,
+    /// Files, where the file system counts them.
+    pub inodes: Option<u64>,
+}
+
+fn blob_path(folder: &Path, sha256: &Sha256) -> PathBuf {
+    let hex = sha256.hex();
+    folder.join("blobs/sha256").join(&hex[..2]).join(hex)
+}
+
+fn make_blob_folder(blob: &Path) -> Result<()> {
+    let folder = blob.parent().unwrap_or(blob);
+    fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+    )
+}
+
+fn hash_file(path: &Path) -> Result<Sha256> {
+    use std::io::Read as _;
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let mut hasher = Hasher::new(None);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).map_err(Error::io("read", path))? {
+            0 => return Ok(hasher.finish().0),
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+}
+
+/// The numbers that name generations in `folder`, in order; none where there is no such folder.
+fn generation_ids(folder: &Path) -> Result<Vec<u64>> {
+    let mut ids = Vec::new();
+    for entry in list(folder)? {
+        ids.extend(
+            entry
+                .file_name()
+                .to_str()
+                .and_then(|name| name.parse::<u64>().ok()),
+        );
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+fn collect_trees(folder: &Path, path: &mut String, trees: &mut Vec<TreePath>) -> Result<()> {
+    let mut has_generations = false;
+    for entry in list(folder)? {
+        let name = entry.file_name();
+        let Some(name) = name.to_str() else { continue };
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        has_generations |= !is_folder && name.parse::<u64>().is_ok();
+        if is_folder {
+            let end = path.len();
+            if end > 0 {
+                path.push('/');
+            }
+            path.push_str(name);
+            collect_trees(&entry.path(), path, trees)?;
+            path.truncate(end);
+        }
+    }
+    if has_generations {
+        trees.extend(TreePath::new(if path.is_empty() { "." } else { path }));
+    }
+    Ok(())
+}
+
+fn list(folder: &Path) -> Result<Vec<fs::DirEntry>> {
+    let wrong = Error::io("list", folder);
+    match fs::read_dir(folder).and_then(Iterator::collect) {
+        Ok(entries) => Ok(entries),
+        Err(error) if is_absent(&error) => Ok(Vec::new()),
+        Err(error) => Err(wrong(error)),
+    }
+}
+
+/// The folder of a tree that holds what is about to be published.
+fn stage_path() -> RepoPath {
+    // The one name of a tree that `RepoPath` refuses everyone else.
+    RepoPath::reserved("-stage")
+}
