@@ -106,10 +106,7 @@ impl Digest {
         if decode_hex(hex, &mut bytes[..algorithm.size()]) {
             return Ok(Self { algorithm, bytes });
         }
-        Err(DigestError::Malformed {
-            algorithm,
-            found: hex.chars().take(140).collect(),
-        })
+        Err(DigestError::Malformed { algorithm, found: hex.chars().take(140).collect() })
     }
 
     /// Parses a name of an algorithm and hexadecimal digits, as metadata gives them.
@@ -251,10 +248,7 @@ impl Hasher {
             Algorithm::Sha384 => Some(Other::Sha384(sha2::Sha384::new())),
             Algorithm::Sha512 => Some(Other::Sha512(sha2::Sha512::new())),
         });
-        Self {
-            sha256: sha2::Sha256::new(),
-            other,
-        }
+        Self { sha256: sha2::Sha256::new(), other }
     }
 
     /// Takes the next bytes.
@@ -309,12 +303,10 @@ fn decode_hex(hex: &str, out: &mut [u8]) -> bool {
     let hex = hex.as_bytes();
     hex.len() == out.len() * 2
         && out.iter_mut().zip(hex.chunks_exact(2)).all(|(out, pair)| {
-            digit(pair[0])
-                .zip(digit(pair[1]))
-                .is_some_and(|(high, low)| {
-                    *out = high << 4 | low;
-                    true
-                })
+            digit(pair[0]).zip(digit(pair[1])).is_some_and(|(high, low)| {
+                *out = high << 4 | low;
+                true
+            })
         })
 }
 
@@ -326,14 +318,8 @@ mod tests {
     const ABC: [(Algorithm, &str); 6] = [
         (Algorithm::Md5, "900150983cd24fb0d6963f7d28e17f72"),
         (Algorithm::Sha1, "a9993e364706816aba3e25717850c26c9cd0d89d"),
-        (
-            Algorithm::Sha224,
-            "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7",
-        ),
-        (
-            Algorithm::Sha256,
-            "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad",
-        ),
+        (Algorithm::Sha224, "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"),
+        (Algorithm::Sha256, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"),
         (
             Algorithm::Sha384,
             "cb00753f45a35e8bb5a03d699ac65007272c32ab0eded1631a8b605a43ff5bed\
@@ -356,10 +342,7 @@ mod tests {
             assert_eq!(sha256.hex(), ABC[3].1);
             assert_eq!(digest.hex(), hex);
             assert_eq!(digest.algorithm(), algorithm);
-            assert_eq!(
-                digest,
-                Digest::from_hex(algorithm, &hex.to_uppercase()).unwrap()
-            );
+            assert_eq!(digest, Digest::from_hex(algorithm, &hex.to_uppercase()).unwrap());
             assert_eq!(digest, digest.to_string().parse().unwrap());
         }
     }

@@ -6,6 +6,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
 pub mod digest;
+pub mod engine;
 pub mod error;
 pub mod fetch;
 pub mod limits;
@@ -14,6 +15,8 @@ pub mod part;
 pub mod path;
 pub mod plan;
 pub mod report;
+pub mod source;
 pub mod store;
 
+pub use engine::{Job, Mirror, Mode, Options};
 pub use error::{Error, Result};

@@ -31,7 +31,12 @@ pub enum Origin {
     /// From upstream.
     Remote(Remote),
     /// From the store: the source put it there.
-    Stored(Sha256),
+    Stored {
+        /// The content.
+        sha256: Sha256,
+        /// Where it can be had again, where upstream has it.
+        remote: Option<Remote>,
+    },
 }
 
 /// A file at upstream: below each of some base URLs that hold the same content.
@@ -49,10 +54,7 @@ impl Remote {
 
     /// A file that lies below each of `bases` at `href`, a relative URL.
     pub fn at(bases: Arc<[Url]>, href: &str) -> Self {
-        Self {
-            bases,
-            href: Some(href.into()),
-        }
+        Self { bases, href: Some(href.into()) }
     }
 
     /// The base URLs.
@@ -68,15 +70,8 @@ impl Remote {
     /// The URLs of the file whose path in the tree is `path`, best first.
     pub fn urls(&self, path: &RepoPath) -> Vec<Url> {
         let from_path = self.href.is_none().then(|| path.to_url_path());
-        let href = self
-            .href
-            .as_deref()
-            .or(from_path.as_deref())
-            .unwrap_or_default();
-        self.bases
-            .iter()
-            .filter_map(|base| below(base, href))
-            .collect()
+        let href = self.href.as_deref().or(from_path.as_deref()).unwrap_or_default();
+        self.bases.iter().filter_map(|base| below(base, href)).collect()
     }
 }
 
@@ -148,10 +143,7 @@ impl Manifest {
         if let Some(entry) = entries.iter().find(|e| folders.contains(e.path.as_str())) {
             return Err(conflict(&entry.path, "a file".into(), "a folder".into()));
         }
-        Ok(Self {
-            entries,
-            switched: None,
-        })
+        Ok(Self { entries, switched: None })
     }
 
     /// The same, with `folder` published as a whole: a client sees all of it old or all of it new.
@@ -221,10 +213,7 @@ pub struct StoredManifest {
 impl StoredManifest {
     /// The file at `path`.
     pub fn get(&self, path: &str) -> Option<&StoredEntry> {
-        let at = self
-            .entries
-            .binary_search_by(|entry| entry.path.as_str().cmp(path))
-            .ok()?;
+        let at = self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok()?;
         self.entries.get(at)
     }
 
@@ -243,7 +232,7 @@ mod tests {
             path: RepoPath::new(path).unwrap(),
             size: None,
             digest: Some(Sha256::of(content.as_bytes()).into()),
-            origin: Origin::Stored(Sha256::of(content.as_bytes())),
+            origin: Origin::Stored { sha256: Sha256::of(content.as_bytes()), remote: None },
             role: Role::Payload,
             subject: None,
             unverified: None,
@@ -261,12 +250,7 @@ mod tests {
     #[test]
     fn refuses_one_path_for_two_contents() {
         let error = Manifest::new(vec![entry("b", "x"), entry("b", "y")], "list.xml").unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .starts_with("list.xml: path b is listed as sha256:"),
-            "{error}"
-        );
+        assert!(error.to_string().starts_with("list.xml: path b is listed as sha256:"), "{error}");
     }
 
     #[test]
@@ -274,10 +258,7 @@ mod tests {
         // `a-b` sorts between `a` and `a/b`: the neighbours alone would not show it.
         let entries = vec![entry("a", "x"), entry("a-b", "y"), entry("a/b/c", "z")];
         let error = Manifest::new(entries, "list.xml").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "list.xml: path a is listed as a file and as a folder"
-        );
+        assert_eq!(error.to_string(), "list.xml: path a is listed as a file and as a folder");
     }
 
     #[test]
@@ -285,9 +266,6 @@ mod tests {
         let base = Url::parse("https://h.example/core:/stable:/v1.31/rpm/?t=1").unwrap();
         let remote = Remote::new([base].into());
         let urls = remote.urls(&RepoPath::new("x/a+b.rpm").unwrap());
-        assert_eq!(
-            urls[0].as_str(),
-            "https://h.example/core:/stable:/v1.31/rpm/x/a%2Bb.rpm?t=1"
-        );
+        assert_eq!(urls[0].as_str(), "https://h.example/core:/stable:/v1.31/rpm/x/a%2Bb.rpm?t=1");
     }
 }

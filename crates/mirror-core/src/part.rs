@@ -55,13 +55,7 @@ impl Part {
             .open(&path)
             .map_err(Error::io("open the part", &path))?;
         let algorithm = expected.digest.map(|digest| digest.algorithm());
-        let mut part = Self {
-            path,
-            file,
-            size: 0,
-            hasher: Hasher::new(algorithm),
-            algorithm,
-        };
+        let mut part = Self { path, file, size: 0, hasher: Hasher::new(algorithm), algorithm };
         part.read_back()?;
         if expected.size.is_some_and(|size| part.size > size) {
             part.restart()?;
@@ -74,19 +68,13 @@ impl Part {
         let mut buffer = Vec::new();
         loop {
             if buffer.is_empty() {
-                let found = self
-                    .file
-                    .metadata()
-                    .map_err(Error::io("read the part", &self.path))?;
+                let found = self.file.metadata().map_err(Error::io("read the part", &self.path))?;
                 if found.len() == 0 {
                     return Ok(());
                 }
                 buffer.resize(1 << 20, 0);
             }
-            let read = self
-                .file
-                .read(&mut buffer)
-                .map_err(Error::io("read", &self.path))?;
+            let read = self.file.read(&mut buffer).map_err(Error::io("read", &self.path))?;
             if read == 0 {
                 return Ok(());
             }
@@ -103,12 +91,8 @@ impl Part {
     /// Throws away what is there.
     pub fn restart(&mut self) -> Result<()> {
         use std::io::Seek as _;
-        self.file
-            .set_len(0)
-            .map_err(Error::io("truncate", &self.path))?;
-        self.file
-            .rewind()
-            .map_err(Error::io("rewind", &self.path))?;
+        self.file.set_len(0).map_err(Error::io("truncate", &self.path))?;
+        self.file.rewind().map_err(Error::io("rewind", &self.path))?;
         self.size = 0;
         self.hasher = Hasher::new(self.algorithm);
         Ok(())
@@ -116,9 +100,7 @@ impl Part {
 
     /// Appends the next bytes.
     pub fn append(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file
-            .write_all(bytes)
-            .map_err(Error::io("write", &self.path))?;
+        self.file.write_all(bytes).map_err(Error::io("write", &self.path))?;
         self.hasher.update(bytes);
         self.size += bytes.len() as u64;
         Ok(())
@@ -137,11 +119,9 @@ impl Part {
                 expected: wanted.to_string(),
                 found: digest.to_string(),
             },
-            (Some(size), None) if size != self.size => Error::SizeMismatch {
-                file: name.into(),
-                expected: size,
-                found: self.size,
-            },
+            (Some(size), None) if size != self.size => {
+                Error::SizeMismatch { file: name.into(), expected: size, found: self.size }
+            }
             _ => return Ok(self.verified(sha256, digest)),
         };
         let error = self.restart().err().unwrap_or(error);
@@ -169,11 +149,9 @@ impl Part {
     /// Removes the part.
     pub fn discard(self) -> Result<()> {
         match fs::remove_file(&self.path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => Err(Error::Io {
-                action: "remove",
-                path: self.path,
-                source,
-            }),
+            Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                Err(Error::Io { action: "remove", path: self.path, source })
+            }
             _ => Ok(()),
         }
     }
@@ -238,10 +216,7 @@ mod tests {
     use super::*;
 
     fn expected(content: &[u8]) -> Expected {
-        Expected {
-            size: Some(content.len() as u64),
-            digest: Some(Sha256::of(content).into()),
-        }
+        Expected { size: Some(content.len() as u64), digest: Some(Sha256::of(content).into()) }
     }
 
     #[test]
@@ -273,16 +248,10 @@ mod tests {
     #[test]
     fn takes_a_wrong_size_beside_a_right_digest() {
         let folder = tempfile::tempdir().unwrap();
-        let wanted = Expected {
-            size: Some(99),
-            ..expected(b"hello")
-        };
+        let wanted = Expected { size: Some(99), ..expected(b"hello") };
         let mut part = Part::open(folder.path(), &wanted, "x").unwrap();
         part.append(b"hello").unwrap();
-        assert_eq!(
-            part.seal(&wanted, "x").map_err(|r| r.error).unwrap().size(),
-            5
-        );
+        assert_eq!(part.seal(&wanted, "x").map_err(|r| r.error).unwrap().size(), 5);
     }
 
     #[test]

@@ -62,10 +62,7 @@ impl RepoPath {
     pub fn new(path: &str) -> Result<Self, PathError> {
         match check(path) {
             Ok(()) => Ok(Self(path.into())),
-            Err(reason) => Err(PathError {
-                path: path.chars().take(200).collect(),
-                reason,
-            }),
+            Err(reason) => Err(PathError { path: path.chars().take(200).collect(), reason }),
         }
     }
 
@@ -86,9 +83,7 @@ impl RepoPath {
 
     /// The path without its last component; `None` where it has only one.
     pub fn parent(&self) -> Option<Self> {
-        self.0
-            .rsplit_once('/')
-            .map(|(parent, _)| Self(parent.into()))
+        self.0.rsplit_once('/').map(|(parent, _)| Self(parent.into()))
     }
 
     /// This path with `more` below it.
@@ -98,9 +93,7 @@ impl RepoPath {
 
     /// Whether this path is `folder` itself or lies below it.
     pub fn is_within(&self, folder: &Self) -> bool {
-        self.0
-            .strip_prefix(&*folder.0)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        self.0.strip_prefix(&*folder.0).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     }
 
     /// The file's place below `folder`.
@@ -136,9 +129,7 @@ impl TreePath {
 
     /// The tree's place below `folder`.
     pub fn under(&self, folder: &Path) -> PathBuf {
-        self.0
-            .as_ref()
-            .map_or_else(|| folder.to_owned(), |path| path.under(folder))
+        self.0.as_ref().map_or_else(|| folder.to_owned(), |path| path.under(folder))
     }
 
     /// Whether this tree and `other` are the same, or one lies within the other.
@@ -228,10 +219,7 @@ fn check_component(component: &str) -> Result<(), PathRule> {
         if decoded == b"." || decoded == b".." {
             return Err(PathRule::Dots);
         }
-        if decoded
-            .iter()
-            .any(|b| matches!(b, b'/' | b'\\') || b.is_ascii_control())
-        {
+        if decoded.iter().any(|b| matches!(b, b'/' | b'\\') || b.is_ascii_control()) {
             return Err(PathRule::BadCharacter);
         }
         if decoded.starts_with(RESERVED.as_bytes()) {
@@ -248,9 +236,7 @@ fn has_scheme(path: &str) -> bool {
         return false;
     };
     scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 fn decode(component: &str) -> Vec<u8> {

@@ -63,14 +63,12 @@ impl Plan {
         inventory: &mut dyn Inventory,
         previous: Option<&StoredManifest>,
     ) -> Self {
-        let mut plan = Self {
-            steps: Vec::with_capacity(manifest.entries().len()),
-            ..Self::default()
-        };
+        let mut plan =
+            Self { steps: Vec::with_capacity(manifest.entries().len()), ..Self::default() };
         let mut wanted = HashSet::new();
         for entry in manifest.entries() {
             let content = match entry.origin {
-                Origin::Stored(sha256) => Some(sha256),
+                Origin::Stored { sha256, .. } => Some(sha256),
                 Origin::Remote(_) => None,
             };
             let published = inventory.published(&entry.path);
@@ -124,10 +122,7 @@ impl Plan {
             if entry.role != Role::Payload {
                 continue;
             }
-            match (
-                there,
-                subjects.get_mut(subject(entry.subject.as_deref(), &entry.path)),
-            ) {
+            match (there, subjects.get_mut(subject(entry.subject.as_deref(), &entry.path))) {
                 (true, Some(kept)) => *kept = true,
                 (false, Some(kept)) => {
                     *kept = true;
@@ -147,10 +142,7 @@ impl Plan {
 
     /// Files whose content is there and only has to be linked.
     pub fn link_files(&self) -> u64 {
-        self.steps
-            .iter()
-            .filter(|step| matches!(step, Step::Link(_)))
-            .count() as u64
+        self.steps.iter().filter(|step| matches!(step, Step::Link(_))).count() as u64
     }
 }
 
@@ -174,9 +166,7 @@ mod tests {
         }
 
         fn blob(&mut self, digest: &Digest) -> Option<Sha256> {
-            digest
-                .as_sha256()
-                .filter(|sha256| self.blobs.contains(sha256))
+            digest.as_sha256().filter(|sha256| self.blobs.contains(sha256))
         }
     }
 
@@ -209,11 +199,7 @@ mod tests {
     #[test]
     fn keeps_links_fetches_and_retires() {
         let manifest = Manifest::new(
-            vec![
-                entry("bash-2", "new bash"),
-                entry("vim-1", "vim"),
-                entry("zsh-1", "zsh"),
-            ],
+            vec![entry("bash-2", "new bash"), entry("vim-1", "vim"), entry("zsh-1", "zsh")],
             "list",
         )
         .unwrap();
@@ -221,55 +207,28 @@ mod tests {
             upstream: String::new(),
             fingerprint: String::new(),
             switched: None,
-            entries: vec![
-                stored("awk-1", "awk"),
-                stored("bash-1", "bash"),
-                stored("vim-1", "vim"),
-            ],
+            entries: vec![stored("awk-1", "awk"), stored("bash-1", "bash"), stored("vim-1", "vim")],
         };
         let vim = Sha256::of(b"vim");
         let zsh = Sha256::of(b"zsh");
-        let mut shelf = Shelf {
-            tree: [("vim-1".to_owned(), vim)].into(),
-            blobs: [vim, zsh].into(),
-        };
+        let mut shelf =
+            Shelf { tree: [("vim-1".to_owned(), vim)].into(), blobs: [vim, zsh].into() };
         let plan = Plan::new(&manifest, &mut shelf, Some(&previous));
         assert_eq!(plan.steps, [Step::Fetch, Step::Keep(vim), Step::Link(zsh)]);
         assert_eq!((plan.fetch_files, plan.fetch_bytes), (1, 8));
         let retired: Vec<_> = plan.retire.iter().map(RepoPath::as_str).collect();
         assert_eq!(retired, ["awk-1", "bash-1"]);
-        assert_eq!(
-            plan.changes,
-            Changes {
-                new: 1,
-                updated: 1,
-                gone: 1
-            }
-        );
+        assert_eq!(plan.changes, Changes { new: 1, updated: 1, gone: 1 });
         assert!(!plan.is_empty());
     }
 
     #[test]
     fn counts_equal_content_once() {
-        let entries = vec![
-            entry("a-1", "same"),
-            entry("b-1", "same"),
-            entry("c-1", "other"),
-        ];
+        let entries = vec![entry("a-1", "same"), entry("b-1", "same"), entry("c-1", "other")];
         let manifest = Manifest::new(entries, "list").unwrap();
-        let mut shelf = Shelf {
-            tree: HashMap::new(),
-            blobs: HashSet::new(),
-        };
+        let mut shelf = Shelf { tree: HashMap::new(), blobs: HashSet::new() };
         let plan = Plan::new(&manifest, &mut shelf, None);
         assert_eq!((plan.fetch_files, plan.fetch_bytes), (2, 9));
-        assert_eq!(
-            plan.changes,
-            Changes {
-                new: 3,
-                updated: 0,
-                gone: 0
-            }
-        );
+        assert_eq!(plan.changes, Changes { new: 3, updated: 0, gone: 0 });
     }
 }

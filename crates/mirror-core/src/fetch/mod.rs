@@ -149,10 +149,7 @@ impl Client {
 }
 
 fn seal(part: Part, request: &Request<'_>, url: &str) -> Result<Verified, Box<Rejected>> {
-    let nothing_expected = Expected {
-        size: None,
-        digest: None::<Digest>,
-    };
+    let nothing_expected = Expected { size: None, digest: None::<Digest> };
     if request.expected == nothing_expected {
         return Ok(part.seal_as_written());
     }

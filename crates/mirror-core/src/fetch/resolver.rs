@@ -32,10 +32,7 @@ impl Resolve for HostResolver {
 fn build() -> Result<TokioResolver, hickory_resolver::net::NetError> {
     let (config, mut options) =
         hickory_resolver::system_conf::read_system_conf().unwrap_or_else(|_| {
-            (
-                ResolverConfig::from_parts(None, Vec::new(), Vec::new()),
-                ResolverOpts::default(),
-            )
+            (ResolverConfig::from_parts(None, Vec::new(), Vec::new()), ResolverOpts::default())
         });
     options.ip_strategy = LookupIpStrategy::Ipv4AndIpv6;
     let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());

@@ -25,11 +25,7 @@ pub(super) fn config(trust: &Trust) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     match trust {
         Trust::System => {
-            if let Some(file) = SYSTEM_FILES
-                .iter()
-                .map(Path::new)
-                .find(|file| file.exists())
-            {
+            if let Some(file) = SYSTEM_FILES.iter().map(Path::new).find(|file| file.exists()) {
                 roots.add_parsable_certificates(load(file)?);
             }
         }
@@ -51,11 +47,7 @@ pub(super) fn config(trust: &Trust) -> Result<ClientConfig> {
 }
 
 fn load(path: &Path) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>> {
-    let (file, folder) = if path.is_dir() {
-        (None, Some(path))
-    } else {
-        (Some(path), None)
-    };
+    let (file, folder) = if path.is_dir() { (None, Some(path)) } else { (Some(path), None) };
     let mut found = rustls_native_certs::load_certs_from_paths(file, folder);
     match found.errors.pop() {
         Some(error) if found.certs.is_empty() => {

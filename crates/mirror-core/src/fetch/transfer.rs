@@ -54,18 +54,12 @@ fn proxy(proxy: &super::Proxy) -> Result<reqwest::Proxy> {
         _ => reqwest::Proxy::all(url),
     }
     .map_err(|error| Error::Client(error.without_url().into()))?;
-    let except = proxy
-        .except
-        .as_deref()
-        .and_then(reqwest::NoProxy::from_string);
+    let except = proxy.except.as_deref().and_then(reqwest::NoProxy::from_string);
     Ok(made.no_proxy(except))
 }
 
 fn follow(attempt: redirect::Attempt<'_>) -> redirect::Action {
-    let from_https = attempt
-        .previous()
-        .last()
-        .is_some_and(|url| url.scheme() == "https");
+    let from_https = attempt.previous().last().is_some_and(|url| url.scheme() == "https");
     let to = attempt.url().scheme();
     let problem = if attempt.previous().len() > REDIRECTS {
         "over 10 redirects"
@@ -93,10 +87,7 @@ struct Failed {
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self {
-            error,
-            retry_after: None,
-        }
+        Self { error, retry_after: None }
     }
 }
 
@@ -113,19 +104,13 @@ impl Client {
         let mut validator = None;
         let mut failures = 0;
         let mut first_error = None;
-        let enough = request
-            .expected
-            .size
-            .map_or(PROGRESS_BYTES, |size| size / PROGRESS_FRACTION);
+        let enough = request.expected.size.map_or(PROGRESS_BYTES, |size| size / PROGRESS_FRACTION);
         loop {
             let Some(url) = urls.first().cloned() else {
                 return Err(first_error.unwrap_or_else(|| Error::NoUrl(request.name.into())));
             };
             let before = part.size();
-            let failed = match self
-                .attempt(part, &url, request, &mut validator, watch)
-                .await
-            {
+            let failed = match self.attempt(part, &url, request, &mut validator, watch).await {
                 Ok(time) => return Ok(time),
                 Err(failed) => failed,
             };
@@ -156,13 +141,8 @@ impl Client {
     }
 
     fn wait(&self, failures: u32, asked: Option<Duration>) -> Duration {
-        let doubled = self
-            .options
-            .backoff
-            .saturating_mul(1 << failures.saturating_sub(1).min(16));
-        asked
-            .unwrap_or_else(|| doubled.mul_f64(jitter()))
-            .min(self.options.longest_backoff)
+        let doubled = self.options.backoff.saturating_mul(1 << failures.saturating_sub(1).min(16));
+        asked.unwrap_or_else(|| doubled.mul_f64(jitter())).min(self.options.longest_backoff)
     }
 
     async fn attempt(
@@ -174,11 +154,7 @@ impl Client {
         watch: &dyn Watch,
     ) -> Result<Option<SystemTime>, Failed> {
         // The semaphore is never closed.
-        let _slot = self
-            .slots
-            .acquire()
-            .await
-            .map_err(|error| Error::Client(error.into()))?;
+        let _slot = self.slots.acquire().await.map_err(|error| Error::Client(error.into()))?;
         let response = self.send(part, url, validator.as_ref()).await?;
         let shown = redact(url);
         let headers = response.headers();
@@ -190,18 +166,11 @@ impl Client {
             StatusCode::RANGE_NOT_SATISFIABLE if part.size() > 0 => {
                 self.throw_away(part, watch)?;
                 let reason = "the server refused to go on at the part's end".into();
-                return Err(Error::Transport {
-                    url: shown,
-                    source: reason,
-                }
-                .into());
+                return Err(Error::Transport { url: shown, source: reason }.into());
             }
             _ => {
-                let error = Error::Status {
-                    url: shown,
-                    status: status.to_string(),
-                    code: status.as_u16(),
-                };
+                let error =
+                    Error::Status { url: shown, status: status.to_string(), code: status.as_u16() };
                 return Err(Failed { error, retry_after });
             }
         };
@@ -217,23 +186,15 @@ impl Client {
                 _ => {
                     self.throw_away(part, watch)?;
                     let reason = "the server answered with another range than asked for".into();
-                    return Err(Error::Transport {
-                        url: shown,
-                        source: reason,
-                    }
-                    .into());
+                    return Err(Error::Transport { url: shown, source: reason }.into());
                 }
             }
         } else if part.size() > 0 {
             self.throw_away(part, watch)?;
         }
         check_length(request, end, &shown)?;
-        *validator = self::validator(headers).map(|value| Validator {
-            url: url.clone(),
-            value,
-        });
-        self.receive(response, part, request, end, &shown, watch)
-            .await?;
+        *validator = self::validator(headers).map(|value| Validator { url: url.clone(), value });
+        self.receive(response, part, request, end, &shown, watch).await?;
         Ok(modified)
     }
 
@@ -259,10 +220,7 @@ impl Client {
             Ok(Err(error)) => Err(transport(url, error)),
             Err(_) => {
                 let reason = format!("no answer within {} s", limit.as_secs_f64());
-                Err(Error::Stalled {
-                    url: redact(url),
-                    reason,
-                })
+                Err(Error::Stalled { url: redact(url), reason })
             }
         }
     }
@@ -286,18 +244,11 @@ impl Client {
                 Ok(Ok(None)) => break,
                 Ok(Err(_)) if end.is_some_and(|end| end > part.size()) => {
                     let (expected, found) = (end.unwrap_or_default(), part.size());
-                    return Err(Error::Truncated {
-                        url: shown.to_owned(),
-                        expected,
-                        found,
-                    });
+                    return Err(Error::Truncated { url: shown.to_owned(), expected, found });
                 }
                 Ok(Err(error)) => {
                     let source = innermost(error);
-                    return Err(Error::Transport {
-                        url: shown.to_owned(),
-                        source,
-                    });
+                    return Err(Error::Transport { url: shown.to_owned(), source });
                 }
                 Err(_) if window_bytes < lowest.max(1) => {
                     let reason = format!(
@@ -305,10 +256,7 @@ impl Client {
                         window.as_secs_f64(),
                         self.options.lowest_speed
                     );
-                    return Err(Error::Stalled {
-                        url: shown.to_owned(),
-                        reason,
-                    });
+                    return Err(Error::Stalled { url: shown.to_owned(), reason });
                 }
                 Err(_) => {
                     window_end = Instant::now() + window;
@@ -327,19 +275,14 @@ impl Client {
             watch.progress(i64::try_from(size).unwrap_or(i64::MAX));
         }
         match end {
-            Some(expected) if part.size() != expected => Err(Error::Truncated {
-                url: shown.to_owned(),
-                expected,
-                found: part.size(),
-            }),
+            Some(expected) if part.size() != expected => {
+                Err(Error::Truncated { url: shown.to_owned(), expected, found: part.size() })
+            }
             _ => Ok(()),
         }
     }
 
-    #[expect(
-        clippy::unused_self,
-        reason = "reads as a step of the attempt beside the others"
-    )]
+    #[expect(clippy::unused_self, reason = "reads as a step of the attempt beside the others")]
     fn throw_away(&self, part: &mut Part, watch: &dyn Watch) -> Result<()> {
         watch.progress(-i64::try_from(part.size()).unwrap_or(i64::MAX));
         part.restart()
@@ -356,15 +299,10 @@ fn check_length(request: &Request<'_>, length: Option<u64>, shown: &str) -> Resu
 fn too_large(request: &Request<'_>, found: u64, shown: &str) -> Error {
     match request.expected.size {
         // The bound is the size itself: say so.
-        Some(expected) if expected == request.limit => Error::SizeMismatch {
-            file: shown.to_owned(),
-            expected,
-            found,
-        },
-        _ => Error::TooLarge {
-            url: shown.to_owned(),
-            limit: request.limit,
-        },
+        Some(expected) if expected == request.limit => {
+            Error::SizeMismatch { file: shown.to_owned(), expected, found }
+        }
+        _ => Error::TooLarge { url: shown.to_owned(), limit: request.limit },
     }
 }
 
@@ -372,19 +310,13 @@ fn too_large(request: &Request<'_>, found: u64, shown: &str) -> Error {
 /// digest does it have to match.
 fn fits(request: &Request<'_>, total: Option<u64>) -> bool {
     request.expected.digest.is_some()
-        || total
-            .zip(request.expected.size)
-            .is_none_or(|(total, size)| total == size)
+        || total.zip(request.expected.size).is_none_or(|(total, size)| total == size)
 }
 
 /// The strong validator of an answer (RFC 9110, section 13.1.5: If-Range takes no weak one).
 fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
     let strong = |tag: &&HeaderValue| !tag.as_bytes().starts_with(b"W/");
-    headers
-        .get(header::ETAG)
-        .filter(strong)
-        .or_else(|| headers.get(header::LAST_MODIFIED))
-        .cloned()
+    headers.get(header::ETAG).filter(strong).or_else(|| headers.get(header::LAST_MODIFIED)).cloned()
 }
 
 /// The start and the total of `Content-Range: bytes START-END/TOTAL`.
@@ -405,25 +337,16 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
     }
-    httpdate::parse_http_date(value)
-        .ok()?
-        .duration_since(SystemTime::now())
-        .ok()
+    httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).ok()
 }
 
 fn transport(url: &Url, error: reqwest::Error) -> Error {
     let url = redact(url);
     // A redirect that is refused, or an answer that is no HTTP, is so the next time too.
     if error.is_redirect() || error.is_builder() {
-        return Error::Protocol {
-            url,
-            reason: innermost(error).to_string(),
-        };
+        return Error::Protocol { url, reason: innermost(error).to_string() };
     }
-    Error::Transport {
-        url,
-        source: innermost(error),
-    }
+    Error::Transport { url, source: innermost(error) }
 }
 
 /// The cause that says something: reqwest's own layers only repeat the URL.
@@ -447,9 +370,7 @@ fn innermost(error: reqwest::Error) -> Cause {
 /// A factor between 0.5 and 1, so that many clients do not come back at once.
 fn jitter() -> f64 {
     use std::hash::{BuildHasher as _, Hasher as _};
-    let random = std::collections::hash_map::RandomState::new()
-        .build_hasher()
-        .finish();
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
     0.5 + f64::from(u32::try_from(random >> 32).unwrap_or(0)) / f64::from(u32::MAX) / 2.0
 }
 
@@ -479,19 +400,10 @@ mod tests {
     #[test]
     fn caps_what_a_server_asks_for() {
         let client = Client::new(Options::default()).unwrap();
-        assert_eq!(
-            client.wait(1, Some(Duration::from_secs(3600))),
-            Duration::from_secs(60)
-        );
-        assert_eq!(
-            client.wait(1, Some(Duration::from_secs(5))),
-            Duration::from_secs(5)
-        );
+        assert_eq!(client.wait(1, Some(Duration::from_secs(3600))), Duration::from_secs(60));
+        assert_eq!(client.wait(1, Some(Duration::from_secs(5))), Duration::from_secs(5));
         let own = client.wait(3, None);
-        assert!(
-            (Duration::from_secs(1)..=Duration::from_secs(2)).contains(&own),
-            "{own:?}"
-        );
+        assert!((Duration::from_secs(1)..=Duration::from_secs(2)).contains(&own), "{own:?}");
         assert!(client.wait(99, None) <= Duration::from_secs(60));
     }
 }

@@ -22,18 +22,14 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
         .mode(0o600)
         .open(&new)
         .map_err(Error::io("make", &new))?;
-    file.write_all(content)
-        .and_then(|()| file.sync_data())
-        .map_err(Error::io("write", &new))?;
+    file.write_all(content).and_then(|()| file.sync_data()).map_err(Error::io("write", &new))?;
     fs::rename(&new, path).map_err(Error::io("rename", &new))?;
     sync_folder(path.parent().unwrap_or(path))
 }
 
 /// Makes what was renamed in `folder` survive a power loss.
 pub(super) fn sync_folder(folder: &Path) -> Result<()> {
-    File::open(folder)
-        .and_then(|folder| folder.sync_all())
-        .map_err(Error::io("sync", folder))
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
 }
 
 /// Makes everything written to the file system of `folder` survive a power loss.
@@ -54,13 +50,8 @@ pub(super) enum Placed {
 /// Links the blob at `from` to `to`, or copies it through `stage` where links cannot be: across
 /// file systems, past the most links of an inode, on file systems without any.
 pub(super) fn place(from: &Path, to: &Path, stage: &Path, sha256: &Sha256) -> Result<Placed> {
-    const NO_LINKS: [Errno; 5] = [
-        Errno::XDEV,
-        Errno::MLINK,
-        Errno::PERM,
-        Errno::OPNOTSUPP,
-        Errno::NOSYS,
-    ];
+    const NO_LINKS: [Errno; 5] =
+        [Errno::XDEV, Errno::MLINK, Errno::PERM, Errno::OPNOTSUPP, Errno::NOSYS];
     match fs::hard_link(from, to) {
         Ok(()) => return Ok(Placed::Linked),
         Err(error) if Errno::from_io_error(&error).is_some_and(|e| NO_LINKS.contains(&e)) => {}
@@ -83,17 +74,12 @@ fn copy_whole(from: &Path, to: &Path, sha256: &Sha256) -> Result<()> {
             break;
         }
         hasher.update(&buffer[..read]);
-        target
-            .write_all(&buffer[..read])
-            .map_err(Error::io("write", to))?;
+        target.write_all(&buffer[..read]).map_err(Error::io("write", to))?;
     }
     let (found, _) = hasher.finish();
     if found != *sha256 {
         let reason = format!("its content is {found}");
-        return Err(Error::Damaged {
-            path: from.to_owned(),
-            reason,
-        });
+        return Err(Error::Damaged { path: from.to_owned(), reason });
     }
     let time = source.metadata().and_then(|found| found.modified());
     time.and_then(|time| target.set_modified(time))

@@ -96,30 +96,30 @@ pub(super) fn write(manifest: &StoredManifest, published: &str) -> String {
 
 /// Text that a source gives, made fit for one field of one line.
 fn one_line(text: &str) -> String {
-    text.chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+/// The upstream that a generation names in its first lines.
+pub(super) fn read_upstream(file: impl std::io::Read) -> std::io::Result<Option<String>> {
+    use std::io::{BufRead as _, BufReader};
+    for line in BufReader::new(file.take(64 << 10)).lines().take(4) {
+        if let Some(upstream) = line?.strip_prefix("upstream ") {
+            return Ok(Some(upstream.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 pub(super) fn read(path: &Path, id: u64, text: &str) -> Result<Generation> {
-    let damaged = |reason: &str| Error::Damaged {
-        path: path.to_owned(),
-        reason: reason.to_owned(),
-    };
-    let version = text
-        .lines()
-        .next()
-        .and_then(|line| line.strip_prefix(HEADER));
+    let damaged =
+        |reason: &str| Error::Damaged { path: path.to_owned(), reason: reason.to_owned() };
+    let version = text.lines().next().and_then(|line| line.strip_prefix(HEADER));
     let version = version.ok_or_else(|| damaged("expected a generation"))?;
     match version.parse::<u32>() {
         Ok(VERSION) => {}
         Ok(_) => {
             let found = version.to_owned();
-            return Err(Error::NewerFormat {
-                path: path.to_owned(),
-                found,
-                known: VERSION,
-            });
+            return Err(Error::NewerFormat { path: path.to_owned(), found, known: VERSION });
         }
         Err(_) => return Err(damaged("expected a format version")),
     }
@@ -151,16 +151,11 @@ fn parse(body: &str, id: u64) -> Option<Generation> {
             "fingerprint" => value.clone_into(&mut manifest.fingerprint),
             "switched" => manifest.switched = Some(RepoPath::new(value).ok()?),
             "bases" => {
-                let urls = value
-                    .split(' ')
-                    .filter(|url| !url.is_empty())
-                    .map(Url::parse);
+                let urls = value.split(' ').filter(|url| !url.is_empty()).map(Url::parse);
                 sets.push(urls.collect::<Result<_, _>>().ok()?);
             }
             "files" => {
-                manifest
-                    .entries
-                    .reserve(value.parse::<usize>().ok()?.min(body.len() / 64));
+                manifest.entries.reserve(value.parse::<usize>().ok()?.min(body.len() / 64));
                 break;
             }
             _ => return None,
@@ -169,11 +164,7 @@ fn parse(body: &str, id: u64) -> Option<Generation> {
     for line in lines {
         manifest.entries.push(parse_entry(line, &sets)?);
     }
-    Some(Generation {
-        id,
-        published,
-        manifest,
-    })
+    Some(Generation { id, published, manifest })
 }
 
 fn parse_entry(line: &str, sets: &[Arc<[Url]>]) -> Option<StoredEntry> {
@@ -231,28 +222,16 @@ mod tests {
             subject: None,
             unverified: None,
         };
-        let mut package = entry(
-            "a b/x=1.rpm",
-            Role::Payload,
-            Some(Remote::new(bases.clone())),
-        );
+        let mut package = entry("a b/x=1.rpm", Role::Payload, Some(Remote::new(bases.clone())));
         package.digest = Some(Digest::parse("sha1", &"0a".repeat(20)).unwrap());
         package.subject = Some("x.noarch".into());
-        let mut moved = entry(
-            "b.rpm",
-            Role::Payload,
-            Some(Remote::at(bases, "pool/b.rpm")),
-        );
+        let mut moved = entry("b.rpm", Role::Payload, Some(Remote::at(bases, "pool/b.rpm")));
         moved.unverified = Some("the user allowed it".into());
         StoredManifest {
             upstream: "rpm https://h.example/".into(),
             fingerprint: "all".into(),
             switched: Some(RepoPath::new("repodata").unwrap()),
-            entries: vec![
-                package,
-                moved,
-                entry("repodata/repomd.xml", Role::EntryPoint, None),
-            ],
+            entries: vec![package, moved, entry("repodata/repomd.xml", Role::EntryPoint, None)],
         }
     }
 
@@ -261,29 +240,17 @@ mod tests {
         let text = write(&sample(), "2026-11-22T07:53:00Z");
         let read = read(Path::new("g"), 7, &text).unwrap();
         assert_eq!(read.manifest, sample());
-        assert_eq!(
-            (read.id, read.published.as_str()),
-            (7, "2026-11-22T07:53:00Z")
-        );
+        assert_eq!((read.id, read.published.as_str()), (7, "2026-11-22T07:53:00Z"));
     }
 
     #[test]
     fn notices_damage_and_later_versions() {
         let text = write(&sample(), "now");
         let error = |text: &str| read(Path::new("g"), 1, text).unwrap_err().to_string();
-        assert_eq!(
-            error(&text.replace("x=1", "x=2")),
-            "g: damaged, its checksum does not fit"
-        );
-        assert_eq!(
-            error(&text[..text.len() / 2]),
-            "g: damaged, its checksum does not fit"
-        );
+        assert_eq!(error(&text.replace("x=1", "x=2")), "g: damaged, its checksum does not fit");
+        assert_eq!(error(&text[..text.len() / 2]), "g: damaged, its checksum does not fit");
         assert_eq!(error(""), "g: damaged, expected a generation");
         let later = text.replace("mirror-generation 1", "mirror-generation 2");
-        assert_eq!(
-            error(&later),
-            "g: format version 2, this program knows up to 1"
-        );
+        assert_eq!(error(&later), "g: format version 2, this program knows up to 1");
     }
 }

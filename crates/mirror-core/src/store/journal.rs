@@ -30,12 +30,7 @@ pub(super) enum Op {
     /// A file takes the place of whatever is there.
     Replace { from: String, to: String },
     /// A folder takes the place of another as a whole.
-    Switch {
-        from: String,
-        to: String,
-        inode: u64,
-        entry_points: Vec<(String, Sha256)>,
-    },
+    Switch { from: String, to: String, inode: u64, entry_points: Vec<(String, Sha256)> },
     /// A tree's generation is now this one.
     Generation { from: String, to: String },
 }
@@ -56,12 +51,7 @@ pub(super) fn write(folder: &Path, ops: &[Op]) -> Result<()> {
         let _ = match op {
             Op::Replace { from, to } => writeln!(text, "replace\t{from}\t{to}"),
             Op::Generation { from, to } => writeln!(text, "generation\t{from}\t{to}"),
-            Op::Switch {
-                from,
-                to,
-                inode,
-                entry_points,
-            } => {
+            Op::Switch { from, to, inode, entry_points } => {
                 let _ = write!(text, "switch\t{from}\t{to}\t{inode}");
                 for (name, sha256) in entry_points {
                     let _ = write!(text, "\t{name}\t{sha256}");
@@ -86,12 +76,7 @@ pub(super) fn finish(root: &Path, folder: &Path) -> Result<bool> {
         match op {
             Op::Replace { from, to } => replace(&root.join(from), &root.join(to))?,
             Op::Generation { from, to } => rename_if_there(&root.join(from), &root.join(to))?,
-            Op::Switch {
-                from,
-                to,
-                inode,
-                entry_points,
-            } => {
+            Op::Switch { from, to, inode, entry_points } => {
                 switch(&root.join(from), &root.join(to), inode, &entry_points)?;
             }
         }
@@ -105,27 +90,17 @@ fn read(path: &Path, text: &str) -> Result<Vec<Op>> {
         path: path.to_owned(),
         reason: "not a whole journal of this version".into(),
     };
-    let version = text
-        .lines()
-        .next()
-        .and_then(|line| line.strip_prefix(HEADER));
+    let version = text.lines().next().and_then(|line| line.strip_prefix(HEADER));
     match version.map(str::parse::<u32>) {
         Some(Ok(VERSION)) => {}
         Some(Ok(found)) => {
             let found = found.to_string();
-            return Err(Error::NewerFormat {
-                path: path.to_owned(),
-                found,
-                known: VERSION,
-            });
+            return Err(Error::NewerFormat { path: path.to_owned(), found, known: VERSION });
         }
         _ => return Err(damaged()),
     }
     let body = text.strip_suffix("end\n").ok_or_else(damaged)?;
-    body.lines()
-        .skip(1)
-        .map(|line| read_op(line).ok_or_else(damaged))
-        .collect()
+    body.lines().skip(1).map(|line| read_op(line).ok_or_else(damaged)).collect()
 }
 
 fn read_op(line: &str) -> Option<Op> {
@@ -141,12 +116,7 @@ fn read_op(line: &str) -> Option<Op> {
             while let Some(name) = fields.next() {
                 entry_points.push((name, Sha256::from_hex(&fields.next()?)?));
             }
-            Some(Op::Switch {
-                from,
-                to,
-                inode,
-                entry_points,
-            })
+            Some(Op::Switch { from, to, inode, entry_points })
         }
         _ => None,
     }
@@ -191,9 +161,7 @@ fn switch(from: &Path, to: &Path, inode: u64, entry_points: &[(String, Sha256)])
 }
 
 fn holds(folder: &Path, entry_points: &[(String, Sha256)]) -> bool {
-    entry_points
-        .iter()
-        .all(|(name, sha256)| hash_file(&folder.join(name)).ok() == Some(*sha256))
+    entry_points.iter().all(|(name, sha256)| hash_file(&folder.join(name)).ok() == Some(*sha256))
 }
 
 /// The way out where folders cannot be exchanged: file by file, what leads to others last, so that
@@ -244,31 +212,18 @@ mod tests {
         fs::write(root.join("tree/stage/repodata/repomd.xml"), "new").unwrap();
         fs::write(root.join("tree/stage/repodata/primary"), "new").unwrap();
         fs::write(folder.join("2.new"), "generation").unwrap();
-        let inode = fs::metadata(root.join("tree/stage/repodata"))
-            .unwrap()
-            .ino();
+        let inode = fs::metadata(root.join("tree/stage/repodata")).unwrap().ino();
         let ops = vec![
-            Op::Replace {
-                from: "tree/stage/1".into(),
-                to: "tree/file".into(),
-            },
+            Op::Replace { from: "tree/stage/1".into(), to: "tree/file".into() },
             Op::Switch {
                 from: "tree/stage/repodata".into(),
                 to: "tree/repodata".into(),
                 inode,
                 entry_points: vec![("repomd.xml".into(), Sha256::of(b"new"))],
             },
-            Op::Generation {
-                from: ".mirror/2.new".into(),
-                to: ".mirror/2".into(),
-            },
+            Op::Generation { from: ".mirror/2.new".into(), to: ".mirror/2".into() },
         ];
-        Case {
-            _root: dir,
-            root,
-            folder,
-            ops,
-        }
+        Case { _root: dir, root, folder, ops }
     }
 
     fn assert_done(case: &Case) {
@@ -309,10 +264,7 @@ mod tests {
     fn pours_file_by_file_where_folders_cannot_be_exchanged() {
         let case = case();
         let points = vec![("repomd.xml".to_owned(), Sha256::of(b"new"))];
-        let (from, to) = (
-            case.root.join("tree/stage/repodata"),
-            case.root.join("tree/repodata"),
-        );
+        let (from, to) = (case.root.join("tree/stage/repodata"), case.root.join("tree/repodata"));
         pour(&from, &to, &points).unwrap();
         assert_eq!(fs::read_to_string(to.join("repomd.xml")).unwrap(), "new");
         assert_eq!(fs::read_to_string(to.join("primary")).unwrap(), "new");
@@ -332,17 +284,11 @@ mod tests {
     #[test]
     fn refuses_what_it_did_not_write() {
         let case = case();
-        for text in [
-            "",
-            "mirror-journal 1\nreplace\ta\tb\n",
-            "mirror-journal 1\nodd\ta\tb\nend\n",
-        ] {
+        for text in ["", "mirror-journal 1\nreplace\ta\tb\n", "mirror-journal 1\nodd\ta\tb\nend\n"]
+        {
             fs::write(path(&case.folder), text).unwrap();
             let error = finish(&case.root, &case.folder).unwrap_err().to_string();
-            assert!(
-                error.ends_with("damaged, not a whole journal of this version"),
-                "{error}"
-            );
+            assert!(error.ends_with("damaged, not a whole journal of this version"), "{error}");
         }
     }
 }

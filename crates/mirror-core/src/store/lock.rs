@@ -64,9 +64,7 @@ impl Lock {
             Err(Errno::WOULDBLOCK) => return Err(held(root, &mut file)),
             Err(error) => return Err(Error::io("lock", path)(error.into())),
         }
-        let now = jiff::Timestamp::now()
-            .round(jiff::Unit::Second)
-            .unwrap_or_default();
+        let now = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
         let holder = format!("{}\n{now}\n", std::process::id());
         file.set_len(0)
             .and_then(|()| file.rewind())
@@ -82,9 +80,5 @@ fn held(root: &Path, file: &mut File) -> Error {
     let _ = file.take(200).read_to_string(&mut text);
     let mut lines = text.lines().map(str::to_owned);
     let mut next = || lines.next().unwrap_or_else(|| "unknown".into());
-    Error::Locked {
-        root: root.to_owned(),
-        pid: next(),
-        since: next(),
-    }
+    Error::Locked { root: root.to_owned(), pid: next(), since: next() }
 }

@@ -40,6 +40,7 @@ use crate::error::{Error, Result};
 use crate::part::Verified;
 use crate::path::{RESERVED, RepoPath, TreePath};
 use files::write_whole;
+use journal::Op;
 use lock::Lock;
 use state::{Scope, State};
 
@@ -58,11 +59,7 @@ impl Store {
     pub async fn open(root: &Path, wait: LockWait) -> Result<Self> {
         let folder = root.join(RESERVED);
         let is_new = !root.exists();
-        for folder in [
-            folder.clone(),
-            folder.join("parts"),
-            folder.join("generations"),
-        ] {
+        for folder in [folder.clone(), folder.join("parts"), folder.join("generations")] {
             fs::DirBuilder::new()
                 .recursive(true)
                 .mode(0o755)
@@ -78,12 +75,7 @@ impl Store {
             .map_err(Error::io("set the mode of", &folder))?;
         let lock = Lock::take(root, &folder.join("lock"), wait).await?;
         let state = State::load(&folder.join("state"))?;
-        let store = Self {
-            root: root.to_owned(),
-            state: Mutex::new(state),
-            folder,
-            _lock: lock,
-        };
+        let store = Self { root: root.to_owned(), state: Mutex::new(state), folder, _lock: lock };
         journal::finish(&store.root, &store.folder)?;
         Ok(store)
     }
@@ -131,8 +123,7 @@ impl Store {
         file.set_permissions(Permissions::from_mode(0o644))
             .map_err(Error::io("set the mode of", from))?;
         if let Some(time) = verified.modification_time() {
-            file.set_modified(time)
-                .map_err(Error::io("set the time of", from))?;
+            file.set_modified(time).map_err(Error::io("set the time of", from))?;
         }
         if let Err(error) = fs::rename(from, &to) {
             if error.kind() != io::ErrorKind::NotFound {
@@ -181,9 +172,7 @@ impl Store {
     /// The size of content that the store holds.
     pub fn size(&self, sha256: &Sha256) -> Result<u64> {
         let path = self.blob_path(sha256);
-        Ok(fs::symlink_metadata(&path)
-            .map_err(Error::io("look at", &path))?
-            .len())
+        Ok(fs::symlink_metadata(&path).map_err(Error::io("look at", &path))?.len())
     }
 
     /// The content of the regular file at `path`: known where it is as it was when verified, else
@@ -219,19 +208,49 @@ impl Store {
 
     /// A kept generation of `tree`.
     pub fn generation(&self, tree: &TreePath, id: u64) -> Result<Generation> {
-        let path = tree
-            .under(&self.folder.join("generations"))
-            .join(id.to_string());
+        let path = tree.under(&self.folder.join("generations")).join(id.to_string());
         let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
         generation::read(&path, id, &text)
     }
 
     /// The generation of `tree` that is published.
     pub fn newest(&self, tree: &TreePath) -> Result<Option<Generation>> {
-        self.generations(tree)?
-            .last()
-            .map(|id| self.generation(tree, *id))
-            .transpose()
+        self.generations(tree)?.last().map(|id| self.generation(tree, *id)).transpose()
+    }
+
+    /// The identity of the upstream that `tree` mirrors, without reading its whole manifest.
+    pub fn upstream(&self, tree: &TreePath) -> Result<Option<String>> {
+        let Some(id) = self.generations(tree)?.last().copied() else {
+            return Ok(None);
+        };
+        let path = tree.under(&self.folder.join("generations")).join(id.to_string());
+        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        generation::read_upstream(file).map_err(Error::io("read", &path))
+    }
+
+    /// Moves a tree and its generations to where no tree is.
+    pub fn move_tree(&self, from: &TreePath, to: &TreePath) -> Result<()> {
+        let generations = self.folder.join("generations");
+        let ops = [
+            (from.under(&self.root), to.under(&self.root)),
+            (from.under(&generations), to.under(&generations)),
+        ];
+        let mut journal = Vec::new();
+        for (from, to) in ops {
+            if fs::symlink_metadata(&to).is_ok() {
+                let source = io::ErrorKind::AlreadyExists.into();
+                return Err(Error::Io { action: "move a tree to", path: to, source });
+            }
+            let parent = to.parent().unwrap_or(&self.root);
+            fs::create_dir_all(parent).map_err(Error::io("make the folder", parent))?;
+            let below_root = |path: &Path| {
+                path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
+            };
+            journal.push(Op::Replace { from: below_root(&from), to: below_root(&to) });
+        }
+        journal::write(&self.folder, &journal)?;
+        journal::finish(&self.root, &self.folder)?;
+        Ok(())
     }
 
     /// Bytes and inodes that may still be written below the root.
@@ -271,10 +290,7 @@ fn make_blob_folder(blob: &Path) -> Result<()> {
 }
 
 fn is_absent(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-    )
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
 fn hash_file(path: &Path) -> Result<Sha256> {
@@ -294,12 +310,7 @@ fn hash_file(path: &Path) -> Result<Sha256> {
 fn generation_ids(folder: &Path) -> Result<Vec<u64>> {
     let mut ids = Vec::new();
     for entry in list(folder)? {
-        ids.extend(
-            entry
-                .file_name()
-                .to_str()
-                .and_then(|name| name.parse::<u64>().ok()),
-        );
+        ids.extend(entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
     }
     ids.sort_unstable();
     Ok(ids)

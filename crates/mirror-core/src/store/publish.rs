@@ -58,11 +58,7 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self {
-            generations: 3,
-            grace: Duration::from_secs(24 * 3600),
-            prune: true,
-        }
+        Self { generations: 3, grace: Duration::from_secs(24 * 3600), prune: true }
     }
 }
 
@@ -146,9 +142,7 @@ impl Store {
                 }
             }
         }
-        unnamed
-            .iter()
-            .try_for_each(|sha256| remove_any(&self.blob_path(sha256)))
+        unnamed.iter().try_for_each(|sha256| remove_any(&self.blob_path(sha256)))
     }
 }
 
@@ -198,10 +192,7 @@ impl<'a> Work<'a> {
         let same = kept
             .last()
             .is_some_and(|last| last.id == newest && last.manifest == publication.manifest);
-        let published = Published {
-            generation: newest + u64::from(!same),
-            is_new: !same,
-        };
+        let published = Published { generation: newest + u64::from(!same), is_new: !same };
         // A generation was superseded when the next one was published.
         let mut superseded = now;
         if same {
@@ -220,10 +211,7 @@ impl<'a> Work<'a> {
                 past.push(generation);
             }
         }
-        let keep = retention
-            .generations
-            .max(1)
-            .saturating_sub(1 + in_grace.len());
+        let keep = retention.generations.max(1).saturating_sub(1 + in_grace.len());
         Ok(Self {
             store,
             publication,
@@ -244,11 +232,7 @@ impl<'a> Work<'a> {
     }
 
     fn is_switched(&self, path: &RepoPath) -> bool {
-        self.publication
-            .manifest
-            .switched
-            .as_ref()
-            .is_some_and(|folder| path.is_within(folder))
+        self.publication.manifest.switched.as_ref().is_some_and(|folder| path.is_within(folder))
     }
 
     /// Adds the files whose name is new, and stages those that replace one.
@@ -276,15 +260,9 @@ impl<'a> Work<'a> {
             let staged = self.stage()?.join(number.to_string());
             let to = entry.path.under(self.folders.base());
             self.place(&staged, &to, entry)?;
-            let old = self
-                .in_grace
-                .first()
-                .and_then(|last| last.manifest.get(entry.path.as_str()));
+            let old = self.in_grace.first().and_then(|last| last.manifest.get(entry.path.as_str()));
             self.touched.extend(old.map(|old| old.sha256));
-            let op = Op::Replace {
-                from: self.below_root(&staged),
-                to: self.below_root(&to),
-            };
+            let op = Op::Replace { from: self.below_root(&staged), to: self.below_root(&to) };
             self.ops.push(op);
         }
         Ok(())
@@ -292,10 +270,7 @@ impl<'a> Work<'a> {
 
     /// A file that was there before us becomes the store's blob as well.
     fn adopt(&mut self, entry: &StoredEntry) -> Result<()> {
-        let known = self
-            .in_grace
-            .first()
-            .and_then(|last| last.manifest.get(entry.path.as_str()));
+        let known = self.in_grace.first().and_then(|last| last.manifest.get(entry.path.as_str()));
         if known.is_some_and(|known| known.sha256 == entry.sha256) {
             return Ok(());
         }
@@ -333,10 +308,7 @@ impl<'a> Work<'a> {
         // Files of earlier generations first: where both name a path, the new one counts.
         let mut wanted: HashMap<&RepoPath, &StoredEntry> = HashMap::new();
         let in_grace = std::mem::take(&mut self.in_grace);
-        for entry in in_grace
-            .iter()
-            .flat_map(|generation| &generation.manifest.entries)
-        {
+        for entry in in_grace.iter().flat_map(|generation| &generation.manifest.entries) {
             if entry.path.is_within(folder) && entry.role == Role::Metadata {
                 if self.store.holds(&entry.sha256)? {
                     wanted.insert(&entry.path, entry);
@@ -347,10 +319,7 @@ impl<'a> Work<'a> {
             }
         }
         wanted.extend(
-            entries
-                .iter()
-                .filter(|e| e.path.is_within(folder))
-                .map(|entry| (&entry.path, entry)),
+            entries.iter().filter(|e| e.path.is_within(folder)).map(|entry| (&entry.path, entry)),
         );
         let to = folder.under(self.folders.base());
         let mut entry_points = Vec::new();
@@ -365,16 +334,9 @@ impl<'a> Work<'a> {
         }
         self.in_grace = in_grace;
         self.folders.make(folder)?;
-        let inode = fs::metadata(&staged)
-            .map_err(Error::io("look at", &staged))?
-            .ino();
+        let inode = fs::metadata(&staged).map_err(Error::io("look at", &staged))?.ino();
         let (from, to) = (self.below_root(&staged), self.below_root(&to));
-        self.ops.push(Op::Switch {
-            from,
-            to,
-            inode,
-            entry_points,
-        });
+        self.ops.push(Op::Switch { from, to, inode, entry_points });
         Ok(())
     }
 
@@ -402,10 +364,7 @@ impl<'a> Work<'a> {
     }
 
     fn below_root(&self, path: &Path) -> String {
-        path.strip_prefix(&self.store.root)
-            .unwrap_or(path)
-            .to_string_lossy()
-            .into_owned()
+        path.strip_prefix(&self.store.root).unwrap_or(path).to_string_lossy().into_owned()
     }
 
     /// Writes the new generation beside its name, for the journal to put there.
@@ -425,9 +384,7 @@ impl<'a> Work<'a> {
     }
 
     fn generations(&self) -> PathBuf {
-        self.publication
-            .tree
-            .under(&self.store.folder.join("generations"))
+        self.publication.tree.under(&self.store.folder.join("generations"))
     }
 
     /// Removes what only generations past their grace name, and the stage.
@@ -442,11 +399,7 @@ impl<'a> Work<'a> {
             .collect();
         let mut folders = BTreeSet::new();
         let mut touched = Vec::new();
-        for entry in self
-            .past
-            .iter()
-            .flat_map(|generation| &generation.manifest.entries)
-        {
+        for entry in self.past.iter().flat_map(|generation| &generation.manifest.entries) {
             if keep.contains(entry.path.as_str()) || !self.folders.holds(&entry.path) {
                 continue;
             }

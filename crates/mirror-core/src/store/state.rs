@@ -102,11 +102,7 @@ impl State {
             Some(Ok(VERSION)) => state.read(lines),
             Some(Ok(found)) if found > VERSION => {
                 let found = found.to_string();
-                return Err(Error::NewerFormat {
-                    path: path.to_owned(),
-                    found,
-                    known: VERSION,
-                });
+                return Err(Error::NewerFormat { path: path.to_owned(), found, known: VERSION });
             }
             _ => return state.begin_anew(),
         }
@@ -157,12 +153,7 @@ impl State {
     pub(super) fn content_but_for_links(&self, found: &Metadata) -> Option<Sha256> {
         let seen = self.files.get(&found.ino())?;
         let now = Seen::new(found, seen.sha256);
-        (*seen
-            == Seen {
-                ctime: seen.ctime,
-                ..now
-            })
-        .then_some(seen.sha256)
+        (*seen == Seen { ctime: seen.ctime, ..now }).then_some(seen.sha256)
     }
 
     /// The content that `digest` stands for when `scope` gives it.
@@ -231,11 +222,7 @@ impl State {
 }
 
 fn begin(path: &Path) -> io::Result<File> {
-    let mut log = OpenOptions::new()
-        .append(true)
-        .create(true)
-        .mode(0o600)
-        .open(path)?;
+    let mut log = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
     let mut text = String::new();
     if log.metadata()?.len() == 0 {
         text = format!("{HEADER}{VERSION}\n");
@@ -247,12 +234,7 @@ fn begin(path: &Path) -> io::Result<File> {
 }
 
 fn file_line(inode: u64, seen: &Seen) -> String {
-    let Seen {
-        size,
-        mtime,
-        ctime,
-        sha256,
-    } = seen;
+    let Seen { size, mtime, ctime, sha256 } = seen;
     format!("file {inode} {size} {mtime} {ctime} {sha256}\n")
 }
 
@@ -282,10 +264,7 @@ fn read_digest(line: &str) -> Option<((Scope, Digest), Sha256)> {
 /// What tells one boot from another; empty where the kernel does not say, so that such boots count
 /// as one.
 fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id")
-        .unwrap_or_default()
-        .trim()
-        .to_owned()
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default().trim().to_owned()
 }
 
 #[cfg(test)]
@@ -306,15 +285,10 @@ mod tests {
         let found = file(folder.path(), "x", "x");
         let mut state = State::load(&path).unwrap();
         state.record(&found, sha256).unwrap();
-        state
-            .record_digest(Scope::of(&sha1, "upstream"), sha1, sha256)
-            .unwrap();
+        state.record_digest(Scope::of(&sha1, "upstream"), sha1, sha256).unwrap();
         let state = State::load(&path).unwrap();
         assert_eq!(state.content(&found), Some(sha256));
-        assert_eq!(
-            state.digest(Scope::of(&sha1, "upstream"), &sha1),
-            Some(sha256)
-        );
+        assert_eq!(state.digest(Scope::of(&sha1, "upstream"), &sha1), Some(sha256));
         assert_eq!(state.digest(Scope::of(&sha1, "another"), &sha1), None);
     }
 
@@ -322,9 +296,7 @@ mod tests {
     fn forgets_a_file_that_changed() {
         let folder = tempfile::tempdir().unwrap();
         let mut state = State::load(&folder.path().join("state")).unwrap();
-        state
-            .record(&file(folder.path(), "x", "x"), Sha256::of(b"x"))
-            .unwrap();
+        state.record(&file(folder.path(), "x", "x"), Sha256::of(b"x")).unwrap();
         assert_eq!(state.content(&file(folder.path(), "x", "y")), None);
     }
 
@@ -337,9 +309,7 @@ mod tests {
         state.record(&a, Sha256::of(b"a")).unwrap();
         state.synced().unwrap();
         state.record(&b, Sha256::of(b"b")).unwrap();
-        let text = fs::read_to_string(&path)
-            .unwrap()
-            .replace(&boot_id(), "another");
+        let text = fs::read_to_string(&path).unwrap().replace(&boot_id(), "another");
         fs::write(&path, text).unwrap();
         let state = State::load(&path).unwrap();
         assert_eq!(state.content(&a), Some(Sha256::of(b"a")));
@@ -357,15 +327,9 @@ mod tests {
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, &text[..text.len() - 3]).unwrap();
         let mut state = State::load(&path).unwrap();
-        assert_eq!(
-            (state.content(&a), state.content(&b)),
-            (Some(Sha256::of(b"a")), None)
-        );
+        assert_eq!((state.content(&a), state.content(&b)), (Some(Sha256::of(b"a")), None));
         state.record(&b, Sha256::of(b"b")).unwrap();
-        assert_eq!(
-            State::load(&path).unwrap().content(&b),
-            Some(Sha256::of(b"b"))
-        );
+        assert_eq!(State::load(&path).unwrap().content(&b), Some(Sha256::of(b"b")));
     }
 
     #[test]
@@ -374,10 +338,7 @@ mod tests {
         let path = folder.path().join("state");
         fs::write(&path, "mirror-state 2\n").unwrap();
         let error = State::load(&path).unwrap_err().to_string();
-        assert!(
-            error.ends_with("format version 2, this program knows up to 1"),
-            "{error}"
-        );
+        assert!(error.ends_with("format version 2, this program knows up to 1"), "{error}");
         fs::write(&path, "garbage\nfile\n").unwrap();
         assert!(State::load(&path).unwrap().files.is_empty());
         assert!(!path.exists());

@@ -20,11 +20,7 @@ pub(super) struct TreeFolders {
 
 impl TreeFolders {
     pub(super) fn new(root: &Path, tree: &TreePath) -> Self {
-        Self {
-            root: root.to_owned(),
-            base: tree.under(root),
-            real: HashSet::new(),
-        }
+        Self { root: root.to_owned(), base: tree.under(root), real: HashSet::new() }
     }
 
     /// Where the tree lies.
@@ -97,12 +93,7 @@ impl<'a> TreeInventory<'a> {
     /// The inventory of `tree`, in which weak digests are those of `upstream`.
     pub fn new(store: &'a Store, tree: &TreePath, upstream: &'a str) -> Self {
         let folders = TreeFolders::new(&store.root, tree);
-        Self {
-            store,
-            folders,
-            upstream,
-            error: None,
-        }
+        Self { store, folders, upstream, error: None }
     }
 
     /// The first thing that could not be read: a plan made with one is not to be used.
@@ -123,9 +114,7 @@ impl Inventory for TreeInventory<'_> {
         if !self.folders.holds(path) {
             return None;
         }
-        let found = self
-            .store
-            .verified_content(&path.under(self.folders.base()));
+        let found = self.store.verified_content(&path.under(self.folders.base()));
         self.noted(found)
     }
 

@@ -1,0 +1,157 @@
+//! The transfers of a run: equal content once, many at once, the largest first.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use url::Url;
+
+use super::Mirror;
+use crate::digest::{Digest, Sha256};
+use crate::error::{Error, Result};
+use crate::fetch::Request;
+use crate::limits;
+use crate::manifest::{Entry, Origin, Role};
+use crate::part::Expected;
+use crate::report::{Event, Reporter};
+use crate::source::Transfer;
+
+/// Content to fetch, and who wants it.
+#[derive(Debug)]
+pub(super) struct Unit {
+    /// The file that events name: the first that wants it.
+    pub(super) path: String,
+    pub(super) tree: Arc<str>,
+    upstream: Arc<str>,
+    expected: Expected,
+    limit: u64,
+    urls: Vec<Url>,
+    /// The trees and entries that want it, by their numbers.
+    pub(super) takers: Vec<(usize, usize)>,
+}
+
+/// What came of a unit.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) unit: Unit,
+    pub(super) result: Result<Fetched>,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fetched {
+    pub(super) sha256: Sha256,
+    pub(super) size: u64,
+}
+
+/// Collects what is to be fetched: content that several trees want is one unit.
+#[derive(Debug, Default)]
+pub(super) struct Units {
+    units: Vec<Unit>,
+    by_digest: HashMap<(Digest, Option<Arc<str>>), usize>,
+}
+
+impl Units {
+    pub(super) fn add(
+        &mut self,
+        tree: &Arc<str>,
+        upstream: &Arc<str>,
+        entry: &Entry,
+        taker: (usize, usize),
+    ) {
+        let Origin::Remote(remote) = &entry.origin else {
+            return;
+        };
+        let urls = remote.urls(&entry.path);
+        // A weak digest speaks only for the upstream that gave it.
+        let key = entry
+            .digest
+            .map(|digest| (digest, digest.algorithm().is_weak().then(|| Arc::clone(upstream))));
+        if let Some(unit) = key.as_ref().and_then(|key| self.by_digest.get(key)) {
+            let unit = &mut self.units[*unit];
+            for url in urls {
+                if !unit.urls.contains(&url) {
+                    unit.urls.push(url);
+                }
+            }
+            unit.takers.push(taker);
+            return;
+        }
+        let limit = match (entry.role, entry.size) {
+            // Clients compare a package's size with its metadata's before they read it.
+            (Role::Payload, Some(size)) if entry.digest.is_some() => size,
+            (Role::Payload, _) => limits::PAYLOAD_SIZE,
+            _ => limits::METADATA_SIZE,
+        };
+        if let Some(key) = key {
+            self.by_digest.insert(key, self.units.len());
+        }
+        self.units.push(Unit {
+            path: entry.path.to_string(),
+            tree: Arc::clone(tree),
+            upstream: Arc::clone(upstream),
+            expected: Expected { size: entry.size, digest: entry.digest },
+            limit,
+            urls,
+            takers: vec![taker],
+        });
+    }
+
+    /// The largest first: so the last transfers to end are short ones.
+    pub(super) fn into_queue(mut self) -> VecDeque<Unit> {
+        self.units.sort_by_key(|unit| std::cmp::Reverse(unit.expected.size.unwrap_or(u64::MAX)));
+        self.units.into()
+    }
+}
+
+/// Starts the transfers: as many workers as connections, each taking the next unit. What comes of
+/// them comes out of the channel; dropping the set stops them.
+pub(super) fn start(
+    mirror: &Mirror,
+    queue: VecDeque<Unit>,
+    reporter: &Arc<dyn Reporter>,
+) -> (JoinSet<()>, mpsc::UnboundedReceiver<Done>) {
+    let (sender, receiver) = mpsc::unbounded_channel();
+    let workers = mirror.client.connections().min(queue.len());
+    let queue = Arc::new(Mutex::new(queue));
+    let mut set = JoinSet::new();
+    for _ in 0..workers {
+        let (queue, sender) = (Arc::clone(&queue), sender.clone());
+        let (store, client) = (Arc::clone(&mirror.store), Arc::clone(&mirror.client));
+        let reporter = Arc::clone(reporter);
+        set.spawn(async move {
+            let parts = store.parts();
+            let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            while let Some(unit) = next() {
+                let (tree, name) = (&*unit.tree, unit.path.as_str());
+                let watch = Transfer { reporter: &*reporter, tree, name };
+                let request = Request {
+                    name,
+                    urls: unit.urls.clone(),
+                    expected: unit.expected,
+                    limit: unit.limit,
+                };
+                let verified = client.download(&request, &parts, &watch).await;
+                let result = verified.and_then(|verified| {
+                    let sha256 = store.put(&verified, &unit.upstream)?;
+                    Ok(Fetched { sha256, size: verified.size() })
+                });
+                match &result {
+                    Ok(Fetched { size, .. }) => {
+                        reporter.on_event(&Event::Fetched { tree, path: name, size: *size });
+                    }
+                    Err(error) => {
+                        let reason = &error.to_string();
+                        reporter.on_event(&Event::Failed { tree, path: name, reason });
+                    }
+                }
+                let fault = result.as_ref().is_err_and(Error::is_local);
+                // A receiver that is gone wants nothing more.
+                if sender.send(Done { unit, result }).is_err() || fault {
+                    break;
+                }
+            }
+        });
+    }
+    (set, receiver)
+}

@@ -1,0 +1,158 @@
+//! The engine: sources in, published generations and a report out.
+//!
+//! A run resolves every source, plans every tree, holds the plans against the free space, fetches
+//! what is missing with many transfers at once, and publishes each group of trees as soon as the
+//! last of its files is stored. A group that lacks a file keeps its old generation; the others are
+//! published.
+
+mod fetching;
+mod run;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use crate::error::{Error, Result};
+use crate::fetch::{self, Client};
+use crate::path::TreePath;
+use crate::report::{Report, Reporter};
+use crate::source::Source;
+use crate::store::{LockWait, Retention, Store};
+
+/// Settings of a [`Mirror`].
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// How files are transferred.
+    pub fetch: fetch::Options,
+    /// How long to wait for another process that works on the root.
+    pub lock: LockWait,
+    /// How long the past is kept.
+    pub retention: Retention,
+}
+
+/// A tree to make.
+#[derive(Clone)]
+pub struct Job {
+    /// What it is to hold.
+    pub source: Arc<dyn Source>,
+    /// Where.
+    pub tree: TreePath,
+    /// The trees of one group are published together or not at all.
+    pub group: String,
+}
+
+impl std::fmt::Debug for Job {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let upstream = self.source.identity();
+        let mut debug = f.debug_struct("Job");
+        debug.field("tree", &self.tree).field("group", &self.group);
+        debug.field("upstream", &upstream).finish()
+    }
+}
+
+impl Job {
+    /// A tree at `tree` that is a group of its own.
+    pub fn new(source: impl Source + 'static, tree: TreePath) -> Self {
+        let group = tree.to_string();
+        Self { source: Arc::new(source), tree, group }
+    }
+
+    /// The same in the group `group`.
+    #[must_use]
+    pub fn in_group(mut self, group: &str) -> Self {
+        group.clone_into(&mut self.group);
+        self
+    }
+}
+
+/// How far a run goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// To the end.
+    #[default]
+    Apply,
+    /// To the plan. Metadata that has to be read is stored, for the run that follows; nothing is
+    /// published.
+    DryRun,
+}
+
+/// The mirrors below one root, locked for this process.
+#[derive(Debug)]
+pub struct Mirror {
+    store: Arc<Store>,
+    client: Arc<Client>,
+    retention: Retention,
+}
+
+impl Mirror {
+    /// Opens the mirrors of `root`, making it where it is missing.
+    pub async fn open(root: &Path, options: Options) -> Result<Self> {
+        let client = Arc::new(Client::new(options.fetch)?);
+        let store = Arc::new(Store::open(root, options.lock).await?);
+        Ok(Self { store, client, retention: options.retention })
+    }
+
+    /// The store below.
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Makes each job's tree what its upstream is.
+    ///
+    /// What one upstream does wrong is in the report; an error is what stops the whole run: a fault
+    /// of this host, trees that contain one another, or cancellation. Either way, what was verified
+    /// is kept, and the next run goes on from there. Dropping the future cancels as well.
+    pub async fn sync(
+        &self,
+        jobs: &[Job],
+        mode: Mode,
+        reporter: Arc<dyn Reporter>,
+        cancel: &CancellationToken,
+    ) -> Result<Report> {
+        self.check_trees(jobs)?;
+        let run = run::Run::new(self, jobs, reporter);
+        cancel.run_until_cancelled(run.go(mode)).await.unwrap_or(Err(Error::Cancelled))
+    }
+
+    /// Moves the tree that `upstream` is published at to `to`, with its generations. True where
+    /// there was one to move.
+    pub fn move_tree(&self, upstream: &str, to: &TreePath) -> Result<bool> {
+        for tree in self.store.trees()? {
+            if tree != *to && self.store.upstream(&tree)?.as_deref() == Some(upstream) {
+                self.store.move_tree(&tree, to)?;
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Trees have one owner and never contain one another, and an upstream has one tree.
+    fn check_trees(&self, jobs: &[Job]) -> Result<()> {
+        let nested = |a: &TreePath, b: &TreePath| {
+            let (outer, inner) = if a.as_str().len() <= b.as_str().len() { (a, b) } else { (b, a) };
+            Error::NestedTrees { outer: outer.to_string(), inner: inner.to_string() }
+        };
+        for (at, job) in jobs.iter().enumerate() {
+            if let Some(other) = jobs[..at].iter().find(|other| other.tree.overlaps(&job.tree)) {
+                return Err(nested(&job.tree, &other.tree));
+            }
+        }
+        for tree in self.store.trees()? {
+            if jobs.iter().any(|job| job.tree == tree) {
+                continue;
+            }
+            let Some(upstream) = self.store.upstream(&tree)? else {
+                continue;
+            };
+            if let Some(job) = jobs.iter().find(|job| job.source.identity() == upstream) {
+                let (old, new) = (tree.to_string(), job.tree.to_string());
+                return Err(Error::TreeMoved { upstream, old, new });
+            }
+            if let Some(job) = jobs.iter().find(|job| job.tree.overlaps(&tree)) {
+                return Err(nested(&job.tree, &tree));
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,411 @@
+//! One run: resolve, plan, check, fetch, publish, report.
+
+use std::sync::Arc;
+
+use futures::{StreamExt as _, stream};
+
+use super::fetching::{self, Done, Fetched, Units};
+use super::{Job, Mirror, Mode};
+use crate::digest::Sha256;
+use crate::error::{Error, Result};
+use crate::manifest::{Manifest, Origin, StoredEntry, StoredManifest};
+use crate::plan::{Inventory as _, Plan, Step};
+use crate::report::{Event, Failure, Outcome, Report, Reporter, TreeReport};
+use crate::source::{Context, Resolution};
+use crate::store::{Publication, TreeInventory};
+
+/// Sources that are read at once; each of their transfers counts against the connections.
+const SOURCES: usize = 8;
+
+/// Bytes and inodes that are left free beyond what the plan needs, for manifests and the state.
+const SPARE_BYTES: u64 = 16 << 20;
+const SPARE_INODES: u64 = 64;
+
+/// A run over some jobs.
+pub(super) struct Run<'a> {
+    mirror: &'a Mirror,
+    jobs: &'a [Job],
+    reporter: Arc<dyn Reporter>,
+}
+
+/// A tree during a run.
+struct Tree<'a> {
+    job: &'a Job,
+    name: Arc<str>,
+    upstream: Arc<str>,
+    previous: Option<Arc<StoredManifest>>,
+    work: Work,
+    report: TreeReport,
+}
+
+/// What is to be done for a tree.
+enum Work {
+    /// Nothing: it is as it should be, or its source failed.
+    None,
+    /// The manifest, its plan, and what each entry turned out to be.
+    Plan { manifest: Manifest, plan: Plan, content: Vec<Option<Fetched>>, missing: usize },
+}
+
+impl<'a> Run<'a> {
+    pub(super) fn new(mirror: &'a Mirror, jobs: &'a [Job], reporter: Arc<dyn Reporter>) -> Self {
+        Self { mirror, jobs, reporter }
+    }
+
+    pub(super) async fn go(self, mode: Mode) -> Result<Report> {
+        let resolving = self.jobs.iter().map(|job| self.resolve(job));
+        let mut trees: Vec<Tree<'a>> = Vec::new();
+        let mut resolved = stream::iter(resolving).buffered(SOURCES);
+        while let Some(tree) = resolved.next().await {
+            trees.push(tree?);
+        }
+        drop(resolved);
+        self.check_space(&trees)?;
+        if mode == Mode::Apply {
+            self.fetch_and_publish(&mut trees).await?;
+        }
+        Ok(Report {
+            root: self.mirror.store.root().to_owned(),
+            trees: trees.into_iter().map(|tree| tree.report).collect(),
+            requests: self.mirror.client.requests(),
+            received: self.mirror.client.received(),
+        })
+    }
+
+    /// Reads a job's upstream and plans its tree. What upstream does wrong is in the tree's report.
+    async fn resolve(&self, job: &'a Job) -> Result<Tree<'a>> {
+        let mirror = self.mirror;
+        let name: Arc<str> = job.tree.as_str().into();
+        let upstream: Arc<str> = job.source.identity().into();
+        let mut warnings = Vec::new();
+        let newest = match mirror.store.newest(&job.tree) {
+            Err(error @ Error::Damaged { .. }) => {
+                warnings.push(format!("{error}; publishing a new generation"));
+                None
+            }
+            other => other?,
+        };
+        let generation = newest.as_ref().map(|newest| newest.id);
+        let previous = newest.map(|newest| newest.manifest);
+        self.reporter.on_event(&Event::Resolving { tree: &name });
+        let report = TreeReport {
+            tree: name.to_string(),
+            group: job.group.clone(),
+            outcome: Outcome::Failed,
+            generation,
+            files: 0,
+            bytes: 0,
+            fetch_files: 0,
+            fetch_bytes: 0,
+            changes: crate::plan::Changes::default(),
+            weakly_verified: 0,
+            warnings,
+            failures: Vec::new(),
+        };
+        let previous = previous.map(Arc::new);
+        let mut tree = Tree { job, name, upstream, previous, work: Work::None, report };
+        match self.resolution(&mut tree).await {
+            Err(error) if error.is_local() => return Err(error),
+            Err(error) => {
+                let reason = error.to_string();
+                let (tree_name, path) = (&*tree.name, "");
+                self.reporter.on_event(&Event::Failed { tree: tree_name, path, reason: &reason });
+                tree.report.failures.push(Failure { path: None, reason });
+            }
+            Ok(None) => {}
+            Ok(Some(manifest)) => self.plan(&mut tree, manifest).await?,
+        }
+        Ok(tree)
+    }
+
+    /// The manifest that a tree is to hold; `None` where it is what it should be.
+    async fn resolution(&self, tree: &mut Tree<'a>) -> Result<Option<Manifest>> {
+        let (mirror, job) = (self.mirror, tree.job);
+        // Another selection is never taken for "no change".
+        let mut previous = tree.previous.clone().filter(|previous| {
+            previous.fingerprint == job.source.fingerprint() && previous.upstream == *tree.upstream
+        });
+        loop {
+            let context = Context::new(
+                &mirror.store,
+                &mirror.client,
+                &*self.reporter,
+                &tree.name,
+                tree.upstream.to_string(),
+                previous.as_deref(),
+            );
+            let resolution = job.source.resolve(&context).await;
+            tree.report.warnings.extend(context.into_warnings());
+            match (resolution?, previous.take()) {
+                (Resolution::Manifest(manifest), _) => return Ok(Some(manifest)),
+                (Resolution::Unchanged, None) => return Ok(Some(Manifest::default())),
+                (Resolution::Unchanged, Some(previous)) => {
+                    if self.is_in_place(tree, &previous).await? {
+                        tree.report.outcome = Outcome::Unchanged;
+                        tree.report.files = previous.entries.len() as u64;
+                        tree.report.bytes = previous.size();
+                        return Ok(None);
+                    }
+                    // The tree was damaged: what it takes to mend it, the source says again.
+                }
+            }
+        }
+    }
+
+    /// Whether each file of the tree is as it was when it was verified.
+    async fn is_in_place(&self, tree: &Tree<'a>, previous: &Arc<StoredManifest>) -> Result<bool> {
+        let (store, previous) = (Arc::clone(&self.mirror.store), Arc::clone(previous));
+        let (path, upstream) = (tree.job.tree.clone(), Arc::clone(&tree.upstream));
+        blocking(move || {
+            let mut inventory = TreeInventory::new(&store, &path, &upstream);
+            let in_place = previous
+                .entries
+                .iter()
+                .all(|entry| inventory.published(&entry.path) == Some(entry.sha256));
+            inventory.finish().map(|()| in_place)
+        })
+        .await
+    }
+
+    async fn plan(&self, tree: &mut Tree<'a>, manifest: Manifest) -> Result<()> {
+        let (store, previous) = (Arc::clone(&self.mirror.store), tree.previous.clone());
+        let (path, upstream) = (tree.job.tree.clone(), Arc::clone(&tree.upstream));
+        let (manifest, plan) = blocking(move || {
+            let mut inventory = TreeInventory::new(&store, &path, &upstream);
+            let plan = Plan::new(&manifest, &mut inventory, previous.as_deref());
+            inventory.finish().map(|()| (manifest, plan))
+        })
+        .await?;
+        let report = &mut tree.report;
+        report.outcome = Outcome::Planned;
+        report.files = manifest.entries().len() as u64;
+        report.bytes = manifest.entries().iter().filter_map(|entry| entry.size).sum();
+        report.fetch_files = plan.fetch_files;
+        report.fetch_bytes = plan.fetch_bytes;
+        report.changes = plan.changes;
+        report.weakly_verified = manifest
+            .entries()
+            .iter()
+            .filter(|entry| entry.digest.is_none_or(|digest| digest.algorithm().is_weak()))
+            .filter(|entry| matches!(entry.origin, Origin::Remote(_)))
+            .count() as u64;
+        self.reporter.on_event(&Event::Resolved {
+            tree: &tree.name,
+            files: report.files,
+            fetch_files: report.fetch_files,
+            fetch_bytes: report.fetch_bytes,
+        });
+        let content = vec![None; manifest.entries().len()];
+        tree.work = Work::Plan { manifest, plan, content, missing: 0 };
+        Ok(())
+    }
+
+    /// Holds all plans together against what the file system still takes.
+    fn check_space(&self, trees: &[Tree<'_>]) -> Result<()> {
+        let (mut bytes, mut inodes) = (0_u64, 0_u64);
+        for tree in trees {
+            if let Work::Plan { plan, .. } = &tree.work {
+                bytes = bytes.saturating_add(plan.fetch_bytes);
+                inodes = inodes.saturating_add(plan.fetch_files);
+            }
+        }
+        if inodes == 0 {
+            return Ok(());
+        }
+        let free = self.mirror.store.free()?;
+        let path = self.mirror.store.root().to_owned();
+        let needed = bytes.saturating_add(SPARE_BYTES);
+        if needed > free.bytes {
+            return Err(Error::NoSpace { path, needed, free: free.bytes });
+        }
+        let needed = inodes.saturating_add(SPARE_INODES);
+        match free.inodes {
+            Some(free) if needed > free => Err(Error::NoInodes { path, needed, free }),
+            _ => Ok(()),
+        }
+    }
+
+    async fn fetch_and_publish(&self, trees: &mut [Tree<'a>]) -> Result<()> {
+        let mut units = Units::default();
+        for (number, tree) in trees.iter_mut().enumerate() {
+            let Work::Plan { manifest, plan, missing, .. } = &mut tree.work else {
+                continue;
+            };
+            for (at, (entry, step)) in manifest.entries().iter().zip(&plan.steps).enumerate() {
+                if *step == Step::Fetch {
+                    units.add(&tree.name, &tree.upstream, entry, (number, at));
+                    *missing += 1;
+                }
+            }
+        }
+        let mut groups: Vec<&str> = Vec::new();
+        for job in self.jobs {
+            if !groups.contains(&job.group.as_str()) {
+                groups.push(&job.group);
+            }
+        }
+        let (_workers, mut done) = fetching::start(self.mirror, units.into_queue(), &self.reporter);
+        let mut open = groups;
+        loop {
+            let (ready, waiting): (Vec<_>, Vec<_>) =
+                open.into_iter().partition(|group| is_settled(trees, group));
+            for group in ready {
+                self.publish(trees, group).await?;
+            }
+            open = waiting;
+            match done.recv().await {
+                Some(done) => take(trees, done)?,
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Publishes a group of which every file is there, or says why it is not.
+    async fn publish(&self, trees: &mut [Tree<'a>], group: &str) -> Result<()> {
+        let failed = |tree: &Tree<'_>| tree.report.outcome == Outcome::Failed;
+        let lacking = |tree: &Tree<'_>| !tree.report.failures.is_empty();
+        let mut members: Vec<_> = trees.iter_mut().filter(|tree| tree.job.group == group).collect();
+        let complete = !members.iter().any(|tree| failed(tree) || lacking(tree));
+        let mut publications = Vec::new();
+        let mut published = Vec::new();
+        for tree in &mut members {
+            if !matches!(tree.work, Work::Plan { .. }) {
+                continue;
+            }
+            if !complete {
+                let incomplete = lacking(tree);
+                tree.report.outcome =
+                    if incomplete { Outcome::Incomplete } else { Outcome::HeldBack };
+                continue;
+            }
+            match self.publication(tree)? {
+                Some(publication) => {
+                    publications.push(publication);
+                    published.push(tree);
+                }
+                None => tree.report.outcome = Outcome::Unchanged,
+            }
+        }
+        if publications.is_empty() {
+            return Ok(());
+        }
+        self.reporter.on_event(&Event::Publishing { group });
+        let (store, retention) = (Arc::clone(&self.mirror.store), self.mirror.retention);
+        let results = blocking(move || store.publish(&publications, &retention)).await?;
+        for (tree, result) in published.into_iter().zip(results) {
+            tree.report.outcome = Outcome::Published;
+            tree.report.generation = Some(result.generation);
+            let (tree, generation) = (&*tree.name, result.generation);
+            self.reporter.on_event(&Event::Published { tree, generation });
+        }
+        Ok(())
+    }
+
+    /// What is to be published for a tree; `None` where it holds that already.
+    fn publication(&self, tree: &mut Tree<'a>) -> Result<Option<Publication>> {
+        let Work::Plan { manifest, plan, content, .. } = &tree.work else {
+            return Ok(None);
+        };
+        let previous = tree.previous.as_ref();
+        let mut entries = Vec::with_capacity(manifest.entries().len());
+        let mut in_place = Vec::with_capacity(manifest.entries().len());
+        for ((entry, step), content) in manifest.entries().iter().zip(&plan.steps).zip(content) {
+            let (sha256, size) = match (step, content) {
+                (_, Some(fetched)) => (fetched.sha256, fetched.size),
+                (Step::Keep(sha256) | Step::Link(sha256), None) => {
+                    let before = previous.and_then(|p| p.get(entry.path.as_str()));
+                    let before = before.filter(|before| before.sha256 == *sha256);
+                    let size = before.map_or_else(
+                        || self.size(tree, entry.path.as_str(), sha256, *step),
+                        |before| Ok(before.size),
+                    )?;
+                    (*sha256, size)
+                }
+                // Only a group without failures comes here.
+                (Step::Fetch, None) => return Err(Error::NoUrl(entry.path.to_string())),
+            };
+            in_place.push(matches!(step, Step::Keep(_)));
+            entries.push(StoredEntry {
+                path: entry.path.clone(),
+                size,
+                sha256,
+                digest: entry.digest.filter(|digest| digest.as_sha256().is_none()),
+                remote: match &entry.origin {
+                    Origin::Remote(remote) => Some(remote.clone()),
+                    Origin::Stored { remote, .. } => remote.clone(),
+                },
+                role: entry.role,
+                subject: entry.subject.clone(),
+                unverified: entry.unverified.clone(),
+            });
+        }
+        let manifest = StoredManifest {
+            upstream: tree.upstream.to_string(),
+            fingerprint: tree.job.source.fingerprint(),
+            switched: manifest.switched().cloned(),
+            entries,
+        };
+        tree.report.bytes = manifest.size();
+        if previous.is_some_and(|previous| **previous == manifest)
+            && in_place.iter().all(|in_place| *in_place)
+        {
+            return Ok(None);
+        }
+        Ok(Some(Publication { tree: tree.job.tree.clone(), manifest, in_place }))
+    }
+
+    fn size(&self, tree: &Tree<'_>, path: &str, sha256: &Sha256, step: Step) -> Result<u64> {
+        let store = &self.mirror.store;
+        match step {
+            // A file that was there before us may not be a blob yet.
+            Step::Keep(_) => {
+                let path = tree.job.tree.under(store.root()).join(path);
+                let found = std::fs::symlink_metadata(&path);
+                Ok(found.map_err(Error::io("look at", &path))?.len())
+            }
+            _ => store.size(sha256),
+        }
+    }
+}
+
+/// Runs what may read or write a lot off the tasks that serve transfers.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Client(error.into()))?
+}
+
+/// Whether nothing of the group is still to come.
+fn is_settled(trees: &[Tree<'_>], group: &str) -> bool {
+    trees
+        .iter()
+        .filter(|tree| tree.job.group == group)
+        .all(|tree| !matches!(tree.work, Work::Plan { missing, .. } if missing > 0))
+}
+
+/// Notes what came of a transfer with everyone who wanted it.
+fn take(trees: &mut [Tree<'_>], done: Done) -> Result<()> {
+    let reason = match &done.result {
+        Err(error) if !error.is_local() => error.to_string(),
+        _ => String::new(),
+    };
+    let fetched = match done.result {
+        Err(error) if error.is_local() => return Err(error),
+        Err(_) => None,
+        Ok(fetched) => Some(fetched),
+    };
+    for (tree, at) in done.unit.takers {
+        let tree = &mut trees[tree];
+        let Work::Plan { manifest, content, missing, .. } = &mut tree.work else {
+            continue;
+        };
+        *missing -= 1;
+        match fetched {
+            Some(fetched) => content[at] = Some(fetched),
+            None => tree.report.failures.push(Failure {
+                path: Some(manifest.entries()[at].path.clone()),
+                reason: reason.clone(),
+            }),
+        }
+    }
+    Ok(())
+}

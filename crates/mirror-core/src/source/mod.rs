@@ -1,0 +1,220 @@
+//! Sources: what resolves an upstream to a manifest.
+//!
+//! A [`Source`] reads the small files that say what an upstream holds and returns a
+//! [`Manifest`]; it fetches no payload. Everything it has to read or generate goes through its
+//! [`Context`] into the store, verified, so nothing is fetched twice and every published byte is a
+//! blob. A new kind of content is a new source, and nothing else changes.
+
+pub mod rpm;
+
+use std::fs::File;
+use std::io::Read;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use futures::future::BoxFuture;
+use url::Url;
+
+use crate::digest::{Digest, Sha256};
+use crate::error::{Error, Result};
+use crate::fetch::{self, Client, Watch};
+use crate::manifest::{Manifest, StoredManifest};
+use crate::part::{Expected, Part, Verified};
+use crate::report::{Event, Reporter};
+use crate::store::Store;
+
+/// What an upstream holds now.
+#[derive(Debug)]
+pub enum Resolution {
+    /// The same as the published generation, which [`Context::previous`] gave.
+    Unchanged,
+    /// These files.
+    Manifest(Manifest),
+}
+
+/// Resolves an upstream to a manifest.
+pub trait Source: Send + Sync {
+    /// Which upstream this is: the same for every run, whatever is selected of it. A tree keeps it,
+    /// so that the same upstream is not published at two places by mistake.
+    fn identity(&self) -> String;
+
+    /// Everything besides upstream's content that the manifest depends on: selection, trust,
+    /// layout, and a version of the source's own rules.
+    fn fingerprint(&self) -> String;
+
+    /// Reads the upstream.
+    fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>>;
+}
+
+/// A file in the store, as a source sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// Its content's name.
+    pub sha256: Sha256,
+    /// Its size in bytes.
+    pub size: u64,
+}
+
+/// What a source works with: the transfer, the store, and what was published before.
+#[derive(Debug)]
+pub struct Context<'a> {
+    store: &'a Store,
+    client: &'a Client,
+    reporter: Reporting<'a>,
+    upstream: String,
+    previous: Option<&'a StoredManifest>,
+    warnings: Mutex<Vec<String>>,
+}
+
+struct Reporting<'a> {
+    reporter: &'a dyn Reporter,
+    tree: &'a str,
+}
+
+impl std::fmt::Debug for Reporting<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reporting").field("tree", &self.tree).finish_non_exhaustive()
+    }
+}
+
+impl<'a> Context<'a> {
+    pub(crate) fn new(
+        store: &'a Store,
+        client: &'a Client,
+        reporter: &'a dyn Reporter,
+        tree: &'a str,
+        upstream: String,
+        previous: Option<&'a StoredManifest>,
+    ) -> Self {
+        let reporter = Reporting { reporter, tree };
+        Self { store, client, reporter, upstream, previous, warnings: Mutex::default() }
+    }
+
+    /// The generation that is published, if its fingerprint is the source's.
+    pub fn previous(&self) -> Option<&StoredManifest> {
+        self.previous
+    }
+
+    /// The tree's path below the root, for messages.
+    pub fn tree(&self) -> &str {
+        self.reporter.tree
+    }
+
+    /// Fetches a file into the store; one that is there already is not asked for. `name` is what
+    /// events and errors call it, `limit` the most bytes that are taken.
+    pub async fn fetch(
+        &self,
+        name: &str,
+        urls: Vec<Url>,
+        expected: Expected,
+        limit: u64,
+    ) -> Result<Stored> {
+        if let Some(digest) = &expected.digest
+            && let Some(sha256) = self.store.find(digest, &self.upstream)?
+        {
+            return Ok(Stored { sha256, size: self.store.size(&sha256)? });
+        }
+        let request = fetch::Request { name, urls, expected, limit };
+        let watch = Transfer { reporter: self.reporter.reporter, tree: self.reporter.tree, name };
+        let verified = self.client.download(&request, &self.store.parts(), &watch).await?;
+        let stored = self.put(&verified)?;
+        let (tree, path, size) = (self.reporter.tree, name, stored.size);
+        self.reporter.reporter.on_event(&Event::Fetched { tree, path, size });
+        Ok(stored)
+    }
+
+    /// The same for a file that upstream may not have: `None` where it says so.
+    pub async fn fetch_optional(
+        &self,
+        name: &str,
+        urls: Vec<Url>,
+        expected: Expected,
+        limit: u64,
+    ) -> Result<Option<Stored>> {
+        match self.fetch(name, urls, expected, limit).await {
+            Ok(stored) => Ok(Some(stored)),
+            // Object stores answer 403 for what does not exist.
+            Err(Error::Status { code: 403 | 404 | 410, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Streams what the source generates or reads elsewhere into the store: against `expected`
+    /// where that gives a digest or a size, else as it is.
+    pub fn add(&self, name: &str, content: &mut dyn Read, expected: &Expected) -> Result<Stored> {
+        if let Some(digest) = &expected.digest
+            && let Some(sha256) = self.store.find(digest, &self.upstream)?
+        {
+            return Ok(Stored { sha256, size: self.store.size(&sha256)? });
+        }
+        let mut part = Part::open(&self.store.parts(), expected, name)?;
+        part.restart()?;
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            let read = content.read(&mut buffer);
+            let read = read.map_err(Error::io("read", std::path::Path::new(name)))?;
+            if read == 0 {
+                break;
+            }
+            part.append(&buffer[..read])?;
+        }
+        let verified = if *expected == Expected::default() {
+            part.seal_as_written()
+        } else {
+            part.seal(expected, name).map_err(|rejected| rejected.error)?
+        };
+        self.put(&verified)
+    }
+
+    fn put(&self, verified: &Verified) -> Result<Stored> {
+        let sha256 = self.store.put(verified, &self.upstream)?;
+        Ok(Stored { sha256, size: verified.size() })
+    }
+
+    /// Opens a file of the store.
+    pub fn open(&self, sha256: &Sha256) -> Result<File> {
+        self.store.open_blob(sha256)
+    }
+
+    /// The content that a digest names, if the store holds it.
+    pub fn find(&self, digest: &Digest) -> Result<Option<Sha256>> {
+        self.store.find(digest, &self.upstream)
+    }
+
+    /// Reports something odd that does no harm.
+    pub fn warn(&self, message: String) {
+        let event = Event::Warning { tree: self.reporter.tree, message: &message };
+        self.reporter.reporter.on_event(&event);
+        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+    }
+
+    pub(crate) fn into_warnings(self) -> Vec<String> {
+        self.warnings.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Turns what a transfer tells into events.
+pub(crate) struct Transfer<'a> {
+    pub(crate) reporter: &'a dyn Reporter,
+    pub(crate) tree: &'a str,
+    pub(crate) name: &'a str,
+}
+
+impl Watch for Transfer<'_> {
+    fn started(&self, resumed: u64, size: Option<u64>) {
+        let (tree, path) = (self.tree, self.name);
+        self.reporter.on_event(&Event::Started { tree, path, resumed, size });
+    }
+
+    fn progress(&self, bytes: i64) {
+        let (tree, path) = (self.tree, self.name);
+        self.reporter.on_event(&Event::Progress { tree, path, bytes });
+    }
+
+    fn retrying(&self, error: &Error, after: Duration) {
+        let (tree, path) = (self.tree, self.name);
+        let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+        let reason = &error.to_string();
+        self.reporter.on_event(&Event::Retrying { tree, path, reason, after_ms });
+    }
+}
