@@ -9,6 +9,7 @@ pub mod digest;
 pub mod engine;
 pub mod error;
 pub mod fetch;
+pub mod format;
 pub mod limits;
 pub mod manifest;
 pub mod part;

@@ -22,6 +22,15 @@ pub const SIGNATURE_SIZE: u64 = 1 << 20;
 /// Largest mirror list, metalink, `.repo` or `.treeinfo`, in bytes (largest seen: 60 kB).
 pub const LIST_SIZE: u64 = 4 << 20;
 
+/// Longest line of a mirror list, `.repo` or `.treeinfo`, in bytes (longest seen: 400).
+pub const LINE: usize = 64 << 10;
+
+/// Deepest nesting of `${name:-…}` in a `.repo` file (dnf5 takes 32).
+pub const VARIABLE_DEPTH: usize = 32;
+
+/// Longest value once variables are put in, in bytes (longest seen: 300).
+pub const EXPANDED: usize = 1 << 20;
+
 /// Largest metadata file as transferred, in bytes (largest seen: 600 MB, a filelists database).
 pub const METADATA_SIZE: u64 = 8 << 30;
 
@@ -46,6 +55,13 @@ pub const XML_DEPTH: usize = 64;
 /// Longest text, attribute or tag of an XML document, in bytes (largest seen: a description of
 /// 130 kB).
 pub const XML_TOKEN: usize = 4 << 20;
+
+/// Largest `<package>` element of a primary that is read in one piece, in bytes; a larger one is
+/// streamed (largest seen: 700 kB, a package of many dependencies).
+pub const PACKAGE_BLOCK: usize = 8 << 20;
+
+/// Most files or changelog entries of one package (largest seen: 120,000 files).
+pub const PACKAGE_ENTRIES: usize = 4_000_000;
 
 /// Most packages of a repository (largest seen: 250,000).
 pub const PACKAGES: usize = 4_000_000;

@@ -1,0 +1,111 @@
+//! The formats of RPM repositories.
+//!
+//! A repository is `repodata/repomd.xml` ([`repomd`]), which lists the metadata files: [`primary`]
+//! names each package, [`filelists`] its files and [`other`] its changelog. Clients find a repository
+//! through a `.repo` file ([`repofile`]) and its mirrors through a [`mirrorlist`] or a [`metalink`].
+//! An installable tree also has a `.treeinfo` ([`treeinfo`]). Packages are told apart by name, epoch,
+//! version, release and architecture ([`nevra`]), and ordered by rpm's own rules ([`version`]).
+//!
+//! XML is read with the documents' *local* names: a prefix may differ from the customary one.
+
+use std::io;
+
+use crate::digest::DigestError;
+
+pub mod primary;
+pub mod repomd;
+mod xml;
+
+/// Why a document was not understood. The caller adds the document's name.
+#[derive(Debug, thiserror::Error)]
+pub enum FormatError {
+    /// The document's bytes could not be had: an error of the reader, a decoder's refusal included.
+    #[error("cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// Not well-formed XML.
+    #[error("is not well-formed XML at byte {position}: {reason}")]
+    Xml {
+        /// Where, in bytes from the document's start.
+        position: u64,
+        /// What the XML reader says.
+        reason: String,
+    },
+    /// Another document than expected: an error page of a proxy, in most cases.
+    #[error("is not a {expected} document: found {found}")]
+    Root {
+        /// The root element, or the kind of file, that was expected.
+        expected: &'static str,
+        /// What is there instead.
+        found: String,
+    },
+    /// In an encoding that repositories do not use.
+    #[error("is encoded as {found:?}, expected UTF-8")]
+    Encoding {
+        /// The encoding that the XML declaration names.
+        found: String,
+    },
+    /// A document type with declarations of its own, the way of entity bombs.
+    #[error("declares entities of its own at byte {position}, expected none")]
+    Doctype {
+        /// Where, in bytes from the document's start.
+        position: u64,
+    },
+    /// A reference to an entity other than XML's five, or to a character that XML excludes.
+    #[error(
+        "refers to &{name}; at byte {position}, expected amp, lt, gt, quot, apos or a character"
+    )]
+    Entity {
+        /// Where, in bytes from the document's start.
+        position: u64,
+        /// The entity's name.
+        name: String,
+    },
+    /// Something that must be there is not.
+    #[error("{element} before byte {position} has no {missing}")]
+    Missing {
+        /// Where the element ends, in bytes from the document's start.
+        position: u64,
+        /// The element, and which one where it has a name.
+        element: String,
+        /// What it lacks.
+        missing: &'static str,
+    },
+    /// A digest that does not parse.
+    #[error("{element} before byte {position}: {source}")]
+    Digest {
+        /// Where the digest ends, in bytes from the document's start.
+        position: u64,
+        /// What it is the digest of.
+        element: String,
+        /// What is wrong with it.
+        source: DigestError,
+    },
+    /// Over a bound of [`crate::limits`].
+    #[error("is too large: expected at most {limit} {what}")]
+    Limit {
+        /// What there is too much of, with its unit.
+        what: &'static str,
+        /// The bound.
+        limit: u64,
+    },
+    /// A line of a text format.
+    #[error("line {line}: expected {expected}, found {found:?}")]
+    Line {
+        /// The line's number, from 1.
+        line: usize,
+        /// What was expected there.
+        expected: &'static str,
+        /// What was found, shortened.
+        found: String,
+    },
+}
+
+/// As much of `text` as a message can bear.
+fn excerpt(text: &str) -> String {
+    const LEN: usize = 120;
+    let mut short: String = text.chars().take(LEN).collect();
+    if short.len() < text.len() {
+        short.push('…');
+    }
+    short
+}

@@ -1,0 +1,150 @@
+//! The formats, held against repositories that nobody on this project made.
+//!
+//! The data is no part of the project: it lies in `../shared/real` beside the workspace's root, or
+//! where `MIRROR_REAL_DATA` says. Where it is absent these tests pass, and say that they were skipped.
+
+#![allow(clippy::unwrap_used, clippy::print_stderr)]
+#![allow(clippy::case_sensitive_file_extension_comparisons)] // the data is what it is
+
+use std::fs::{self, File};
+use std::io::{BufReader, Read};
+use std::path::{Path, PathBuf};
+
+use mirror_core::format::compression::decoder;
+use mirror_core::format::rpm::FormatError;
+use mirror_core::format::rpm::{primary, repomd::Repomd};
+use mirror_core::limits;
+
+/// The folder of real data, if it is here.
+fn real() -> Option<PathBuf> {
+    let folder = std::env::var_os("MIRROR_REAL_DATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/real"),
+        PathBuf::from,
+    );
+    if folder.join("rpm").is_dir() {
+        return Some(folder.join("rpm"));
+    }
+    eprintln!("skipped: no real data at {}", folder.display());
+    None
+}
+
+/// All files whose path satisfies `wanted`, in order.
+fn files(wanted: impl Fn(&str) -> bool) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut folders: Vec<PathBuf> = real().into_iter().collect();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if wanted(path.to_str().unwrap()) {
+                found.push(path);
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+fn named(part: &'static str) -> Vec<PathBuf> {
+    files(move |path| path.contains(part) && !path.ends_with(".zck") && !is_snippet(path))
+}
+
+/// Pieces of documents, and documents broken on purpose.
+fn is_snippet(path: &str) -> bool {
+    path.contains("repodata_snippets") || path.contains("modified_repo_files")
+}
+
+fn content(path: &Path) -> Vec<u8> {
+    let mut content = Vec::new();
+    decoder(
+        BufReader::new(File::open(path).unwrap()),
+        limits::METADATA_OPEN_SIZE,
+    )
+    .unwrap()
+    .read_to_end(&mut content)
+    .unwrap();
+    content
+}
+
+type Packages = Result<(primary::Summary, Vec<String>), FormatError>;
+
+fn packages(document: &[u8]) -> Packages {
+    let mut packages = Vec::new();
+    let summary = primary::read_packages(document, |package| {
+        packages.push(format!("{package:?}"));
+        Ok::<_, FormatError>(())
+    })?;
+    Ok((summary, packages))
+}
+
+/// The same, by the full reader: a comment in the head is nothing for the fast one.
+fn packages_by_full_reader(document: &[u8]) -> Packages {
+    let text = String::from_utf8_lossy(document);
+    packages(
+        text.replacen("<metadata", "<!-- --><metadata", 1)
+            .as_bytes(),
+    )
+}
+
+#[test]
+fn every_primary_is_read_and_counted_right_by_both_readers() {
+    let mut total = 0;
+    for path in named("primary.xml") {
+        let document = content(&path);
+        let (summary, fast) = packages(&document).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        assert_eq!(summary.declared, Some(summary.packages), "{path:?}");
+        assert_eq!(
+            packages_by_full_reader(&document).unwrap(),
+            (summary, fast),
+            "{path:?}"
+        );
+        total += summary.packages;
+    }
+    eprintln!("{total} packages");
+}
+
+#[test]
+fn odd_primaries_mean_the_same_to_both_readers() {
+    for path in files(|path| path.contains("modified_repo_files") && path.contains("primary")) {
+        let document = content(&path);
+        match (packages(&document), packages_by_full_reader(&document)) {
+            (Ok(fast), Ok(full)) => assert_eq!(fast, full, "{path:?}"),
+            (fast, full) => {
+                eprintln!(
+                    "{path:?}: {:?}",
+                    fast.as_ref().err().map(ToString::to_string)
+                );
+                assert_eq!(fast.is_ok(), full.is_ok(), "{path:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_repomd_is_read_and_those_of_createrepo_c_are_written_back_to_the_byte() {
+    // Made by other tools, by older versions, or by hand: other indents and orders.
+    let foreign = [
+        "/repo_01/",
+        "/repo_02/",
+        "/yum_mock/",
+        "/repo_yum_",
+        "/suse-md/",
+        "/zoo-katello/",
+    ];
+    for path in files(|path| path.ends_with("/repomd.xml")) {
+        let document = content(&path);
+        let repomd = Repomd::read(&document[..]).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        let primary = repomd.record("primary").unwrap();
+        assert!(primary.checksum.is_some(), "{path:?}");
+        let mut out = Vec::new();
+        repomd.write(&mut out).unwrap();
+        assert_eq!(Repomd::read(&out[..]).unwrap(), repomd);
+        if !foreign
+            .iter()
+            .any(|part| path.to_str().unwrap().contains(part))
+        {
+            assert!(out == document, "{path:?} is written differently");
+        }
+    }
+}
