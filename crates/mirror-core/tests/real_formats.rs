@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use mirror_core::format::compression::decoder;
 use mirror_core::format::rpm::FormatError;
-use mirror_core::format::rpm::{primary, repomd::Repomd};
+use mirror_core::format::rpm::{primary, repomd::Repomd, version};
 use mirror_core::limits;
 
 /// The folder of real data, if it is here.
@@ -146,5 +146,18 @@ fn every_repomd_is_read_and_those_of_createrepo_c_are_written_back_to_the_byte()
         {
             assert!(out == document, "{path:?} is written differently");
         }
+    }
+}
+
+#[test]
+fn versions_have_rpms_order() {
+    let Some(real) = real() else { return };
+    let pairs = fs::read(real.join("sig-go-rpm/vercmp.json")).unwrap();
+    let pairs: Vec<serde_json::Value> = serde_json::from_slice(&pairs).unwrap();
+    assert!(!pairs.is_empty());
+    for pair in &pairs {
+        let (a, b) = (pair["a"].as_str().unwrap(), pair["b"].as_str().unwrap());
+        let order = version::compare(a, b) as i64;
+        assert_eq!(Some(order), pair["expect"].as_i64(), "{a:?} and {b:?}");
     }
 }

@@ -12,8 +12,13 @@ use std::io;
 
 use crate::digest::DigestError;
 
+mod ini;
+mod lines;
+pub mod nevra;
 pub mod primary;
+pub mod repofile;
 pub mod repomd;
+pub mod version;
 mod xml;
 
 /// Why a document was not understood. The caller adds the document's name.
