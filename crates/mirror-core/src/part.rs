@@ -7,12 +7,17 @@
 //!
 //! A part outlives its process: it is named by the digest it is to have, and whoever wants that
 //! content next goes on where it ended. What the first run left is hashed again, so a part that was
-//! damaged meanwhile costs a transfer and never more.
+//! damaged meanwhile costs a transfer and never more. Two that want the same content at once fill a
+//! part each.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
+
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
 
 use crate::digest::{Algorithm, Digest, Hasher, Sha256};
 use crate::error::{Error, Result};
@@ -46,21 +51,42 @@ impl Part {
             Some(digest) => format!("{}-{}", digest.algorithm(), digest.hex()),
             None => format!("new-{}", Sha256::of(name.as_bytes())),
         };
-        let path = folder.join(key).with_extension("part");
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(expected.digest.is_none())
-            .open(&path)
-            .map_err(Error::io("open the part", &path))?;
+        let (path, file) = Self::claim(folder, &key)?;
         let algorithm = expected.digest.map(|digest| digest.algorithm());
         let mut part = Self { path, file, size: 0, hasher: Hasher::new(algorithm), algorithm };
-        part.read_back()?;
+        if expected.digest.is_none() {
+            part.restart()?;
+        } else {
+            part.read_back()?;
+        }
         if expected.size.is_some_and(|size| part.size > size) {
             part.restart()?;
         }
         Ok(part)
+    }
+
+    /// The first part of that key that nobody else is filling, locked.
+    fn claim(folder: &Path, key: &str) -> Result<(PathBuf, File)> {
+        let mut number = 0;
+        loop {
+            let path = folder.join(format!("{key}.{number}.part"));
+            let mut open = OpenOptions::new();
+            open.read(true).write(true).create(true).truncate(false);
+            let file = open.open(&path).map_err(Error::io("open the part", &path))?;
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => {}
+                Err(Errno::WOULDBLOCK) => {
+                    number += 1;
+                    continue;
+                }
+                Err(error) => return Err(Error::io("lock", &path)(error.into())),
+            }
+            // Whoever held it may have given it to the store meanwhile: then it is no part any more.
+            let ours = file.metadata().map_err(Error::io("look at", &path))?.ino();
+            if fs::symlink_metadata(&path).is_ok_and(|there| there.ino() == ours) {
+                return Ok((path, file));
+            }
+        }
     }
 
     /// Hashes what the file holds; leaves the file's position at its end.
@@ -145,16 +171,6 @@ impl Part {
             modified: None,
         }
     }
-
-    /// Removes the part.
-    pub fn discard(self) -> Result<()> {
-        match fs::remove_file(&self.path) {
-            Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                Err(Error::Io { action: "remove", path: self.path, source })
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// A part that was not what was expected, begun anew, and why.
@@ -205,6 +221,11 @@ impl Verified {
         self.modified
     }
 
+    /// Removes the file: its content is not needed.
+    pub(crate) fn discard(&self) -> Result<()> {
+        fs::remove_file(&self.path).map_err(Error::io("remove", &self.path))
+    }
+
     /// Where the file lies, and the file itself, for the store to take.
     pub(crate) fn file(&self) -> (&Path, &File) {
         (&self.path, &self.file)
@@ -252,6 +273,21 @@ mod tests {
         let mut part = Part::open(folder.path(), &wanted, "x").unwrap();
         part.append(b"hello").unwrap();
         assert_eq!(part.seal(&wanted, "x").map_err(|r| r.error).unwrap().size(), 5);
+    }
+
+    #[test]
+    fn is_filled_by_one_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let wanted = expected(b"hello");
+        let mut first = Part::open(folder.path(), &wanted, "x").unwrap();
+        first.append(b"he").unwrap();
+        let mut second = Part::open(folder.path(), &wanted, "x").unwrap();
+        assert_eq!(second.size(), 0);
+        second.append(b"hello").unwrap();
+        first.append(b"llo").unwrap();
+        for part in [first, second] {
+            part.seal(&wanted, "x").map_err(|r| r.error).unwrap();
+        }
     }
 
     #[test]

@@ -57,13 +57,10 @@ fn is_snippet(path: &str) -> bool {
 
 fn content(path: &Path) -> Vec<u8> {
     let mut content = Vec::new();
-    decoder(
-        BufReader::new(File::open(path).unwrap()),
-        limits::METADATA_OPEN_SIZE,
-    )
-    .unwrap()
-    .read_to_end(&mut content)
-    .unwrap();
+    decoder(BufReader::new(File::open(path).unwrap()), limits::METADATA_OPEN_SIZE)
+        .unwrap()
+        .read_to_end(&mut content)
+        .unwrap();
     content
 }
 
@@ -81,10 +78,7 @@ fn packages(document: &[u8]) -> Packages {
 /// The same, by the full reader: a comment in the head is nothing for the fast one.
 fn packages_by_full_reader(document: &[u8]) -> Packages {
     let text = String::from_utf8_lossy(document);
-    packages(
-        text.replacen("<metadata", "<!-- --><metadata", 1)
-            .as_bytes(),
-    )
+    packages(text.replacen("<metadata", "<!-- --><metadata", 1).as_bytes())
 }
 
 #[test]
@@ -94,11 +88,7 @@ fn every_primary_is_read_and_counted_right_by_both_readers() {
         let document = content(&path);
         let (summary, fast) = packages(&document).unwrap_or_else(|e| panic!("{path:?}: {e}"));
         assert_eq!(summary.declared, Some(summary.packages), "{path:?}");
-        assert_eq!(
-            packages_by_full_reader(&document).unwrap(),
-            (summary, fast),
-            "{path:?}"
-        );
+        assert_eq!(packages_by_full_reader(&document).unwrap(), (summary, fast), "{path:?}");
         total += summary.packages;
     }
     eprintln!("{total} packages");
@@ -111,10 +101,7 @@ fn odd_primaries_mean_the_same_to_both_readers() {
         match (packages(&document), packages_by_full_reader(&document)) {
             (Ok(fast), Ok(full)) => assert_eq!(fast, full, "{path:?}"),
             (fast, full) => {
-                eprintln!(
-                    "{path:?}: {:?}",
-                    fast.as_ref().err().map(ToString::to_string)
-                );
+                eprintln!("{path:?}: {:?}", fast.as_ref().err().map(ToString::to_string));
                 assert_eq!(fast.is_ok(), full.is_ok(), "{path:?}");
             }
         }
@@ -124,14 +111,8 @@ fn odd_primaries_mean_the_same_to_both_readers() {
 #[test]
 fn every_repomd_is_read_and_those_of_createrepo_c_are_written_back_to_the_byte() {
     // Made by other tools, by older versions, or by hand: other indents and orders.
-    let foreign = [
-        "/repo_01/",
-        "/repo_02/",
-        "/yum_mock/",
-        "/repo_yum_",
-        "/suse-md/",
-        "/zoo-katello/",
-    ];
+    let foreign =
+        ["/repo_01/", "/repo_02/", "/yum_mock/", "/repo_yum_", "/suse-md/", "/zoo-katello/"];
     for path in files(|path| path.ends_with("/repomd.xml")) {
         let document = content(&path);
         let repomd = Repomd::read(&document[..]).unwrap_or_else(|e| panic!("{path:?}: {e}"));
@@ -140,10 +121,7 @@ fn every_repomd_is_read_and_those_of_createrepo_c_are_written_back_to_the_byte()
         let mut out = Vec::new();
         repomd.write(&mut out).unwrap();
         assert_eq!(Repomd::read(&out[..]).unwrap(), repomd);
-        if !foreign
-            .iter()
-            .any(|part| path.to_str().unwrap().contains(part))
-        {
+        if !foreign.iter().any(|part| path.to_str().unwrap().contains(part)) {
             assert!(out == document, "{path:?} is written differently");
         }
     }

@@ -110,16 +110,16 @@ pub(super) fn start(
     mirror: &Mirror,
     queue: VecDeque<Unit>,
     reporter: &Arc<dyn Reporter>,
-) -> (JoinSet<()>, mpsc::UnboundedReceiver<Done>) {
+    transfers: &mut JoinSet<()>,
+) -> mpsc::UnboundedReceiver<Done> {
     let (sender, receiver) = mpsc::unbounded_channel();
     let workers = mirror.client.connections().min(queue.len());
     let queue = Arc::new(Mutex::new(queue));
-    let mut set = JoinSet::new();
     for _ in 0..workers {
         let (queue, sender) = (Arc::clone(&queue), sender.clone());
         let (store, client) = (Arc::clone(&mirror.store), Arc::clone(&mirror.client));
         let reporter = Arc::clone(reporter);
-        set.spawn(async move {
+        transfers.spawn(async move {
             let parts = store.parts();
             let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
             while let Some(unit) = next() {
@@ -153,5 +153,5 @@ pub(super) fn start(
             }
         });
     }
-    (set, receiver)
+    receiver
 }

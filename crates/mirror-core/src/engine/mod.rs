@@ -11,6 +11,7 @@ mod run;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::error::{Error, Result};
@@ -102,7 +103,8 @@ impl Mirror {
     ///
     /// What one upstream does wrong is in the report; an error is what stops the whole run: a fault
     /// of this host, trees that contain one another, or cancellation. Either way, what was verified
-    /// is kept, and the next run goes on from there. Dropping the future cancels as well.
+    /// is kept, and the next run goes on from there. Dropping the future cancels as well; the root is then locked until
+    /// the transfers under way have noticed.
     pub async fn sync(
         &self,
         jobs: &[Job],
@@ -112,7 +114,11 @@ impl Mirror {
     ) -> Result<Report> {
         self.check_trees(jobs)?;
         let run = run::Run::new(self, jobs, reporter);
-        cancel.run_until_cancelled(run.go(mode)).await.unwrap_or(Err(Error::Cancelled))
+        let mut transfers = JoinSet::new();
+        let result = cancel.run_until_cancelled(run.go(mode, &mut transfers)).await;
+        // The lock goes with the last of them.
+        transfers.shutdown().await;
+        result.unwrap_or(Err(Error::Cancelled))
     }
 
     /// Moves the tree that `upstream` is published at to `to`, with its generations. True where

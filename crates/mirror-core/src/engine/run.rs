@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
+use tokio::task::JoinSet;
 
 use super::fetching::{self, Done, Fetched, Units};
 use super::{Job, Mirror, Mode};
@@ -51,7 +52,7 @@ impl<'a> Run<'a> {
         Self { mirror, jobs, reporter }
     }
 
-    pub(super) async fn go(self, mode: Mode) -> Result<Report> {
+    pub(super) async fn go(self, mode: Mode, transfers: &mut JoinSet<()>) -> Result<Report> {
         let resolving = self.jobs.iter().map(|job| self.resolve(job));
         let mut trees: Vec<Tree<'a>> = Vec::new();
         let mut resolved = stream::iter(resolving).buffered(SOURCES);
@@ -61,7 +62,7 @@ impl<'a> Run<'a> {
         drop(resolved);
         self.check_space(&trees)?;
         if mode == Mode::Apply {
-            self.fetch_and_publish(&mut trees).await?;
+            self.fetch_and_publish(&mut trees, transfers).await?;
         }
         Ok(Report {
             root: self.mirror.store.root().to_owned(),
@@ -224,7 +225,11 @@ impl<'a> Run<'a> {
         }
     }
 
-    async fn fetch_and_publish(&self, trees: &mut [Tree<'a>]) -> Result<()> {
+    async fn fetch_and_publish(
+        &self,
+        trees: &mut [Tree<'a>],
+        transfers: &mut JoinSet<()>,
+    ) -> Result<()> {
         let mut units = Units::default();
         for (number, tree) in trees.iter_mut().enumerate() {
             let Work::Plan { manifest, plan, missing, .. } = &mut tree.work else {
@@ -243,7 +248,7 @@ impl<'a> Run<'a> {
                 groups.push(&job.group);
             }
         }
-        let (_workers, mut done) = fetching::start(self.mirror, units.into_queue(), &self.reporter);
+        let mut done = fetching::start(self.mirror, units.into_queue(), &self.reporter, transfers);
         let mut open = groups;
         loop {
             let (ready, waiting): (Vec<_>, Vec<_>) =

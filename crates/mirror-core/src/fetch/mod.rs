@@ -104,7 +104,8 @@ impl Client {
         parts: &Path,
         watch: &dyn Watch,
     ) -> Result<Verified> {
-        let mut part = Part::open(parts, &request.expected, request.name)?;
+        let key = request.urls.first().map_or(request.name, Url::as_str).to_owned();
+        let mut part = Part::open(parts, &request.expected, &key)?;
         let mut urls: Vec<Url> = request.urls.clone();
         let mut mismatches = 0;
         let mut first_error: Option<Error> = None;

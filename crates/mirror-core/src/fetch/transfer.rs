@@ -168,6 +168,13 @@ impl Client {
                 let reason = "the server refused to go on at the part's end".into();
                 return Err(Error::Transport { url: shown, source: reason }.into());
             }
+            status if status.is_redirection() => {
+                let to =
+                    headers.get(header::LOCATION).map(|to| String::from_utf8_lossy(to.as_bytes()));
+                let to = to.unwrap_or_default().chars().take(200).collect::<String>();
+                let reason = format!("{status} to {to:?}, expected a redirect to http or https");
+                return Err(Error::Protocol { url: shown, reason }.into());
+            }
             _ => {
                 let error =
                     Error::Status { url: shown, status: status.to_string(), code: status.as_u16() };
@@ -193,6 +200,11 @@ impl Client {
             self.throw_away(part, watch)?;
         }
         check_length(request, end, &shown)?;
+        if request.expected.digest.is_none() && is_encoded(headers) {
+            // A digest would tell whether the bytes are the file's; without one nothing can.
+            let reason = "the answer is content-encoded, which was not asked for".into();
+            return Err(Error::Transport { url: shown, source: reason }.into());
+        }
         *validator = self::validator(headers).map(|value| Validator { url: url.clone(), value });
         self.receive(response, part, request, end, &shown, watch).await?;
         Ok(modified)
@@ -317,6 +329,10 @@ fn fits(request: &Request<'_>, total: Option<u64>) -> bool {
 fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
     let strong = |tag: &&HeaderValue| !tag.as_bytes().starts_with(b"W/");
     headers.get(header::ETAG).filter(strong).or_else(|| headers.get(header::LAST_MODIFIED)).cloned()
+}
+
+fn is_encoded(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity")
 }
 
 /// The start and the total of `Content-Range: bytes START-END/TOTAL`.

@@ -147,7 +147,8 @@ impl<'a> Context<'a> {
         {
             return Ok(Stored { sha256, size: self.store.size(&sha256)? });
         }
-        let mut part = Part::open(&self.store.parts(), expected, name)?;
+        let mut part =
+            Part::open(&self.store.parts(), expected, &format!("{}/{name}", self.tree()))?;
         part.restart()?;
         let mut buffer = vec![0; 256 << 10];
         loop {

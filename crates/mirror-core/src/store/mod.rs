@@ -71,8 +71,10 @@ impl Store {
             fs::set_permissions(root, Permissions::from_mode(0o755))
                 .map_err(Error::io("set the mode of", root))?;
         }
-        fs::set_permissions(&folder, Permissions::from_mode(0o700))
-            .map_err(Error::io("set the mode of", &folder))?;
+        if fs::metadata(&folder).is_ok_and(|found| found.permissions().mode() & 0o7777 != 0o700) {
+            fs::set_permissions(&folder, Permissions::from_mode(0o700))
+                .map_err(Error::io("set the mode of", &folder))?;
+        }
         let lock = Lock::take(root, &folder.join("lock"), wait).await?;
         let state = State::load(&folder.join("state"))?;
         let store = Self { root: root.to_owned(), state: Mutex::new(state), folder, _lock: lock };
@@ -119,6 +121,11 @@ impl Store {
     pub fn put(&self, verified: &Verified, upstream: &str) -> Result<Sha256> {
         let (from, file) = verified.file();
         let sha256 = verified.sha256();
+        if self.holds(&sha256)? {
+            verified.discard()?;
+            self.note_digest(&verified.digest(), upstream, sha256)?;
+            return Ok(sha256);
+        }
         let to = self.blob_path(&sha256);
         file.set_permissions(Permissions::from_mode(0o644))
             .map_err(Error::io("set the mode of", from))?;
@@ -133,13 +140,16 @@ impl Store {
             fs::rename(from, &to).map_err(Error::io("rename into the store", from))?;
         }
         let found = file.metadata().map_err(Error::io("look at", &to))?;
-        let mut state = self.state();
-        state.record(&found, sha256)?;
-        let digest = verified.digest();
-        if digest.as_sha256().is_none() {
-            state.record_digest(Scope::of(&digest, upstream), digest, sha256)?;
-        }
+        self.state().record(&found, sha256)?;
+        self.note_digest(&verified.digest(), upstream, sha256)?;
         Ok(sha256)
+    }
+
+    fn note_digest(&self, digest: &Digest, upstream: &str, sha256: Sha256) -> Result<()> {
+        if digest.as_sha256().is_some() {
+            return Ok(());
+        }
+        self.state().record_digest(Scope::of(digest, upstream), *digest, sha256)
     }
 
     /// The content that `digest` names, if the store holds it, verified. A weak digest speaks only

@@ -204,7 +204,8 @@ impl<'a> Work<'a> {
         for generation in kept.into_iter().rev() {
             let age = now.duration_since(superseded);
             superseded = generation.published.parse().unwrap_or(now);
-            let young = std::time::Duration::try_from(age).is_ok_and(|age| age < retention.grace);
+            let young =
+                age.as_secs() < i64::try_from(retention.grace.as_secs()).unwrap_or(i64::MAX);
             if in_grace.is_empty() || (past.is_empty() && young) {
                 in_grace.push(generation);
             } else {

@@ -4,6 +4,8 @@
 //! the published metadata come from those bytes. Everything that it lists is mirrored, known kind
 //! or not, byte for byte, with its signature and key where they exist.
 
+mod location;
+mod resolve;
 mod selection;
 
 pub use selection::{Glob, GlobError, Selection};
@@ -12,7 +14,7 @@ use futures::future::BoxFuture;
 use url::Url;
 
 use super::{Context, Resolution, Source};
-use crate::error::{Error, Result, redact};
+use crate::error::{Result, redact};
 
 /// Where a repository lies: what a `.repo` file calls `baseurl`, `mirrorlist` and `metalink`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,7 +81,7 @@ impl Source for RpmSource {
         format!("rpm 1 treeinfo={} {}", self.treeinfo, self.selection)
     }
 
-    fn resolve<'a>(&'a self, _: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>> {
-        Box::pin(async { Err(Error::NoUrl(self.location.identity())) })
+    fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>> {
+        Box::pin(async { resolve::Resolving::begin(self, context).await?.resolve().await })
     }
 }

@@ -1,7 +1,10 @@
 //! Which packages of a repository are wanted.
 
+use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
+
+use crate::format::rpm::nevra::Evr;
 
 /// A shell pattern (`*`, `?`, `[…]`) on a package's name or NEVRA, as dnf takes it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,5 +61,143 @@ impl fmt::Display for Selection {
         write!(f, "include={} exclude={} ", list(&self.include), list(&self.exclude))?;
         write!(f, "newest-only={} ", self.newest_only.map_or(0, NonZeroUsize::get))?;
         write!(f, "arch={}", self.arches.join(","))
+    }
+}
+
+/// What a selection looks at.
+#[derive(Debug, Clone)]
+pub(super) struct Candidate {
+    pub(super) name: String,
+    pub(super) arch: String,
+    pub(super) evr: Evr,
+}
+
+impl Selection {
+    /// Whether it takes everything, whatever that is.
+    pub(super) fn is_everything(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// For each candidate, whether it is taken.
+    pub(super) fn takes(&self, candidates: &[Candidate]) -> Vec<bool> {
+        let mut taken: Vec<bool> = candidates.iter().map(|c| self.takes_alone(c)).collect();
+        let Some(limit) = self.newest_only else { return taken };
+        let mut builds: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+        for (at, candidate) in candidates.iter().enumerate().filter(|(at, _)| taken[*at]) {
+            builds.entry((&candidate.name, &candidate.arch)).or_default().push(at);
+        }
+        for mut numbers in builds.into_values() {
+            numbers.sort_by(|a, b| candidates[*b].evr.cmp(&candidates[*a].evr));
+            let mut kept = 0;
+            let mut last: Option<&Evr> = None;
+            for at in numbers {
+                // The same build listed twice is one version.
+                kept += usize::from(last != Some(&candidates[at].evr));
+                last = Some(&candidates[at].evr);
+                taken[at] = kept <= limit.get();
+            }
+        }
+        taken
+    }
+
+    fn takes_alone(&self, candidate: &Candidate) -> bool {
+        let fits = |globs: &[Glob]| {
+            let mut forms = None;
+            globs.iter().any(|glob| {
+                glob.matches(&candidate.name)
+                    || forms
+                        .get_or_insert_with(|| candidate.forms())
+                        .iter()
+                        .any(|form| glob.matches(form))
+            })
+        };
+        (self.include.is_empty() || fits(&self.include))
+            && !fits(&self.exclude)
+            && (self.arches.is_empty()
+                || self.arches.iter().any(|base| installs(base, &candidate.arch)))
+    }
+}
+
+impl Candidate {
+    /// The forms that dnf holds a pattern against, besides the name alone.
+    fn forms(&self) -> [String; 5] {
+        let Self { name, arch, evr } = self;
+        let Evr { epoch, version, release } = evr;
+        [
+            format!("{name}.{arch}"),
+            format!("{name}-{version}"),
+            format!("{name}-{version}-{release}"),
+            format!("{name}-{version}-{release}.{arch}"),
+            format!("{name}-{epoch}:{version}-{release}.{arch}"),
+        ]
+    }
+}
+
+/// Whether a host whose base architecture is `base` installs packages of `arch`, as dnf and rpm
+/// have it: `noarch` and, on `x86_64`, the 32-bit ones (multilib).
+fn installs(base: &str, arch: &str) -> bool {
+    let others: &[&str] = match base {
+        "src" => return matches!(arch, "src" | "nosrc"),
+        "x86_64" => &["x86_64_v2", "amd64", "ia32e", "athlon", "i686", "i586", "i486", "i386"],
+        "x86_64_v2" => &["x86_64", "amd64", "athlon", "i686", "i586", "i486", "i386"],
+        "i386" | "i686" => &["athlon", "i686", "i586", "i486", "i386"],
+        "s390x" => &["s390"],
+        "ppc64" => &["ppc64p7", "ppc64iseries", "ppc64pseries", "ppc"],
+        "armhfp" => &["armv7hl", "armv7hnl", "armv6hl", "armv8hl"],
+        _ => &[],
+    };
+    arch == base || arch == "noarch" || others.contains(&arch)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn candidate(name: &str, evr: &str, arch: &str) -> Candidate {
+        Candidate { name: name.into(), arch: arch.into(), evr: evr.parse().unwrap() }
+    }
+
+    fn globs(patterns: &[&str]) -> Vec<Glob> {
+        patterns.iter().map(|pattern| Glob::new(pattern).unwrap()).collect()
+    }
+
+    #[test]
+    fn holds_patterns_against_name_and_nevra() {
+        let bash = candidate("bash", "1:5.1-9.el9", "x86_64");
+        for pattern in
+            ["bash", "ba*", "bash.x86_64", "bash-5.1-9.el9", "bash-1:5.1-9.el9.x86_64", "*.el9*"]
+        {
+            let selection = Selection { include: globs(&[pattern]), ..Selection::default() };
+            assert_eq!(selection.takes(std::slice::from_ref(&bash)), [true], "{pattern}");
+            let selection = Selection { exclude: globs(&[pattern]), ..Selection::default() };
+            assert_eq!(selection.takes(std::slice::from_ref(&bash)), [false], "{pattern}");
+        }
+        let selection = Selection { include: globs(&["bas", "x86_64"]), ..Selection::default() };
+        assert_eq!(selection.takes(&[bash]), [false]);
+        let error = Glob::new("a[").unwrap_err().to_string();
+        assert!(error.starts_with("pattern \"a[\" is malformed: "), "{error}");
+    }
+
+    #[test]
+    fn keeps_the_newest_of_each_name_and_architecture() {
+        let candidates = [
+            candidate("a", "1.9-1", "x86_64"),
+            candidate("a", "1.10-1", "x86_64"),
+            candidate("a", "1:0.1-1", "x86_64"),
+            candidate("a", "1.10-1", "i686"),
+            candidate("b", "1-1", "noarch"),
+        ];
+        let newest =
+            |count| Selection { newest_only: NonZeroUsize::new(count), ..Selection::default() };
+        assert_eq!(newest(1).takes(&candidates), [false, false, true, true, true]);
+        assert_eq!(newest(2).takes(&candidates), [false, true, true, true, true]);
+    }
+
+    #[test]
+    fn takes_what_a_host_can_install() {
+        let selection = Selection { arches: vec!["x86_64".into()], ..Selection::default() };
+        let takes = |arch: &str| selection.takes(&[candidate("a", "1-1", arch)])[0];
+        assert!(takes("x86_64") && takes("noarch") && takes("i686"));
+        assert!(!takes("aarch64") && !takes("src"));
     }
 }

@@ -1,0 +1,284 @@
+//! From `repomd.xml` to a manifest.
+
+use std::io::BufReader;
+use std::sync::Arc;
+
+use futures::future::try_join;
+use url::Url;
+
+use super::selection::Candidate;
+use super::{Location, RpmSource};
+use crate::digest::{Digest, Sha256};
+use crate::error::{Error, Result, redact};
+use crate::format::compression::{decoder, read_ahead};
+use crate::format::rpm::FormatError;
+use crate::format::rpm::nevra::Evr;
+use crate::format::rpm::primary::{PackageRef, read_packages};
+use crate::format::rpm::repomd::{Record, Repomd};
+use crate::limits;
+use crate::manifest::{Entry, Manifest, Origin, Remote, Role};
+use crate::part::Expected;
+use crate::path::RepoPath;
+use crate::source::{Context, Resolution, Stored};
+
+const REPOMD: &str = "repodata/repomd.xml";
+
+/// What may lie beside `repomd.xml` and belongs to it.
+const BESIDE: [&str; 2] = ["repodata/repomd.xml.asc", "repodata/repomd.xml.key"];
+
+/// A repository being resolved.
+pub(super) struct Resolving<'a> {
+    pub(super) source: &'a RpmSource,
+    pub(super) context: &'a Context<'a>,
+    pub(super) bases: Arc<[Url]>,
+    entries: Vec<Entry>,
+}
+
+impl<'a> Resolving<'a> {
+    pub(super) async fn begin(source: &'a RpmSource, context: &'a Context<'a>) -> Result<Self> {
+        let bases = match &source.location {
+            Location::Bases(urls) => urls.clone(),
+            Location::MirrorList(url) => super::location::mirror_list(context, url).await?,
+            Location::Metalink(url) => super::location::metalink(context, url).await?,
+        };
+        if bases.is_empty() {
+            return Err(Error::NoUrl(context.tree().to_owned()));
+        }
+        Ok(Self { source, context, bases: bases.into(), entries: Vec::new() })
+    }
+
+    pub(super) async fn resolve(mut self) -> Result<Resolution> {
+        let repomd = self.fetch(REPOMD, Expected::default(), limits::REPOMD_SIZE).await?;
+        let previous = self.context.previous().and_then(|previous| previous.get(REPOMD));
+        if previous.is_some_and(|previous| previous.sha256 == repomd.sha256) {
+            return Ok(Resolution::Unchanged);
+        }
+        self.stored(REPOMD, repomd, Role::EntryPoint)?;
+        self.fetch_beside().await?;
+        let file = self.context.open(&repomd.sha256)?;
+        let url = self.url(REPOMD);
+        let parsed = Repomd::read(BufReader::new(file)).map_err(|error| metadata(&url, error))?;
+        let primary = self.list_metadata(&parsed)?;
+        self.list_packages(&primary).await?;
+        let manifest = Manifest::new(self.entries, &url)?;
+        Ok(Resolution::Manifest(manifest.switching(path(&url, "repodata")?)))
+    }
+
+    /// The signature and the key, where upstream has them. Whether they are good is not judged
+    /// here: they are part of the state that is mirrored.
+    async fn fetch_beside(&mut self) -> Result<()> {
+        let this = &*self;
+        let fetch = |name| async move {
+            let (urls, limit) = (this.urls(name)?, limits::SIGNATURE_SIZE);
+            this.context.fetch_optional(name, urls, Expected::default(), limit).await
+        };
+        let [signature, key] = BESIDE;
+        let (found_signature, found_key) = try_join(fetch(signature), fetch(key)).await?;
+        for (name, found) in [(signature, found_signature), (key, found_key)] {
+            if let Some(found) = found {
+                self.stored(name, found, Role::EntryPoint)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything that `repomd.xml` lists, whatever its kind. Returns the record of the packages.
+    fn list_metadata(&mut self, repomd: &Repomd) -> Result<Record> {
+        let url = self.url(REPOMD);
+        let refused = |reason: String| Error::Metadata { file: url.clone(), source: reason.into() };
+        for record in &repomd.records {
+            let kind = &record.kind;
+            if let Some(base) = &record.base {
+                return Err(refused(format!(
+                    "{kind} lies at another place (xml:base {base:?}), which needs generated metadata"
+                )));
+            }
+            let Some(digest) = record.checksum else {
+                return Err(refused(format!("{kind} has no checksum")));
+            };
+            let path = path(&url, &record.href)?;
+            // Clients crash on anything else.
+            if path.parent().is_none_or(|parent| parent.as_str() != "repodata") {
+                return Err(refused(format!(
+                    "{kind} lies at {:?}, expected a file directly in repodata/",
+                    record.href
+                )));
+            }
+            if path.as_str() == REPOMD || BESIDE.contains(&path.as_str()) {
+                return Err(refused(format!("{kind} takes the name of {path}")));
+            }
+            if record.size.is_some_and(|size| size > limits::METADATA_SIZE) {
+                return Err(refused(format!("{kind} is said to have over 8 GiB")));
+            }
+            self.entries.push(Entry {
+                path,
+                size: record.size,
+                digest: Some(digest),
+                origin: Origin::Remote(Remote::new(Arc::clone(&self.bases))),
+                role: Role::Metadata,
+                subject: None,
+                unverified: None,
+            });
+        }
+        let primary = repomd.record("primary").cloned();
+        primary.ok_or_else(|| refused("no primary metadata is listed".into()))
+    }
+
+    async fn list_packages(&mut self, primary: &Record) -> Result<()> {
+        let url = self.url(&primary.href);
+        let expected = Expected { size: primary.size, digest: primary.checksum };
+        let stored = self.fetch(&primary.href, expected, limits::METADATA_SIZE).await?;
+        let file = self.context.open(&stored.sha256)?;
+        let reader = Packages {
+            url: url.clone(),
+            bases: Arc::clone(&self.bases),
+            candidates: (!self.source.selection.is_everything()).then(Vec::new),
+            entries: Vec::new(),
+        };
+        let parsing = tokio::task::spawn_blocking(move || {
+            let mut reader = reader;
+            let opened =
+                decoder(BufReader::with_capacity(256 << 10, file), limits::METADATA_OPEN_SIZE)
+                    .map_err(|error| metadata(&reader.url, error.into()))?;
+            let summary =
+                read_ahead(opened, |ahead| read_packages(ahead, |package| reader.take(&package)));
+            summary.map(|summary| (reader, summary)).map_err(|Stop(stop)| match stop {
+                Ok(error) => error,
+                Err(error) => metadata(&url, error),
+            })
+        });
+        let (reader, summary) = parsing.await.map_err(|error| Error::Client(error.into()))??;
+        let url = reader.url;
+        if let Some(declared) = summary.declared.filter(|declared| *declared != summary.packages) {
+            self.context
+                .warn(format!("{url}: says {declared} packages, lists {}", summary.packages));
+        }
+        if let Some(candidates) = reader.candidates {
+            let taken = self.source.selection.takes(&candidates);
+            let dropped = taken.iter().filter(|taken| !**taken).count();
+            if dropped > 0 {
+                let (tree, total) = (self.context.tree().to_owned(), taken.len());
+                return Err(Error::NeedsIndex { tree, dropped, total });
+            }
+        }
+        self.entries.extend(reader.entries);
+        Ok(())
+    }
+
+    pub(super) fn urls(&self, name: &str) -> Result<Vec<Url>> {
+        let path = path(&self.url(REPOMD), name)?;
+        Ok(Remote::new(Arc::clone(&self.bases)).urls(&path))
+    }
+
+    /// The URL of a file at the first mirror, for messages.
+    pub(super) fn url(&self, name: &str) -> String {
+        let base = self.bases.first().map(redact).unwrap_or_default();
+        format!("{}/{name}", base.trim_end_matches('/'))
+    }
+
+    pub(super) async fn fetch(&self, name: &str, expected: Expected, limit: u64) -> Result<Stored> {
+        self.context.fetch(name, self.urls(name)?, expected, limit).await
+    }
+
+    /// Adds an entry for a file that is stored.
+    pub(super) fn stored(&mut self, name: &str, stored: Stored, role: Role) -> Result<()> {
+        let remote = Some(Remote::new(Arc::clone(&self.bases)));
+        self.entries.push(Entry {
+            path: path(&self.url(REPOMD), name)?,
+            size: Some(stored.size),
+            digest: Some(stored.sha256.into()),
+            origin: Origin::Stored { sha256: stored.sha256, remote },
+            role,
+            subject: None,
+            unverified: None,
+        });
+        Ok(())
+    }
+
+    /// Adds an entry for a file to fetch, unless the tree already has one of that path.
+    pub(super) fn wanted(&mut self, path: RepoPath, size: Option<u64>, digest: Option<Digest>) {
+        if self.entries.iter().any(|entry| entry.path == path) {
+            return;
+        }
+        let unverified = digest.is_none().then(|| "upstream lists no checksum for it".into());
+        self.entries.push(Entry {
+            path,
+            size,
+            digest,
+            origin: Origin::Remote(Remote::new(Arc::clone(&self.bases))),
+            role: Role::Metadata,
+            subject: None,
+            unverified,
+        });
+    }
+
+    pub(super) fn content(&self, sha256: &Sha256) -> Result<std::fs::File> {
+        self.context.open(sha256)
+    }
+}
+
+/// Collects the packages that primary metadata lists.
+struct Packages {
+    url: String,
+    bases: Arc<[Url]>,
+    candidates: Option<Vec<Candidate>>,
+    entries: Vec<Entry>,
+}
+
+/// What ends the reading of packages: an error of ours, or one of the format.
+struct Stop(Result<Error, FormatError>);
+
+impl From<FormatError> for Stop {
+    fn from(error: FormatError) -> Self {
+        Self(Err(error))
+    }
+}
+
+impl Packages {
+    fn take(&mut self, package: &PackageRef<'_>) -> Result<(), Stop> {
+        let refused = |reason: String| {
+            Stop(Ok(Error::Metadata { file: self.url.clone(), source: reason.into() }))
+        };
+        let name = package.name;
+        if let Some(base) = package.base {
+            return Err(refused(format!(
+                "package {name} lies at another place (xml:base {base:?}), which needs generated \
+                 metadata"
+            )));
+        }
+        let path = self::path(&self.url, package.href).map_err(|error| Stop(Ok(error)))?;
+        if path.as_str().split('/').next() == Some("repodata") {
+            return Err(refused(format!("package {name} lies in repodata/ ({path})")));
+        }
+        if package.size.is_some_and(|size| size > limits::PAYLOAD_SIZE) {
+            return Err(refused(format!("package {name} is said to have over 1 TiB")));
+        }
+        self.entries.push(Entry {
+            path,
+            size: package.size,
+            digest: Some(package.checksum),
+            origin: Origin::Remote(Remote::new(Arc::clone(&self.bases))),
+            role: Role::Payload,
+            subject: Some(format!("{name}.{}", package.arch).into()),
+            unverified: None,
+        });
+        if let Some(candidates) = &mut self.candidates {
+            candidates.push(Candidate {
+                name: name.to_owned(),
+                arch: package.arch.to_owned(),
+                evr: Evr::new(package.epoch, package.version, package.release),
+            });
+        }
+        Ok(())
+    }
+}
+
+/// The path that `file` gives. `./` before it says nothing, and some tools write it.
+pub(super) fn path(file: &str, href: &str) -> Result<RepoPath> {
+    let plain = href.strip_prefix("./").unwrap_or(href);
+    RepoPath::new(plain).map_err(|source| Error::Path { file: file.to_owned(), source })
+}
+
+pub(super) fn metadata(file: &str, error: FormatError) -> Error {
+    Error::Metadata { file: file.to_owned(), source: error.into() }
+}

@@ -1,0 +1,88 @@
+//! Damage on this side: healed by the next run, which fetches only what is lost.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+
+use mirror_core::report::Outcome;
+use mirror_fixtures::samples;
+
+use super::support::Site;
+
+#[tokio::test]
+async fn heals_what_was_changed_removed_or_replaced() {
+    let site = Site::new(&samples::plain(6));
+    site.sync().await;
+    let path = |number| site.tree().join(&site.written.package(&format!("plain-000{number}")).path);
+    let changed = fs::read(path(0)).unwrap();
+    fs::write(path(0), changed.iter().rev().copied().collect::<Vec<_>>()).unwrap();
+    fs::remove_file(path(1)).unwrap();
+    fs::remove_file(path(2)).unwrap();
+    symlink("/etc/passwd", path(2)).unwrap();
+    fs::remove_file(path(3)).unwrap();
+    fs::create_dir_all(path(3).join("deep")).unwrap();
+    fs::write(path(4), "shorter").unwrap();
+    fs::remove_file(site.tree().join("repodata/repomd.xml")).unwrap();
+    site.upstream.clear_requests();
+    let report = site.sync_tree().await;
+    assert_eq!(report.outcome, Outcome::Published, "{report:#?}");
+    assert_eq!(report.generation, Some(1), "what is mended is no new generation");
+    site.assert_equal_to_upstream();
+    // Of those that lost their blob as well: a published file is the blob's own inode.
+    let fetched: Vec<_> =
+        site.upstream.requests().into_iter().filter(|r| r.path.ends_with(".rpm")).collect();
+    assert_eq!(fetched.len(), 2, "{fetched:#?}");
+    site.upstream.clear_requests();
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Unchanged);
+    assert_eq!(site.upstream.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn follows_no_link_below_the_root() {
+    let site = Site::new(&samples::plain(3));
+    site.sync().await;
+    let outside = tempfile::tempdir().unwrap();
+    for folder in ["repodata", "Packages"] {
+        let there = site.tree().join(folder);
+        if there.exists() {
+            let moved = outside.path().join(folder);
+            fs::rename(&there, &moved).unwrap();
+            symlink(&moved, &there).unwrap();
+        }
+    }
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Published);
+    site.assert_equal_to_upstream();
+    assert!(fs::symlink_metadata(site.tree().join("repodata")).unwrap().is_dir());
+    assert!(outside.path().join("repodata/repomd.xml").exists(), "what it led to is not touched");
+}
+
+#[tokio::test]
+async fn a_lost_state_costs_reading_and_no_transfer() {
+    let site = Site::new(&samples::plain(4));
+    site.sync().await;
+    fs::remove_file(site.root().join(".mirror/state")).unwrap();
+    site.upstream.clear_requests();
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Unchanged);
+    assert_eq!(site.upstream.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_tree_that_another_tool_filled_is_taken_over() {
+    let site = Site::new(&samples::plain(4));
+    for file in site.written.packages() {
+        let to = site.tree().join(&file.path);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(site.written.dir.join(&file.path), to).unwrap();
+    }
+    let damaged = site.tree().join(&site.written.package("plain-0002").path);
+    fs::write(&damaged, "half").unwrap();
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Published);
+    site.assert_equal_to_upstream();
+    let fetched = site.upstream.requests().iter().filter(|r| r.path.ends_with(".rpm")).count();
+    assert_eq!(fetched, 1);
+    // Its files are blobs now: losing one from the tree costs no transfer.
+    fs::remove_file(site.tree().join(&site.written.package("plain-0001").path)).unwrap();
+    site.upstream.clear_requests();
+    site.sync().await;
+    site.assert_equal_to_upstream();
+    assert!(!site.upstream.requests().iter().any(|r| r.path.ends_with(".rpm")));
+}

@@ -1,0 +1,220 @@
+//! Faults of a transfer: those that pass are survived, the others are named.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mirror_core::report::Outcome;
+use mirror_core::{Error, Mirror, Mode};
+use mirror_fixtures::samples;
+use mirror_fixtures::upstream::Fault;
+use mirror_fixtures::{Package, Repository};
+use tokio_util::sync::CancellationToken;
+
+use super::support::{Site, options};
+
+fn large() -> Repository {
+    let package = Package::new("large", "1", "1").payload_size(2 << 20);
+    samples::plain(3).package(package)
+}
+
+#[tokio::test]
+async fn a_fault_that_passes_is_survived() {
+    let faults = [
+        Fault::Status(503),
+        Fault::RetryAfter(503, "3600".into()),
+        Fault::CloseBeforeAnswer,
+        Fault::CutAt(100),
+        Fault::FlipByte(10),
+        Fault::Chunked,
+        Fault::UntilClose,
+        Fault::NotHttp,
+        Fault::NoValidators,
+        Fault::GzipEncoded,
+    ];
+    for fault in faults {
+        let site = Site::new(&samples::plain(3));
+        for file in &site.written.files {
+            site.upstream.fault(&file.path, fault.clone()).times(1);
+        }
+        let report = site.sync_tree().await;
+        if fault == Fault::FlipByte(10) {
+            // Nothing vouches for repomd.xml yet, so a flipped byte in it is upstream's word.
+            assert_eq!(report.outcome, Outcome::Failed);
+            assert_eq!(site.sync_tree().await.outcome, Outcome::Published);
+        } else {
+            assert_eq!(report.outcome, Outcome::Published, "{fault:?}: {report:#?}");
+        }
+        site.assert_equal_to_upstream();
+    }
+}
+
+#[tokio::test]
+async fn a_transfer_that_breaks_goes_on_where_it_broke() {
+    let site = Site::new(&large());
+    let path = site.written.package("large").path.clone();
+    site.upstream.fault(&path, Fault::CutAt(300_000)).times(3);
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Published);
+    let ranges: Vec<_> = site
+        .upstream
+        .requests()
+        .iter()
+        .filter(|request| request.path.ends_with(&path))
+        .map(|request| request.header("range").map(str::to_owned))
+        .collect();
+    let expected = [None, Some("bytes=300000-"), Some("bytes=600000-"), Some("bytes=900000-")];
+    assert_eq!(ranges, expected.map(|range| range.map(str::to_owned)));
+    let if_range =
+        site.upstream.requests().iter().filter_map(|r| r.header("if-range").map(drop)).count();
+    assert_eq!(if_range, 3, "only the same file is gone on with");
+    site.assert_equal_to_upstream();
+}
+
+#[tokio::test]
+async fn a_range_that_is_not_what_was_asked_for_starts_the_file_again() {
+    for fault in [
+        Fault::IgnoreRange,
+        Fault::WrongContentRange,
+        Fault::WrongBytesInRange,
+        Fault::RangeNotSatisfiable,
+        Fault::ChangingEtag,
+    ] {
+        let site = Site::new(&large());
+        let path = site.written.package("large").path.clone();
+        site.upstream.fault(&path, Fault::CutAt(300_000)).times(1);
+        site.upstream.fault(&path, fault.clone());
+        let report = site.sync_tree().await;
+        assert_eq!(report.outcome, Outcome::Published, "{fault:?}: {report:#?}");
+        site.assert_equal_to_upstream();
+    }
+}
+
+#[tokio::test]
+async fn a_fault_that_stays_ends_and_is_named() {
+    let cases = [
+        (Fault::Status(403), "403 Forbidden, expected 200 OK"),
+        (Fault::Status(500), "500 Internal Server Error, expected 200 OK"),
+        (Fault::CutAt(0), "ended after 0 of "),
+        (Fault::FlipByte(10), "sha256:"),
+        (Fault::WrongContentLength(5), "bytes, expected "),
+        (Fault::EndlessBody, "bytes, expected "),
+        (Fault::RedirectLoop, "over 10 redirects"),
+        (Fault::RedirectTo("file:///etc/passwd".into()), "302 Found to \"file:///etc/passwd\""),
+        (Fault::EndlessHeaders, ""),
+    ];
+    for (fault, reason) in cases {
+        let site = Site::new(&samples::plain(3));
+        let path = site.written.package("plain-0001").path.clone();
+        site.upstream.fault(&path, fault.clone());
+        let report = site.sync_tree().await;
+        assert_eq!(report.outcome, Outcome::Incomplete, "{fault:?}");
+        assert_eq!(report.failures.len(), 1, "one bad package does not stop the others");
+        let failure = &report.failures[0];
+        assert_eq!(failure.path.as_ref().unwrap().as_str(), path);
+        let url = site.upstream.url_of(&path);
+        assert!(failure.reason.starts_with(&url), "{fault:?}: {}", failure.reason);
+        assert!(failure.reason.contains(reason), "{fault:?}: {}", failure.reason);
+        assert!(!site.tree().exists());
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_falls_silent_or_crawls_is_given_up() {
+    for fault in [Fault::HangBeforeHeaders, Fault::HangAt(50), Fault::SlowBytes { per_second: 20 }]
+    {
+        let site = Site::new(&large());
+        let path = site.written.package("large").path.clone();
+        site.upstream.fault(&path, fault.clone());
+        let mut options = options();
+        options.fetch.attempts = 2;
+        options.fetch.first_byte_timeout = Duration::from_millis(200);
+        options.fetch.speed_window = Duration::from_millis(1100);
+        let mirror = Mirror::open(&site.root(), options).await.unwrap();
+        let cancel = CancellationToken::new();
+        let jobs = [site.job()];
+        let run = mirror.sync(&jobs, Mode::Apply, Arc::new(()), &cancel);
+        let report = run.await.unwrap().trees.remove(0);
+        assert_eq!(report.outcome, Outcome::Incomplete, "{fault:?}");
+        assert_eq!(report.failures.len(), 1, "{report:#?}");
+    }
+}
+
+#[tokio::test]
+async fn cancelled_by_token_or_by_drop_a_run_is_gone_on_with() {
+    for by_token in [true, false] {
+        let site = Site::new(&large());
+        let path = site.written.package("large").path.clone();
+        site.upstream.fault(&path, Fault::HangAt(700_000)).times(1);
+        {
+            let mirror = Mirror::open(&site.root(), options()).await.unwrap();
+            let cancel = CancellationToken::new();
+            let jobs = [site.job()];
+            let run = mirror.sync(&jobs, Mode::Apply, Arc::new(()), &cancel);
+            let reached = async {
+                for _ in 0..400 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                    if site.upstream.body_bytes() >= 700_000 {
+                        break;
+                    }
+                }
+                // The client takes what the server has sent.
+                tokio::time::sleep(Duration::from_millis(100)).await;
+                cancel.cancel();
+            };
+            if by_token {
+                let (result, ()) = tokio::join!(run, reached);
+                assert!(matches!(result, Err(Error::Cancelled)), "{result:?}");
+            } else {
+                tokio::select! {
+                    _ = run => panic!("the run ended"),
+                    () = async { reached.await } => {}
+                }
+            }
+        }
+        assert!(!site.tree().exists());
+        site.upstream.clear_requests();
+        assert_eq!(site.sync_tree().await.outcome, Outcome::Published);
+        let requests = site.upstream.requests();
+        let range = requests.iter().find(|r| r.path.ends_with(&path)).unwrap().header("range");
+        assert_eq!(range, Some("bytes=700000-"), "by token: {by_token}");
+        site.assert_equal_to_upstream();
+    }
+}
+
+#[tokio::test]
+async fn a_plan_that_does_not_fit_ends_before_the_first_byte() {
+    use futures::future::BoxFuture;
+    use mirror_core::digest::Sha256;
+    use mirror_core::manifest::{Entry, Manifest, Origin, Remote, Role};
+    use mirror_core::path::{RepoPath, TreePath};
+    use mirror_core::source::{Context, Resolution, Source};
+
+    struct Huge(String);
+    impl Source for Huge {
+        fn identity(&self) -> String {
+            "huge".into()
+        }
+        fn fingerprint(&self) -> String {
+            String::new()
+        }
+        fn resolve<'a>(
+            &'a self,
+            _: &'a Context<'a>,
+        ) -> BoxFuture<'a, mirror_core::Result<Resolution>> {
+            let entry = Entry {
+                path: RepoPath::new("huge.rpm").unwrap(),
+                size: Some(1 << 60),
+                digest: Some(Sha256::of(b"huge").into()),
+                origin: Origin::Remote(Remote::new([self.0.parse().unwrap()].into())),
+                role: Role::Payload,
+                subject: None,
+                unverified: None,
+            };
+            Box::pin(async { Manifest::new(vec![entry], "list").map(Resolution::Manifest) })
+        }
+    }
+    let site = Site::new(&samples::plain(1));
+    let job = mirror_core::Job::new(Huge(site.upstream.url()), TreePath::new("huge").unwrap());
+    let error = super::support::sync(&site.root(), &[job]).await.unwrap_err();
+    assert!(matches!(error, Error::NoSpace { .. }), "{error}");
+    assert!(site.upstream.requests().is_empty());
+}
