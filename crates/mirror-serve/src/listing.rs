@@ -80,15 +80,24 @@ impl From<Errno> for Refused {
 }
 
 impl Listing {
-    /// Reads the entries of `folder`, which is what `target` names. Blocks.
+    /// Reads the entries of `folder`, which is what `target` names: [`MAX_LISTED`] at most. Blocks.
     pub(crate) fn read(
+        folder: &OwnedFd,
+        target: &Target,
+        budget: &Arc<Semaphore>,
+    ) -> Result<Self, Refused> {
+        Self::read_first(MAX_LISTED, folder, target, budget)
+    }
+
+    fn read_first(
+        most: usize,
         folder: &OwnedFd,
         target: &Target,
         budget: &Arc<Semaphore>,
     ) -> Result<Self, Refused> {
         let mut charged: Option<OwnedSemaphorePermit> = None;
         let mut seen = 0_usize;
-        // The greatest name on top, so that the first MAX_LISTED by name remain.
+        // The greatest name on top, so that the first by name remain.
         let mut kept: BinaryHeap<Entry> = BinaryHeap::new();
         for found in Dir::read_from(folder)? {
             let found = found?;
@@ -102,7 +111,7 @@ impl Listing {
                 continue;
             };
             seen += 1;
-            if kept.len() == MAX_LISTED {
+            if kept.len() == most {
                 kept.push(entry);
                 kept.pop();
                 continue;
@@ -337,6 +346,25 @@ mod tests {
         assert!(whole.contains("&lt;é7&gt;&amp;&quot;&#39;</a>"));
         assert!(whole.contains("href=\"%3C%C3%A97%3E%26%22%27\""));
         assert!(whole.contains("… and 3 more entries, not listed\n"));
+    }
+
+    #[test]
+    fn a_folder_beyond_the_bound_is_listed_to_the_bound() {
+        let folder = tempfile::tempdir().unwrap();
+        for name in ["e", "b", "d", "a", "c"] {
+            std::fs::write(folder.path().join(name), "").unwrap();
+        }
+        let folder = OwnedFd::from(std::fs::File::open(folder.path()).unwrap());
+        let target = Target::parse("/").unwrap();
+        let budget = Arc::new(Semaphore::new(BUDGET_STEP as usize));
+        let first = Listing::read_first(3, &folder, &target, &budget).unwrap();
+        let names: Vec<&str> = first.entries.iter().map(|e| &*e.name).collect();
+        assert_eq!((names, first.left_out), (vec!["a", "b", "c"], 2));
+        // The budget is taken while the listing lives, and then given back.
+        let second = Listing::read_first(3, &folder, &target, &budget);
+        assert!(matches!(second, Err(Refused::OverBudget)));
+        drop(first);
+        assert!(Listing::read_first(3, &folder, &target, &budget).is_ok());
     }
 
     #[test]

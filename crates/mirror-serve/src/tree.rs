@@ -108,7 +108,7 @@ impl Missing {
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         };
         let path = target.path.as_ref().map_or(".", |path| path.as_str());
-        // Without read permission an operator would search in vain: everything published is 0644.
+        // A file that may not be read is told too: all that is published is readable to all.
         let tell = status.is_server_error() || status == StatusCode::FORBIDDEN;
         Self {
             status,
