@@ -166,10 +166,16 @@ pub(crate) fn request(
 
 /// Bytes that differ from place to place, so that a wrong offset shows.
 pub(crate) fn noise(length: usize) -> Vec<u8> {
-    let mut bytes: Vec<u8> = (0..=length as u64 / 8)
+    // A period that no power of two divides; making each byte anew takes seconds in a debug build.
+    const PERIOD: usize = 1_000_003;
+    let mut bytes: Vec<u8> = (0..=length.min(PERIOD) as u64 / 8)
         .flat_map(|word| (word + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15).to_le_bytes())
         .collect();
-    bytes.truncate(length);
+    bytes.truncate(length.min(PERIOD));
+    while bytes.len() < length {
+        let more = bytes.len().min(length - bytes.len());
+        bytes.extend_from_within(..more);
+    }
     bytes
 }
 
