@@ -49,11 +49,7 @@ impl Body {
         {
             report.sent(0, BodyEnd::Whole);
         }
-        Self {
-            content,
-            left: length,
-            report,
-        }
+        Self { content, left: length, report }
     }
 
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
@@ -248,11 +244,7 @@ impl FileStream {
         if let Some(Segment::Bytes(range)) = self.segments.front_mut() {
             range.start += length as u64;
         }
-        Bytes::from_owner(Piece {
-            buffer,
-            length,
-            home: Arc::clone(&self.spare),
-        })
+        Bytes::from_owner(Piece { buffer, length, home: Arc::clone(&self.spare) })
     }
 }
 
@@ -280,9 +272,7 @@ mod tests {
     fn read_all(file: File, segments: Vec<Segment>, inline: Inline) -> io::Result<Vec<u8>> {
         let mut stream = FileStream::new(file, segments.into());
         stream.inline = inline;
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         runtime.block_on(async {
             let mut all = Vec::new();
             while let Some(piece) = std::future::poll_fn(|cx| stream.poll_piece(cx)).await {
@@ -299,13 +289,7 @@ mod tests {
         let content: Vec<u8> = (0..1_000_000_u32).flat_map(u32::to_le_bytes).collect();
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&content).unwrap();
-        let expected = [
-            &content[5..9],
-            b"and",
-            &content[1000..999_999],
-            &content[..1],
-        ]
-        .concat();
+        let expected = [&content[5..9], b"and", &content[1000..999_999], &content[..1]].concat();
         for inline in [Inline::Try, Inline::Unsupported] {
             let segments = vec![
                 Segment::Bytes(5..9),

@@ -155,12 +155,8 @@ mod tests {
     use super::*;
 
     /// Sun, 06 Nov 1994 08:49:37 GMT, and half a second.
-    const STAMP: Stamp = Stamp {
-        inode: 0xab,
-        size: 0x10,
-        mtime: 784_111_777,
-        mtime_nanos: 500_000_000,
-    };
+    const STAMP: Stamp =
+        Stamp { inode: 0xab, size: 0x10, mtime: 784_111_777, mtime_nanos: 500_000_000 };
     const SAME: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
     const BEFORE: &str = "Sun, 06 Nov 1994 08:49:36 GMT";
     const AFTER: &str = "Sun, 06 Nov 1994 08:49:38 GMT";
@@ -188,39 +184,19 @@ mod tests {
         assert!(base.starts_with("\"ab-10-") && base.ends_with('"'));
         assert_ne!(base, tag(Stamp { inode: 1, ..STAMP }));
         assert_ne!(base, tag(Stamp { size: 1, ..STAMP }));
+        assert_ne!(base, tag(Stamp { mtime_nanos: 1, ..STAMP }));
         assert_ne!(
-            base,
-            tag(Stamp {
-                mtime_nanos: 1,
-                ..STAMP
-            })
-        );
-        assert_ne!(
-            tag(Stamp {
-                mtime: 1,
-                mtime_nanos: 0,
-                ..STAMP
-            }),
-            tag(Stamp {
-                mtime: -1,
-                mtime_nanos: 0,
-                ..STAMP
-            })
+            tag(Stamp { mtime: 1, mtime_nanos: 0, ..STAMP }),
+            tag(Stamp { mtime: -1, mtime_nanos: 0, ..STAMP })
         );
     }
 
     #[test]
     fn a_time_to_come_is_given_as_now() {
-        let stamp = Stamp {
-            mtime: i64::MAX,
-            ..STAMP
-        };
+        let stamp = Stamp { mtime: i64::MAX, ..STAMP };
         let validators = Validators::new(&stamp, now());
         assert!(validators.modified.is_none_or(|modified| modified <= now()));
-        let stamp = Stamp {
-            mtime: 2_000_000_000,
-            ..STAMP
-        };
+        let stamp = Stamp { mtime: 2_000_000_000, ..STAMP };
         assert_eq!(Validators::new(&stamp, now()).modified, Some(now()));
         let stamp = Stamp { mtime: -5, ..STAMP };
         assert_eq!(Validators::new(&stamp, now()).modified, None);
@@ -244,34 +220,22 @@ mod tests {
             (&[("if-unmodified-since", BEFORE)], Failed),
             (&[("if-unmodified-since", "yesterday")], Proceed),
             // If-Match stands before If-Unmodified-Since, which is then not looked at.
-            (
-                &[("if-match", &*etag), ("if-unmodified-since", BEFORE)],
-                Proceed,
-            ),
+            (&[("if-match", &*etag), ("if-unmodified-since", BEFORE)], Proceed),
             (&[("if-none-match", &*etag)], NotModified),
             (&[("if-none-match", &*weak)], NotModified),
             (&[("if-none-match", &*list)], NotModified),
             (&[("if-none-match", "*")], NotModified),
             (&[("if-none-match", "\"x\"")], Proceed),
-            (
-                &[("if-none-match", "\"x\""), ("if-none-match", &*etag)],
-                NotModified,
-            ),
+            (&[("if-none-match", "\"x\""), ("if-none-match", &*etag)], NotModified),
             (&[("if-modified-since", SAME)], NotModified),
             (&[("if-modified-since", AFTER)], NotModified),
             (&[("if-modified-since", BEFORE)], Proceed),
             (&[("if-modified-since", "soon")], Proceed),
             // If-None-Match stands before If-Modified-Since.
-            (
-                &[("if-none-match", "\"x\""), ("if-modified-since", AFTER)],
-                Proceed,
-            ),
+            (&[("if-none-match", "\"x\""), ("if-modified-since", AFTER)], Proceed),
             // A failed If-Match stands before all.
             (&[("if-match", "\"x\""), ("if-none-match", &*etag)], Failed),
-            (
-                &[("if-match", &*etag), ("if-none-match", &*etag)],
-                NotModified,
-            ),
+            (&[("if-match", &*etag), ("if-none-match", &*etag)], NotModified),
         ] {
             assert_eq!(weigh(headers), verdict, "{headers:?}");
         }

@@ -60,9 +60,8 @@ pub enum BodyEnd {
 
 impl fmt::Display for Access {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        const MONTHS: [&str; 12] = [
-            "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-        ];
+        const MONTHS: [&str; 12] =
+            ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
         let t = Utc::from(self.begun);
         write!(
             f,
@@ -109,11 +108,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(access: Access, started: Instant, observer: Observer) -> Self {
-        Self {
-            access: Some(access),
-            started,
-            observer,
-        }
+        Self { access: Some(access), started, observer }
     }
 
     /// Counts bytes of the body as handed over.

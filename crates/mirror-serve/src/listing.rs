@@ -144,10 +144,7 @@ impl Listing {
 
     /// The page, in pieces.
     pub(crate) fn into_page(self) -> Page {
-        Page {
-            listing: self,
-            next: Step::Head,
-        }
+        Page { listing: self, next: Step::Head }
     }
 
     fn head(&self, out: &mut String) {
@@ -277,20 +274,14 @@ fn stat(folder: &OwnedFd, name: &str) -> Result<Option<Entry>, Errno> {
         FileType::RegularFile => Kind::File(u64::try_from(stat.st_size).unwrap_or(0)),
         _ => return Ok(None),
     };
-    Ok(Some(Entry {
-        name: name.into(),
-        mtime: stat.st_mtime,
-        kind,
-    }))
+    Ok(Some(Entry { name: name.into(), mtime: stat.st_mtime, kind }))
 }
 
 /// A name as a relative reference. A colon must not look like the end of a scheme (RFC 3986,
 /// section 4.2).
 fn href(name: &str) -> String {
-    RepoPath::new(name).map_or_else(
-        |_| String::new(),
-        |path| path.to_url_path().replace(':', "%3A"),
-    )
+    RepoPath::new(name)
+        .map_or_else(|_| String::new(), |path| path.to_url_path().replace(':', "%3A"))
 }
 
 /// Text between tags or within a quoted attribute.
@@ -322,11 +313,7 @@ mod tests {
             parent: Parent::Linked,
             entries: names
                 .iter()
-                .map(|name| Entry {
-                    name: (*name).into(),
-                    mtime: 951_782_399,
-                    kind: Kind::File(7),
-                })
+                .map(|name| Entry { name: (*name).into(), mtime: 951_782_399, kind: Kind::File(7) })
                 .collect(),
             left_out: 3,
             _charged: None,

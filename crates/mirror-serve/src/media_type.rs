@@ -57,12 +57,7 @@ const KEY_PREFIX: &str = "rpm-gpg-key";
 
 /// The names by which clients learn what else there is. They keep their names when they change, so
 /// a proxy must ask each time; all others are named by version or digest.
-const ENTRY_POINTS: &[&str] = &[
-    "repomd.xml",
-    "repomd.xml.asc",
-    "repomd.xml.key",
-    "index.json",
-];
+const ENTRY_POINTS: &[&str] = &["repomd.xml", "repomd.xml.asc", "repomd.xml.key", "index.json"];
 
 /// Endings of entry points.
 const ENTRY_POINT_ENDINGS: &[&str] = &[".html"];
@@ -125,12 +120,7 @@ mod tests {
         for name in ["repomd.xml", "repomd.xml.asc", "index.html", "index.json"] {
             assert!(is_entry_point(name), "{name}");
         }
-        for name in [
-            "0123-primary.xml.gz",
-            "bash-5.rpm",
-            "x.whl",
-            "x.whl.metadata",
-        ] {
+        for name in ["0123-primary.xml.gz", "bash-5.rpm", "x.whl", "x.whl.metadata"] {
             assert!(!is_entry_point(name), "{name}");
         }
     }

@@ -115,16 +115,10 @@ mod tests {
         assert_eq!(select("BYTES = 5-5", 1000), parts(&[5..6]));
         assert_eq!(select("bytes=0-0, ,5-6,", 1000), parts(&[0..1, 5..7]));
         assert_eq!(select("bytes=7-8,2000-,0-0", 1000), parts(&[7..9, 0..1]));
-        assert_eq!(
-            select("bytes=0-99999999999999999999999", 10),
-            parts(&[0..10])
-        );
+        assert_eq!(select("bytes=0-99999999999999999999999", 10), parts(&[0..10]));
         assert_eq!(select("bytes=1000-", 1000), Selection::Unsatisfiable);
         assert_eq!(select("bytes=-0", 1000), Selection::Unsatisfiable);
-        assert_eq!(
-            select("bytes=99999999999999999999999-", 1000),
-            Selection::Unsatisfiable
-        );
+        assert_eq!(select("bytes=99999999999999999999999-", 1000), Selection::Unsatisfiable);
     }
 
     #[test]

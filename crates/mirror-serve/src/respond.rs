@@ -144,15 +144,15 @@ fn look(shared: &Shared, target: &Target) -> Result<Seen, Missing> {
         Found::Unslashed => return Ok(Seen::Unslashed),
         Found::Folder(folder) => folder,
     };
-    Listing::read(&folder, target, &shared.listings)
-        .map(Seen::Listing)
-        .map_err(|refused| match refused {
+    Listing::read(&folder, target, &shared.listings).map(Seen::Listing).map_err(|refused| {
+        match refused {
             Refused::Unreadable(errno) => Missing::new(errno, target),
             Refused::OverBudget => Missing {
                 status: StatusCode::SERVICE_UNAVAILABLE,
                 fault: Some("too many entries are being listed at once".to_owned()),
             },
-        })
+        }
+    })
 }
 
 impl Reply {
@@ -315,10 +315,7 @@ fn multipart(parts: &[Range<u64>], size: u64, kind: &str, boundary: &str) -> Vec
 /// A boundary that no file can hold on purpose: it differs for each response.
 fn boundary(now: SystemTime) -> String {
     static COUNT: AtomicU64 = AtomicU64::new(0);
-    let nanos = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO)
-        .as_nanos();
+    let nanos = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_nanos();
     let count = COUNT.fetch_add(1, Ordering::Relaxed);
     format!("mirror-part-{nanos:x}-{count:x}")
 }

@@ -76,8 +76,7 @@ impl Server {
         let path = std::path::absolute(&config.root)
             .map_err(|source| root(config.root.clone(), source))?;
         let tree = Root::new(path.clone());
-        tree.open()
-            .map_err(|errno| root(path, io::Error::from(errno)))?;
+        tree.open().map_err(|errno| root(path, io::Error::from(errno)))?;
         let listen = |source| BindError::Listen { address, source };
         let listener = TcpListener::bind(address).await.map_err(listen)?;
         let address = listener.local_addr().map_err(listen)?;
@@ -89,12 +88,7 @@ impl Server {
             scarce: slots / 8,
             listings: Arc::new(Semaphore::new(LISTING_BUDGET)),
         });
-        Ok(Self {
-            listener,
-            address,
-            config,
-            shared,
-        })
+        Ok(Self { listener, address, config, shared })
     }
 
     /// The address that is listened on, with the port that was chosen.
@@ -189,10 +183,7 @@ impl std::fmt::Debug for Server {
 /// How many connections there may be at once: `wanted`, or what the limit of open files allows.
 fn slots(wanted: usize) -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    let allowed = limit.map_or(u64::MAX, |limit| {
-        limit.saturating_sub(SPARE_DESCRIPTORS) / DESCRIPTORS_EACH
-    });
-    wanted
-        .min(usize::try_from(allowed).unwrap_or(usize::MAX))
-        .clamp(1, Semaphore::MAX_PERMITS)
+    let allowed =
+        limit.map_or(u64::MAX, |limit| limit.saturating_sub(SPARE_DESCRIPTORS) / DESCRIPTORS_EACH);
+    wanted.min(usize::try_from(allowed).unwrap_or(usize::MAX)).clamp(1, Semaphore::MAX_PERMITS)
 }

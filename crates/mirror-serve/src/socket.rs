@@ -32,12 +32,7 @@ enum Waiting {
 impl Socket {
     /// Wraps `stream`; a client may take nothing for as long as `patience`.
     pub(crate) fn new(stream: TcpStream, patience: Duration) -> Self {
-        Self {
-            stream: TokioIo::new(stream),
-            patience,
-            stalled: None,
-            waiting: Waiting::No,
-        }
+        Self { stream: TokioIo::new(stream), patience, stalled: None, waiting: Waiting::No }
     }
 
     /// Passes on what a write came to; turns a wait that is too long into an error.
@@ -51,9 +46,7 @@ impl Socket {
             return written;
         }
         let patience = self.patience;
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
         if self.waiting == Waiting::No {
             stalled.as_mut().reset(Instant::now() + patience);
             self.waiting = Waiting::Yes;

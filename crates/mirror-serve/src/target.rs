@@ -43,10 +43,7 @@ impl Target {
             "" => None,
             path => Some(RepoPath::new(path).map_err(|e| status_of(e.reason))?),
         };
-        Ok(Self {
-            path,
-            folder: raw.ends_with('/'),
-        })
+        Ok(Self { path, folder: raw.ends_with('/') })
     }
 
     /// The URL path of this target as a folder: from the root, with one slash at either end, so
@@ -61,8 +58,7 @@ impl Target {
 
 /// Whether a name is the project's own. Letter case is ignored: a root on FAT answers to either.
 pub(crate) fn is_reserved(name: &str) -> bool {
-    name.get(..RESERVED.len())
-        .is_some_and(|head| head.eq_ignore_ascii_case(RESERVED))
+    name.get(..RESERVED.len()).is_some_and(|head| head.eq_ignore_ascii_case(RESERVED))
 }
 
 /// Whether this server would serve an entry called `name`, so that listings show no dead links.
@@ -88,19 +84,13 @@ fn decode(part: &str) -> Option<Vec<u8>> {
     let mut out = Vec::with_capacity(part.len());
     let mut bytes = part.bytes();
     while let Some(byte) = bytes.next() {
-        out.push(if byte == b'%' {
-            hex(bytes.next()?)? * 16 + hex(bytes.next()?)?
-        } else {
-            byte
-        });
+        out.push(if byte == b'%' { hex(bytes.next()?)? * 16 + hex(bytes.next()?)? } else { byte });
     }
     Some(out)
 }
 
 fn hex(digit: u8) -> Option<u8> {
-    char::from(digit)
-        .to_digit(16)
-        .and_then(|value| u8::try_from(value).ok())
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
 }
 
 #[cfg(test)]

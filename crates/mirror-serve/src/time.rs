@@ -28,11 +28,7 @@ impl Utc {
             (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
         let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
         let shifted_month = (5 * day_of_year + 2) / 153;
-        let month = if shifted_month < 10 {
-            shifted_month + 3
-        } else {
-            shifted_month - 9
-        };
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
         let of_day = seconds.rem_euclid(DAY);
         Self {
             year: year_of_era + era * 400 + i64::from(month <= 2),
@@ -47,10 +43,7 @@ impl Utc {
 
 impl From<SystemTime> for Utc {
     fn from(time: SystemTime) -> Self {
-        let seconds = time
-            .duration_since(UNIX_EPOCH)
-            .unwrap_or(Duration::ZERO)
-            .as_secs();
+        let seconds = time.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
         Self::from_unix(i64::try_from(seconds).unwrap_or(i64::MAX))
     }
 }

@@ -77,11 +77,7 @@ impl Root {
 
     /// Opens the root, following links: its own path is the operator's.
     pub(crate) fn open(&self) -> rustix::io::Result<OwnedFd> {
-        rustix::fs::open(
-            &self.0,
-            OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )
+        rustix::fs::open(&self.0, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
     }
 
     /// Finds what `target` names.
@@ -110,10 +106,7 @@ impl Missing {
         let path = target.path.as_ref().map_or(".", |path| path.as_str());
         // A file that may not be read is told too: all that is published is readable to all.
         let tell = status.is_server_error() || status == StatusCode::FORBIDDEN;
-        Self {
-            status,
-            fault: tell.then(|| format!("cannot open {path}: {errno}")),
-        }
+        Self { status, fault: tell.then(|| format!("cannot open {path}: {errno}")) }
     }
 }
 
@@ -121,10 +114,7 @@ fn find_below(root: OwnedFd, target: &Target) -> rustix::io::Result<Found> {
     let Some(path) = &target.path else {
         return find_in_folder(&root);
     };
-    let (parents, name) = path
-        .as_str()
-        .rsplit_once('/')
-        .unwrap_or(("", path.as_str()));
+    let (parents, name) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
     let mut folder = root;
     for parent in parents.split('/').filter(|part| !part.is_empty()) {
         folder = enter(folder.as_fd(), parent)?;
@@ -178,17 +168,11 @@ fn open(folder: BorrowedFd<'_>, name: &str) -> rustix::io::Result<Opened> {
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC,
         Mode::empty(),
     )?);
-    let metadata = file
-        .metadata()
-        .map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
+    let metadata = file.metadata().map_err(|e| Errno::from_io_error(&e).unwrap_or(Errno::IO))?;
     if !metadata.is_file() {
         return Err(Errno::NOENT);
     }
-    Ok(Opened {
-        file,
-        name: name.to_owned(),
-        stamp: Stamp::of(&metadata),
-    })
+    Ok(Opened { file, name: name.to_owned(), stamp: Stamp::of(&metadata) })
 }
 
 impl Stamp {

@@ -56,14 +56,7 @@ fn curl_asks_again_only_for_what_changed() {
     let Some(_) = curl(&site, &["--etag-save", tag, "-o", out], "/repomd.xml") else {
         return;
     };
-    let again = [
-        "--etag-compare",
-        tag,
-        "-o",
-        "/dev/null",
-        "-w",
-        "%{http_code}",
-    ];
+    let again = ["--etag-compare", tag, "-o", "/dev/null", "-w", "%{http_code}"];
     assert_eq!(curl(&site, &again, "/repomd.xml").unwrap().0, b"304");
     let newer = ["-z", out, "-o", "/dev/null", "-w", "%{http_code}"];
     assert_eq!(curl(&site, &newer, "/repomd.xml").unwrap().0, b"304");

@@ -19,16 +19,10 @@ fn a_file_comes_whole_with_all_that_clients_ask_of_it() {
     assert_eq!(answer.header("transfer-encoding"), None);
     assert_eq!(answer.header("cache-control"), None);
     let etag = answer.header("etag").unwrap();
-    assert!(
-        etag.starts_with('"') && etag.ends_with('"') && etag.len() > 8,
-        "{etag}"
-    );
+    assert!(etag.starts_with('"') && etag.ends_with('"') && etag.len() > 8, "{etag}");
     for name in ["date", "last-modified"] {
         let value = answer.header(name).unwrap();
-        assert!(
-            value.ends_with(" GMT") && value.len() == 29,
-            "{name}: {value}"
-        );
+        assert!(value.ends_with(" GMT") && value.len() == 29, "{name}: {value}");
     }
 }
 
@@ -48,16 +42,10 @@ fn what_keeps_its_name_when_it_changes_must_be_asked_for_again() {
         assert_eq!(answer.header("cache-control"), cache, "{name}");
     }
     let page = site.get("/pypi/x/");
-    assert_eq!(
-        page.header("content-type"),
-        Some("text/html; charset=utf-8")
-    );
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(page.header("cache-control"), Some("no-cache"));
     let json = site.get("/pypi/x/index.json");
-    assert_eq!(
-        json.header("content-type"),
-        Some("application/vnd.pypi.simple.v1+json")
-    );
+    assert_eq!(json.header("content-type"), Some("application/vnd.pypi.simple.v1+json"));
 }
 
 #[test]
@@ -65,23 +53,11 @@ fn head_is_get_without_the_body() {
     let site = Site::new();
     site.write("file.rpm", "content").write("empty", "");
     site.write("page/index.html", "<p>").write("list/a&b", "x");
-    for target in [
-        "/file.rpm",
-        "/empty",
-        "/page/",
-        "/list/",
-        "/list",
-        "/none",
-        "/%00",
-    ] {
+    for target in ["/file.rpm", "/empty", "/page/", "/list/", "/list", "/none", "/%00"] {
         let (get, head) = (site.get(target), site.head(target));
         assert_eq!(head.status, get.status, "{target}");
         assert_eq!(head.lasting_headers(), get.lasting_headers(), "{target}");
-        assert_eq!(
-            get.header("content-length").unwrap(),
-            get.body.len().to_string(),
-            "{target}"
-        );
+        assert_eq!(get.header("content-length").unwrap(), get.body.len().to_string(), "{target}");
         assert!(head.body.is_empty(), "{target}");
     }
 }
@@ -90,9 +66,7 @@ fn head_is_get_without_the_body() {
 fn other_methods_are_refused_by_name() {
     let site = Site::new();
     site.write("f", "x");
-    for method in [
-        "POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND",
-    ] {
+    for method in ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "PROPFIND"] {
         let answer = site.ask(method, "/f", &[]);
         assert_eq!(answer.status, 405, "{method}");
         assert_eq!(answer.header("allow"), Some("GET, HEAD"), "{method}");
@@ -154,23 +128,14 @@ fn conditions_are_weighed() {
     }
     assert_eq!(status(&[("If-None-Match", "\"x\"")]), 200);
     assert_eq!(status(&[("If-Modified-Since", long_ago)]), 200);
-    assert_eq!(
-        status(&[("If-None-Match", "\"x\""), ("If-Modified-Since", &modified)]),
-        200
-    );
+    assert_eq!(status(&[("If-None-Match", "\"x\""), ("If-Modified-Since", &modified)]), 200);
     assert_eq!(status(&[("If-Match", &etag)]), 200);
     assert_eq!(status(&[("If-Match", "\"x\"")]), 412);
     assert_eq!(status(&[("If-Unmodified-Since", long_ago)]), 412);
     assert_eq!(status(&[("If-Unmodified-Since", &modified)]), 200);
     // A range is looked at last.
-    assert_eq!(
-        status(&[("If-None-Match", &etag), ("Range", "bytes=0-1")]),
-        304
-    );
-    assert_eq!(
-        status(&[("If-Match", "\"x\""), ("Range", "bytes=99-")]),
-        412
-    );
+    assert_eq!(status(&[("If-None-Match", &etag), ("Range", "bytes=0-1")]), 304);
+    assert_eq!(status(&[("If-Match", "\"x\""), ("Range", "bytes=99-")]), 412);
 }
 
 #[test]
@@ -183,10 +148,7 @@ fn a_replaced_file_has_another_tag_and_a_linked_one_the_same() {
     assert_eq!(tag("/link"), before);
     std::fs::rename(site.path("new"), site.path("f")).unwrap();
     assert_ne!(tag("/f"), before);
-    assert_eq!(
-        site.get_with("/f", &[("If-None-Match", &before)]).text(),
-        "CONTENT"
-    );
+    assert_eq!(site.get_with("/f", &[("If-None-Match", &before)]).text(), "CONTENT");
 }
 
 #[test]
@@ -208,11 +170,7 @@ fn a_connection_serves_one_request_after_another() {
     let mut rest = Vec::new();
     std::io::Read::read_to_end(&mut stream, &mut rest).unwrap();
     let rest = String::from_utf8(rest).unwrap();
-    let statuses: Vec<&str> = rest
-        .split("HTTP/1.1 ")
-        .skip(1)
-        .map(|answer| &answer[..3])
-        .collect();
+    let statuses: Vec<&str> = rest.split("HTTP/1.1 ").skip(1).map(|answer| &answer[..3]).collect();
     assert_eq!(statuses, ["200", "404", "304", "200"]);
     assert!(rest.ends_with("\r\n\r\nsecond"));
 }
@@ -230,10 +188,7 @@ fn each_answer_is_reported() {
     assert_eq!(seen[0].fault, None);
     let line = seen[0].to_string();
     assert!(line.starts_with("127.0.0.1 - - ["), "{line}");
-    assert!(
-        line.ends_with(r#"] "GET /f.txt?q=1 HTTP/1.1" 200 7 "-" "test/1 \"x\"""#),
-        "{line}"
-    );
+    assert!(line.ends_with(r#"] "GET /f.txt?q=1 HTTP/1.1" 200 7 "-" "test/1 \"x\"""#), "{line}");
     assert_eq!((seen[1].status, seen[1].body_bytes), (404, 0));
     assert_eq!((&*seen[1].method, seen[1].end), ("HEAD", BodyEnd::Whole));
 }

@@ -15,9 +15,7 @@ const BIG: usize = 64 << 20;
 /// Asks for `target` and reads no more than the head, so that the body waits in the server.
 fn begin(site: &Site, target: &str) -> TcpStream {
     let mut stream = site.connect();
-    stream
-        .write_all(request("GET", target, &[], "close").as_bytes())
-        .unwrap();
+    stream.write_all(request("GET", target, &[], "close").as_bytes()).unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let mut byte = [0];
@@ -66,11 +64,7 @@ fn slow_clients_hold_up_no_other() {
     for _ in 0..20 {
         assert_eq!(site.get("/small").status, 200);
     }
-    assert!(
-        started.elapsed() < Duration::from_secs(5),
-        "{:?}",
-        started.elapsed()
-    );
+    assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     drop((slow, silent));
 }
 
@@ -80,12 +74,9 @@ fn a_client_that_does_not_ask_is_let_go() {
     site.write("f", "x");
     let mut silent = site.connect();
     let mut dribbling = site.connect();
-    dribbling
-        .write_all(b"GET /f HTTP/1.1\r\nHost: x\r\n")
-        .unwrap();
+    dribbling.write_all(b"GET /f HTTP/1.1\r\nHost: x\r\n").unwrap();
     let mut idle = site.connect();
-    idle.write_all(request("GET", "/f", &[], "keep-alive").as_bytes())
-        .unwrap();
+    idle.write_all(request("GET", "/f", &[], "keep-alive").as_bytes()).unwrap();
     assert_eq!(Answer::read(&mut idle).status, 200);
     let started = Instant::now();
     while started.elapsed() < Duration::from_secs(2) {
@@ -95,10 +86,7 @@ fn a_client_that_does_not_ask_is_let_go() {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
-    assert!(
-        started.elapsed() < Duration::from_millis(1900),
-        "the slow head was waited for"
-    );
+    assert!(started.elapsed() < Duration::from_millis(1900), "the slow head was waited for");
     assert!(rest(&mut silent).is_empty());
     assert!(rest(&mut idle).is_empty());
 }
@@ -149,10 +137,7 @@ fn a_file_cut_while_it_is_sent_ends_the_connection() {
     let site = Site::new();
     site.write("f", noise(BIG));
     let mut stream = begin(&site, "/f");
-    let file = fs::File::options()
-        .write(true)
-        .open(site.path("f"))
-        .unwrap();
+    let file = fs::File::options().write(true).open(site.path("f")).unwrap();
     file.set_len(BIG as u64 / 2).unwrap();
     let body = rest(&mut stream);
     assert!(body.len() <= BIG / 2, "{} bytes", body.len());
@@ -167,10 +152,7 @@ fn a_file_that_grows_is_sent_as_long_as_it_was() {
     let site = Site::new();
     site.write("f", noise(BIG));
     let mut stream = begin(&site, "/f");
-    let mut file = fs::File::options()
-        .append(true)
-        .open(site.path("f"))
-        .unwrap();
+    let mut file = fs::File::options().append(true).open(site.path("f")).unwrap();
     file.write_all(b"more").unwrap();
     assert_eq!(rest(&mut stream).len(), BIG);
 }
@@ -182,17 +164,11 @@ fn connections_beyond_the_bound_wait_their_turn() {
     let first = begin(&site, "/big");
     let second = begin(&site, "/big");
     let mut third = site.connect();
-    third
-        .write_all(request("GET", "/f", &[], "close").as_bytes())
-        .unwrap();
-    third
-        .set_read_timeout(Some(Duration::from_millis(300)))
-        .unwrap();
+    third.write_all(request("GET", "/f", &[], "close").as_bytes()).unwrap();
+    third.set_read_timeout(Some(Duration::from_millis(300))).unwrap();
     assert!(third.read(&mut [0]).is_err(), "served beyond the bound");
     drop(first);
-    third
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
+    third.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     assert_eq!(Answer::read(&mut third).status, 200);
     drop(second);
 }
@@ -203,9 +179,7 @@ fn idle_connections_are_not_kept_when_places_are_scarce() {
     site.write("f", "x");
     let ask = || {
         let mut stream = site.connect();
-        stream
-            .write_all(request("GET", "/f", &[], "keep-alive").as_bytes())
-            .unwrap();
+        stream.write_all(request("GET", "/f", &[], "keep-alive").as_bytes()).unwrap();
         let answer = Answer::read(&mut stream);
         (stream, answer.header("connection").map(str::to_owned))
     };
@@ -223,8 +197,7 @@ fn a_stop_lets_responses_end_and_idle_clients_go() {
     site.write("big", &content).write("f", "x");
     let mut busy = begin(&site, "/big");
     let mut idle = site.connect();
-    idle.write_all(request("GET", "/f", &[], "keep-alive").as_bytes())
-        .unwrap();
+    idle.write_all(request("GET", "/f", &[], "keep-alive").as_bytes()).unwrap();
     assert_eq!(Answer::read(&mut idle).status, 200);
     site.ask_to_stop();
     assert!(rest(&mut idle).is_empty());

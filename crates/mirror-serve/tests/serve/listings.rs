@@ -5,10 +5,7 @@ use std::fs;
 use crate::support::Site;
 
 fn hrefs(page: &str) -> Vec<&str> {
-    page.split("<a href=\"")
-        .skip(1)
-        .map(|rest| rest.split('"').next().unwrap())
-        .collect()
+    page.split("<a href=\"").skip(1).map(|rest| rest.split('"').next().unwrap()).collect()
 }
 
 #[test]
@@ -32,10 +29,7 @@ fn a_listing_escapes_names_and_its_links_lead_there() {
     }
     let page = site.get("/d/");
     assert_eq!(page.status, 200);
-    assert_eq!(
-        page.header("content-type"),
-        Some("text/html; charset=utf-8")
-    );
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
     assert_eq!(page.header("cache-control"), Some("no-cache"));
     let text = page.text();
     assert!(!text.contains("<script") && !text.contains("'x'"), "{text}");
@@ -61,12 +55,8 @@ fn a_listing_escapes_names_and_its_links_lead_there() {
 #[test]
 fn a_listing_shows_what_can_be_had_and_nothing_else() {
     let site = Site::new();
-    site.write("z", "12345")
-        .write("a/f", "x")
-        .write(".treeinfo", "x");
-    site.write(".mirror/state", "x")
-        .write(".mirror-stage/x", "x")
-        .write("a/.mirrorx", "x");
+    site.write("z", "12345").write("a/f", "x").write(".treeinfo", "x");
+    site.write(".mirror/state", "x").write(".mirror-stage/x", "x").write("a/.mirrorx", "x");
     site.write("new\nline", "x").write("back\\slash", "x");
     let root = site.get("/");
     assert_eq!(hrefs(root.text()), [".treeinfo", "a/", "z"]);
@@ -85,18 +75,11 @@ fn a_listing_is_the_same_each_time_and_follows_the_folder() {
     assert_eq!(hrefs(site.get("/d/").text()), ["../"]);
     // Several pieces long, created out of order.
     for i in 0..3000 {
-        fs::write(
-            site.path(&format!("d/{:05}-name.rpm", (i * 7919) % 3000)),
-            "",
-        )
-        .unwrap();
+        fs::write(site.path(&format!("d/{:05}-name.rpm", (i * 7919) % 3000)), "").unwrap();
     }
     let first = site.get("/d/");
     assert_eq!(first.body, site.get("/d/").body);
-    assert_eq!(
-        first.header("content-length").unwrap(),
-        first.body.len().to_string()
-    );
+    assert_eq!(first.header("content-length").unwrap(), first.body.len().to_string());
     let links = hrefs(first.text());
     assert_eq!(links.len(), 3001);
     assert!(links[1..].is_sorted());

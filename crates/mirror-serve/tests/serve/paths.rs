@@ -48,11 +48,7 @@ fn nothing_outside_the_root_is_reached() {
         "/file:/etc/passwd",
     ] {
         let answer = site.get(target);
-        assert!(
-            matches!(answer.status, 400 | 404),
-            "{target}: {}",
-            answer.status
-        );
+        assert!(matches!(answer.status, 400 | 404), "{target}: {}", answer.status);
         assert!(!answer.text().contains("secret\n"), "{target}");
     }
     let long = format!("/{}", "x".repeat(300));
@@ -82,11 +78,7 @@ fn names_of_the_project_are_not_there() {
     assert_eq!(site.get("/.%6dirror/").status, 404);
     // Other names with a dot are content.
     for name in [".treeinfo", ".discinfo", "x/.hidden/f"] {
-        assert_eq!(
-            site.write(name, "x").get(&format!("/{name}")).status,
-            200,
-            "{name}"
-        );
+        assert_eq!(site.write(name, "x").get(&format!("/{name}")).status, 200, "{name}");
     }
 }
 
@@ -96,16 +88,9 @@ fn names_of_real_repositories_are_found_encoded_or_not() {
     for (name, targets) in [
         (
             "libstdc++-11.rpm",
-            &[
-                "/libstdc++-11.rpm",
-                "/libstdc%2B%2B-11.rpm",
-                "/libstdc%2b%2b-11.rpm",
-            ][..],
+            &["/libstdc++-11.rpm", "/libstdc%2B%2B-11.rpm", "/libstdc%2b%2b-11.rpm"][..],
         ),
-        (
-            "oranges-^0.2~rc1.rpm",
-            &["/oranges-%5E0.2~rc1.rpm", "/oranges-%5e0.2%7Erc1.rpm"],
-        ),
+        ("oranges-^0.2~rc1.rpm", &["/oranges-%5E0.2~rc1.rpm", "/oranges-%5e0.2%7Erc1.rpm"]),
         ("a package.rpm", &["/a%20package.rpm"]),
         ("100%25.rpm", &["/100%2525.rpm"]),
         ("n-1:2-3.rpm", &["/n-1:2-3.rpm", "/n-1%3A2-3.rpm"]),
@@ -152,14 +137,7 @@ fn no_symbolic_link_is_followed_below_the_root() {
     assert_eq!(page.status, 200);
     assert!(!page.text().contains("index.html") && !page.text().contains("secret"));
     let list = site.get("/");
-    for name in [
-        "file-out",
-        "folder-out",
-        "folder-in",
-        "file-in",
-        "dangling",
-        "loop",
-    ] {
+    for name in ["file-out", "folder-out", "folder-in", "file-in", "dangling", "loop"] {
         assert!(!list.text().contains(name), "{name}");
     }
 }
@@ -190,15 +168,7 @@ fn what_is_neither_file_nor_folder_does_not_exist_and_does_not_block() {
         .unwrap();
     assert!(status.success());
     let _socket = UnixListener::bind(site.path("socket")).unwrap();
-    for target in [
-        "/fifo",
-        "/fifo/",
-        "/fifo/x",
-        "/socket",
-        "/x/index.html",
-        "/x/f/",
-        "/x/f/y",
-    ] {
+    for target in ["/fifo", "/fifo/", "/fifo/x", "/socket", "/x/index.html", "/x/f/", "/x/f/y"] {
         assert_eq!(site.get(target).status, 404, "{target}");
     }
     let list = site.get("/x/");
@@ -209,8 +179,7 @@ fn what_is_neither_file_nor_folder_does_not_exist_and_does_not_block() {
 #[test]
 fn a_folder_is_named_with_its_slash() {
     let site = Site::new();
-    site.write("a b/c\"d/f", "x")
-        .write("pypi/x/index.html", "page");
+    site.write("a b/c\"d/f", "x").write("pypi/x/index.html", "page");
     fs::create_dir_all(site.path("evil.example")).unwrap();
     for (target, location) in [
         ("/pypi/x", "/pypi/x/"),
@@ -258,26 +227,15 @@ fn a_root_that_went_away_is_the_servers_fault() {
 
 #[test]
 fn a_server_that_cannot_start_says_why() {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let bind = |addr: &str, root: &str| {
-        runtime
-            .block_on(Server::bind(addr.parse().unwrap(), ServerConfig::new(root)))
-            .unwrap_err()
+        runtime.block_on(Server::bind(addr.parse().unwrap(), ServerConfig::new(root))).unwrap_err()
     };
     let error = bind("127.0.0.1:0", "/nonexistent/root");
     assert!(matches!(&error, BindError::Root { path, .. } if path.ends_with("root")));
     assert!(error.to_string().contains("/nonexistent/root"), "{error}");
-    assert!(matches!(
-        bind("127.0.0.1:0", "/etc/passwd"),
-        BindError::Root { .. }
-    ));
+    assert!(matches!(bind("127.0.0.1:0", "/etc/passwd"), BindError::Root { .. }));
     let site = Site::new();
     let error = bind(&site.addr.to_string(), "/");
-    assert!(
-        error.to_string().contains(&site.addr.to_string()),
-        "{error}"
-    );
+    assert!(error.to_string().contains(&site.addr.to_string()), "{error}");
 }

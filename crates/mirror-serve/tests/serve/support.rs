@@ -61,13 +61,7 @@ impl Site {
                     .await
             })
         });
-        Self {
-            addr: address.recv().unwrap(),
-            folder,
-            stop: Some(stop),
-            thread: Some(thread),
-            seen,
-        }
+        Self { addr: address.recv().unwrap(), folder, stop: Some(stop), thread: Some(thread), seen }
     }
 
     pub(crate) fn path(&self, path: &str) -> PathBuf {
@@ -209,9 +203,7 @@ impl Answer {
             read_some(stream, &mut bytes, 1);
         }
         let mut answer = Self::parse(&bytes);
-        let length: usize = answer
-            .header("content-length")
-            .map_or(0, |l| l.parse().unwrap());
+        let length: usize = answer.header("content-length").map_or(0, |l| l.parse().unwrap());
         while answer.body.len() < length {
             let left = length - answer.body.len();
             read_some(stream, &mut answer.body, left);
@@ -248,8 +240,5 @@ fn read_some(stream: &mut TcpStream, into: &mut Vec<u8>, at_most: usize) {
 
 fn split_head(bytes: &[u8]) -> Option<(&str, &[u8])> {
     let end = bytes.windows(4).position(|w| w == b"\r\n\r\n")?;
-    Some((
-        std::str::from_utf8(&bytes[..end]).unwrap(),
-        &bytes[end + 4..],
-    ))
+    Some((std::str::from_utf8(&bytes[..end]).unwrap(), &bytes[end + 4..]))
 }
