@@ -61,7 +61,10 @@ pub const XML_TOKEN: usize = 4 << 20;
 pub const PACKAGE_BLOCK: usize = 8 << 20;
 
 /// Most files or changelog entries of one package (largest seen: 120,000 files).
-pub const PACKAGE_ENTRIES: usize = 4_000_000;
+pub const PACKAGE_ENTRIES: usize = 2_000_000;
+
+/// Most text of one package's files or changelog entries, in bytes (largest seen: 12 MB).
+pub const PACKAGE_TEXT: usize = 256 << 20;
 
 /// Most packages of a repository (largest seen: 250,000).
 pub const PACKAGES: usize = 4_000_000;

@@ -12,7 +12,11 @@ use std::path::{Path, PathBuf};
 
 use mirror_core::format::compression::decoder;
 use mirror_core::format::rpm::FormatError;
-use mirror_core::format::rpm::{primary, repomd::Repomd, version};
+use mirror_core::format::rpm::metalink::Metalink;
+use mirror_core::format::rpm::repofile::{RepoFile, Variables};
+use mirror_core::format::rpm::repomd::Repomd;
+use mirror_core::format::rpm::treeinfo::TreeInfo;
+use mirror_core::format::rpm::{filelists, mirrorlist, other, primary, version};
 use mirror_core::limits;
 
 /// The folder of real data, if it is here.
@@ -137,5 +141,124 @@ fn versions_have_rpms_order() {
         let (a, b) = (pair["a"].as_str().unwrap(), pair["b"].as_str().unwrap());
         let order = version::compare(a, b) as i64;
         assert_eq!(Some(order), pair["expect"].as_i64(), "{a:?} and {b:?}");
+    }
+}
+
+#[test]
+fn every_filelists_and_other_is_read_and_counted_right() {
+    let (mut files, mut changes) = (0, 0);
+    for path in named("filelists.xml") {
+        let summary = filelists::read_packages(&content(&path)[..], |_, of_package| {
+            files += of_package.len();
+            Ok::<_, FormatError>(())
+        })
+        .unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        assert_eq!(summary.declared, Some(summary.packages), "{path:?}");
+    }
+    for path in named("other.xml") {
+        let summary = other::read_packages(&content(&path)[..], |_, log| {
+            changes += log.changes().len();
+            Ok::<_, FormatError>(())
+        })
+        .unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        assert_eq!(summary.declared, Some(summary.packages), "{path:?}");
+    }
+    eprintln!("{files} files, {changes} changes");
+}
+
+#[test]
+fn filelists_tell_the_packages_that_the_primary_tells() {
+    let Some(real) = real() else { return };
+    for folder in ["azurelinux", "centos9-baseos-md", "zoo-katello/zoo"] {
+        let repodata = real.join(folder).join("repodata");
+        let document = |part: &str| {
+            let mut found = fs::read_dir(&repodata)
+                .unwrap()
+                .map(|entry| entry.unwrap().path());
+            content(
+                &found
+                    .find(|path| path.to_str().unwrap().contains(part))
+                    .unwrap(),
+            )
+        };
+        let mut in_primary = Vec::new();
+        primary::read_packages(&document("-primary.xml")[..], |p| {
+            in_primary.push((p.checksum.hex(), p.name.to_owned(), p.version.to_owned()));
+            Ok::<_, FormatError>(())
+        })
+        .unwrap();
+        let mut in_filelists = Vec::new();
+        filelists::read_packages(&document("-filelists.xml")[..], |id, _| {
+            in_filelists.push((id.pkgid.clone(), id.name.clone(), id.version.clone()));
+            Ok::<_, FormatError>(())
+        })
+        .unwrap();
+        in_primary.sort();
+        in_filelists.sort();
+        assert!(in_primary == in_filelists, "{folder}");
+    }
+}
+
+#[test]
+fn metalinks_are_taken_and_refused_as_by_librepo() {
+    for path in files(|path| path.contains("/metalink") && !path.ends_with(".py")) {
+        let text = path.to_str().unwrap();
+        let result = Metalink::read(&content(&path)[..], "repomd.xml");
+        let refused = text.contains("really_bad") || text.contains("badfilename");
+        assert_eq!(result.is_err(), refused, "{text}: {result:?}");
+        let Ok(metalink) = result else { continue };
+        assert_eq!(
+            metalink.alternates.is_empty(),
+            !text.contains("alternates"),
+            "{text}"
+        );
+        // Their digests are no hexadecimal: librepo takes them, and then refuses every file.
+        let bad = [
+            "badchecksum",
+            "nourls",
+            "static/metalink/metalink_with_alternates",
+        ];
+        let bad = bad.iter().any(|part| text.contains(part));
+        assert_eq!(metalink.current.digest().is_err(), bad, "{text}");
+        let preferences = metalink.urls.iter().map(|url| url.preference);
+        assert!(preferences.is_sorted_by(|a, b| a >= b), "{text}");
+    }
+}
+
+#[test]
+fn every_mirror_list_repo_file_and_treeinfo_is_read() {
+    for path in files(|path| path.contains("/mirrorlist")) {
+        mirrorlist::read(&content(&path)[..]).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+    }
+    let variables = Variables::from_pairs([("releasever", "17"), ("basearch", "x86_64")]);
+    for path in files(|path| path.ends_with(".repo")) {
+        let file = RepoFile::read(&content(&path)[..]).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        assert!(!file.repos.is_empty());
+        for repo in &file.repos {
+            let repo = repo.substitute(&variables).unwrap();
+            repo.boolean("gpgcheck").unwrap();
+            assert!(
+                repo.list("baseurl").all(|url| !url.contains('$')),
+                "{repo:?}"
+            );
+            assert!(!format!("{repo:?}").contains("pass,"), "{repo:?}");
+        }
+    }
+    for path in files(|path| path.ends_with("/.treeinfo")) {
+        let tree = TreeInfo::read(&content(&path)[..]).unwrap();
+        assert_eq!(tree.files.len(), 3, "{path:?}");
+    }
+}
+
+#[test]
+fn compressed_files_open_to_their_plain_twins() {
+    let Some(real) = real() else { return };
+    let folder = real.join("createrepo_c-testdata/compressed_files");
+    for name in ["00_plain.txt", "01_plain.txt"] {
+        let plain = content(&folder.join(name));
+        for extension in ["gz", "bz2", "xz", "zst"] {
+            let opened = content(&folder.join(format!("{name}.{extension}")));
+            assert_eq!(opened, plain, "{name}.{extension}");
+        }
     }
 }

@@ -12,12 +12,18 @@ use std::io;
 
 use crate::digest::DigestError;
 
+mod entries;
+pub mod filelists;
 mod ini;
 mod lines;
+pub mod metalink;
+pub mod mirrorlist;
 pub mod nevra;
+pub mod other;
 pub mod primary;
 pub mod repofile;
 pub mod repomd;
+pub mod treeinfo;
 pub mod version;
 mod xml;
 
@@ -36,7 +42,7 @@ pub enum FormatError {
         reason: String,
     },
     /// Another document than expected: an error page of a proxy, in most cases.
-    #[error("is not a {expected} document: found {found}")]
+    #[error("is no {expected} document: found {found}")]
     Root {
         /// The root element, or the kind of file, that was expected.
         expected: &'static str,

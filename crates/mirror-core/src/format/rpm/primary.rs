@@ -87,7 +87,7 @@ pub fn read_packages<E: From<FormatError>>(
 }
 
 impl Summary {
-    fn count(&mut self) -> Result<(), FormatError> {
+    pub(super) fn count(&mut self) -> Result<(), FormatError> {
         self.packages += 1;
         if self.packages > limits::PACKAGES as u64 {
             return Err(FormatError::Limit { what: "packages", limit: limits::PACKAGES as u64 });

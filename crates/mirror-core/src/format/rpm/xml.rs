@@ -433,7 +433,7 @@ mod tests {
             ("\u{1f}<<", "found"),
         ] {
             let error = text_of(document).unwrap_err().to_string();
-            assert!(error.starts_with("is not a a document"), "{error}");
+            assert!(error.starts_with("is no a document"), "{error}");
             assert!(error.contains(found), "{document:?}: {error}");
         }
     }
