@@ -56,6 +56,15 @@ pub const XML_DEPTH: usize = 64;
 /// 130 kB).
 pub const XML_TOKEN: usize = 4 << 20;
 
+/// Longest name of an XML element, in bytes (longest seen: 40).
+pub const XML_NAME: usize = 1 << 10;
+
+/// Most attributes of an XML tag (most seen: 12).
+pub const XML_ATTRIBUTES: usize = 256;
+
+/// Most sections and keys of a `.repo` or `.treeinfo` (most seen: 600).
+pub const INI_ENTRIES: usize = 10_000;
+
 /// Largest `<package>` element of a primary that is read in one piece, in bytes; a larger one is
 /// streamed (largest seen: 700 kB, a package of many dependencies).
 pub const PACKAGE_BLOCK: usize = 8 << 20;

@@ -172,14 +172,8 @@ fn filelists_tell_the_packages_that_the_primary_tells() {
     for folder in ["azurelinux", "centos9-baseos-md", "zoo-katello/zoo"] {
         let repodata = real.join(folder).join("repodata");
         let document = |part: &str| {
-            let mut found = fs::read_dir(&repodata)
-                .unwrap()
-                .map(|entry| entry.unwrap().path());
-            content(
-                &found
-                    .find(|path| path.to_str().unwrap().contains(part))
-                    .unwrap(),
-            )
+            let mut found = fs::read_dir(&repodata).unwrap().map(|entry| entry.unwrap().path());
+            content(&found.find(|path| path.to_str().unwrap().contains(part)).unwrap())
         };
         let mut in_primary = Vec::new();
         primary::read_packages(&document("-primary.xml")[..], |p| {
@@ -207,17 +201,9 @@ fn metalinks_are_taken_and_refused_as_by_librepo() {
         let refused = text.contains("really_bad") || text.contains("badfilename");
         assert_eq!(result.is_err(), refused, "{text}: {result:?}");
         let Ok(metalink) = result else { continue };
-        assert_eq!(
-            metalink.alternates.is_empty(),
-            !text.contains("alternates"),
-            "{text}"
-        );
+        assert_eq!(metalink.alternates.is_empty(), !text.contains("alternates"), "{text}");
         // Their digests are no hexadecimal: librepo takes them, and then refuses every file.
-        let bad = [
-            "badchecksum",
-            "nourls",
-            "static/metalink/metalink_with_alternates",
-        ];
+        let bad = ["badchecksum", "nourls", "static/metalink/metalink_with_alternates"];
         let bad = bad.iter().any(|part| text.contains(part));
         assert_eq!(metalink.current.digest().is_err(), bad, "{text}");
         let preferences = metalink.urls.iter().map(|url| url.preference);
@@ -237,10 +223,7 @@ fn every_mirror_list_repo_file_and_treeinfo_is_read() {
         for repo in &file.repos {
             let repo = repo.substitute(&variables).unwrap();
             repo.boolean("gpgcheck").unwrap();
-            assert!(
-                repo.list("baseurl").all(|url| !url.contains('$')),
-                "{repo:?}"
-            );
+            assert!(repo.list("baseurl").all(|url| !url.contains('$')), "{repo:?}");
             assert!(!format!("{repo:?}").contains("pass,"), "{repo:?}");
         }
     }

@@ -7,6 +7,7 @@ use std::io::BufRead;
 
 use super::FormatError;
 use super::lines::{each_line, unexpected};
+use crate::limits;
 
 /// One section.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -50,6 +51,7 @@ pub(super) fn read(
     delimiters: &[char],
 ) -> Result<Vec<IniSection>, FormatError> {
     let mut sections: Vec<IniSection> = Vec::new();
+    let mut count = 0;
     // Which section, and which entry of it, the next line belongs to.
     let mut section: Option<usize> = None;
     let mut entry: Option<usize> = None;
@@ -64,6 +66,14 @@ pub(super) fn read(
             value.push_str(text);
             return Ok(());
         }
+        // Each is looked up among all before it.
+        count += 1;
+        if count > limits::INI_ENTRIES {
+            return Err(FormatError::Limit {
+                what: "sections and keys",
+                limit: limits::INI_ENTRIES as u64,
+            });
+        }
         if let Some(rest) = text.strip_prefix('[') {
             let Some((name, _)) = rest.split_once(']').filter(|(name, _)| !name.is_empty()) else {
                 return Err(unexpected(number, "[section]", text));
@@ -72,7 +82,10 @@ pub(super) fn read(
             section = Some(known.unwrap_or(sections.len()));
             entry = None;
             if known.is_none() {
-                sections.push(IniSection { name: name.to_owned(), entries: Vec::new() });
+                sections.push(IniSection {
+                    name: name.to_owned(),
+                    entries: Vec::new(),
+                });
             }
             return Ok(());
         }
@@ -81,7 +94,11 @@ pub(super) fn read(
         };
         let Some((key, value)) = text.split_once(delimiters) else {
             // The line may be a password's second half: it is not shown.
-            return Err(unexpected(number, "key = value", "a line without a sign between them"));
+            return Err(unexpected(
+                number,
+                "key = value",
+                "a line without a sign between them",
+            ));
         };
         entry = Some(sections[at].set(Entry {
             key: key.trim_end().to_owned(),
@@ -96,7 +113,6 @@ pub(super) fn read(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::limits;
 
     #[test]
     fn reads_sections_keys_and_continued_values() {
@@ -125,7 +141,12 @@ mod tests {
         assert!(error(b"[a]\n\xff=").starts_with("line 2: expected UTF-8"));
         let long = format!("[a]\nk={}", "v".repeat(limits::LINE));
         assert!(error(long.as_bytes()).contains("bytes of one line"));
+        let crowd: Vec<u8> = (0..=limits::INI_ENTRIES).flat_map(|_| *b"[a]\n").collect();
+        assert!(error(&crowd).contains("sections and keys"));
         let endless = std::io::BufReader::new(std::io::repeat(b'\n'));
-        assert!(matches!(read(endless, &['=']), Err(FormatError::Limit { .. })));
+        assert!(matches!(
+            read(endless, &['=']),
+            Err(FormatError::Limit { .. })
+        ));
     }
 }

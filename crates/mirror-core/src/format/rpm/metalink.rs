@@ -9,8 +9,8 @@
 
 use std::io::BufRead;
 
+use super::FormatError;
 use super::xml::Xml;
-use super::{FormatError, excerpt};
 use crate::digest::{Algorithm, Digest, DigestError};
 use crate::limits;
 
@@ -68,7 +68,7 @@ pub struct MetalinkUrl {
 impl Metalink {
     /// Reads what the metalink says of the file of that name, `repomd.xml` in most cases.
     pub fn read(reader: impl BufRead, file: &str) -> Result<Self, FormatError> {
-        let mut xml = Xml::new(reader);
+        let mut xml = Xml::bounded(reader, limits::LIST_SIZE);
         xml.root(&["metalink"], "metalink")?;
         let namespace = xml.attribute("xmlns")?.unwrap_or_default();
         let version = if namespace == "urn:ietf:params:xml:ns:metalink" {
@@ -94,10 +94,9 @@ impl Metalink {
             }
         }
         xml.finish()?;
-        let mut metalink: Self = found.ok_or_else(|| {
-            let element = format!("metalink without a file {:?}", excerpt(file));
-            xml.missing(element, "other to offer")
-        })?;
+        let missing = "file of the wanted name";
+        let mut metalink: Self =
+            found.ok_or_else(|| xml.missing("metalink".to_owned(), missing))?;
         metalink
             .urls
             .sort_by_key(|url| std::cmp::Reverse(url.preference));
@@ -326,7 +325,10 @@ mod tests {
     fn refuses_what_says_nothing_of_the_file() {
         let error = |document: &str| read(document).unwrap_err().to_string();
         let none = "<metalink><files><file name='foo.xml'/></files></metalink>";
-        assert!(error(none).starts_with("metalink without a file \"repomd.xml\""));
+        assert_eq!(
+            error(none),
+            "metalink before byte 58 has no file of the wanted name"
+        );
         assert!(read("<metalink><files><!-- none --></files></metalink>").is_err());
         assert!(read("<metalink><files><file name='repomd.xml'><resources>").is_err());
         assert!(error("<html/>").contains("is no metalink document"));

@@ -1,5 +1,6 @@
 //! Mirror lists: one URL a line, comments behind `#`.
 
+use std::collections::HashSet;
 use std::io::BufRead;
 
 use super::lines::{each_line, unexpected};
@@ -16,6 +17,7 @@ const SCHEMES: [&str; 4] = ["http", "https", "ftp", "file"];
 /// so are more than [`limits::MIRRORS`] mirrors.
 pub fn read(reader: impl BufRead) -> Result<Vec<String>, FormatError> {
     let mut urls: Vec<String> = Vec::new();
+    let mut known: HashSet<String> = HashSet::new();
     each_line(reader, |number, line| {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
@@ -34,10 +36,10 @@ pub fn read(reader: impl BufRead) -> Result<Vec<String>, FormatError> {
         if !is_scheme || rest.is_empty() || line.contains(|c: char| c.is_control() || c == ' ') {
             return Err(unexpected(number, "the URL of a mirror", line));
         }
-        let is_known = SCHEMES
+        let is_of_use = SCHEMES
             .iter()
             .any(|known| scheme.eq_ignore_ascii_case(known));
-        if !is_known || urls.iter().any(|url| url == line) {
+        if !is_of_use || !known.insert(line.to_owned()) {
             return Ok(());
         }
         if urls.len() == limits::MIRRORS {

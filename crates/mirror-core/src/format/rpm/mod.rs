@@ -111,11 +111,12 @@ pub enum FormatError {
     },
 }
 
-/// As much of `text` as a message can bear.
+/// As much of `text` as a message can bear, without what would move a terminal's cursor.
 fn excerpt(text: &str) -> String {
     const LEN: usize = 120;
-    let mut short: String = text.chars().take(LEN).collect();
-    if short.len() < text.len() {
+    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut short: String = text.chars().take(LEN).map(printable).collect();
+    if text.chars().nth(LEN).is_some() {
         short.push('…');
     }
     short

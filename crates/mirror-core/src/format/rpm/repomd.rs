@@ -73,10 +73,10 @@ impl Repomd {
     /// Reads the document.
     ///
     /// A record without a type or location, a digest that does not parse where it matters (the one of
-    /// the transferred file), and more than [`limits::REPOMD_RECORDS`] records are errors. Numbers
+    /// the transferred file), and more than [`limits::REPOMD_RECORDS`] records or [`limits::REPOMD_SIZE`] bytes are errors. Numbers
     /// and other digests that do not parse are left out.
     pub fn read(reader: impl BufRead) -> Result<Self, FormatError> {
-        let mut xml = Xml::new(reader);
+        let mut xml = Xml::bounded(reader, limits::REPOMD_SIZE);
         xml.root(&["repomd"], "repomd")?;
         let mut repomd = Self::default();
         while let Some(name) = xml.child()? {

@@ -42,7 +42,11 @@ pub(super) struct Shift {
 
 impl Shift {
     fn apply(self, position: u64) -> u64 {
-        if position > self.head { position + self.skipped } else { position }
+        if position > self.head {
+            position + self.skipped
+        } else {
+            position
+        }
     }
 }
 
@@ -59,9 +63,22 @@ impl<R: BufRead> Xml<R> {
         Self::resumed(reader, Shift::default())
     }
 
+    /// Over a document that may have `limit` bytes in all.
+    pub(super) fn bounded(reader: R, limit: u64) -> Self {
+        let mut xml = Self::new(reader);
+        let budget = xml.reader.get_mut();
+        (budget.total, budget.limit) = (limit, limit);
+        xml
+    }
+
     pub(super) fn resumed(reader: R, shift: Shift) -> Self {
         Self {
-            reader: Reader::from_reader(Budget { inner: reader, left: 0 }),
+            reader: Reader::from_reader(Budget {
+                inner: reader,
+                left: 0,
+                total: u64::MAX,
+                limit: u64::MAX,
+            }),
             buf: Vec::new(),
             tag: String::new(),
             name_len: 0,
@@ -127,7 +144,14 @@ impl<R: BufRead> Xml<R> {
         mut on: impl FnMut(&str, Cow<'_, str>),
     ) -> Result<(), FormatError> {
         let start = BytesStart::from_content(self.tag.as_str(), self.name_len);
-        for attribute in start.attributes() {
+        for (count, attribute) in start.attributes().enumerate() {
+            // No metadata has a crowd of them.
+            if count == limits::XML_ATTRIBUTES {
+                return Err(FormatError::Limit {
+                    what: "attributes of one tag",
+                    limit: limits::XML_ATTRIBUTES as u64,
+                });
+            }
             let attribute = attribute.map_err(|error| self.ill_formed(&error))?;
             let value = attribute
                 .normalized_value(XmlVersion::Implicit1_0)
@@ -216,7 +240,11 @@ impl<R: BufRead> Xml<R> {
 
     /// The error of an element that lacks something.
     pub(super) fn missing(&self, element: String, missing: &'static str) -> FormatError {
-        FormatError::Missing { position: self.position(), element, missing }
+        FormatError::Missing {
+            position: self.position(),
+            element,
+            missing,
+        }
     }
 
     fn cut_short(&self) -> FormatError {
@@ -227,7 +255,10 @@ impl<R: BufRead> Xml<R> {
     }
 
     fn ill_formed(&self, error: &dyn std::fmt::Display) -> FormatError {
-        FormatError::Xml { position: self.position(), reason: error.to_string() }
+        FormatError::Xml {
+            position: self.position(),
+            reason: excerpt(&error.to_string()),
+        }
     }
 
     /// Reads one event; appends its text to `text` where that is wanted.
@@ -286,6 +317,13 @@ impl<R: BufRead> Xml<R> {
                 limit: limits::XML_DEPTH as u64,
             });
         }
+        // The XML reader keeps the names of all elements that are open.
+        if self.name_len > limits::XML_NAME {
+            return Err(FormatError::Limit {
+                what: "bytes of an element's name",
+                limit: limits::XML_NAME as u64,
+            });
+        }
         // XML 1.0, section 3.1: no `<` in attribute values. The XML reader lets it pass.
         if memchr::memchr(b'<', self.tag.as_bytes()).is_some() {
             return Err(self.ill_formed(&"expected no `<` inside a tag"));
@@ -322,22 +360,37 @@ pub(super) fn resolve(reference: &str) -> Option<char> {
 /// Whether an XML declaration names an encoding that is read as UTF-8.
 fn check_encoding(declaration: &BytesDecl<'_>) -> Result<(), FormatError> {
     match declaration.encoding() {
-        Some(Ok(name)) if !is_utf8(&name) => Err(FormatError::Encoding { found: excerpt(&name) }),
+        Some(Ok(name)) if !is_utf8(&name) => Err(FormatError::Encoding {
+            found: excerpt(&name),
+        }),
         _ => Ok(()),
     }
 }
 
 /// US-ASCII is a part of UTF-8.
 pub(super) fn is_utf8(encoding: &str) -> bool {
-    ["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|name| encoding.eq_ignore_ascii_case(name))
+    ["utf-8", "utf8", "us-ascii", "ascii"]
+        .iter()
+        .any(|name| encoding.eq_ignore_ascii_case(name))
 }
 
 fn explain(error: quick_xml::Error, position: u64) -> FormatError {
     let quick_xml::Error::Io(error) = error else {
-        return FormatError::Xml { position, reason: error.to_string() };
+        return FormatError::Xml {
+            position,
+            reason: excerpt(&error.to_string()),
+        };
     };
-    if error.get_ref().is_some_and(<dyn std::error::Error + Send + Sync>::is::<TooLong>) {
-        return too_long();
+    let over = error.get_ref().and_then(|inner| inner.downcast_ref());
+    match over {
+        Some(Over::Token) => return too_long(),
+        Some(Over::Document(limit)) => {
+            return FormatError::Limit {
+                what: "bytes",
+                limit: *limit,
+            };
+        }
+        None => {}
     }
     // The XML reader shares the error with nobody else.
     let kind = error.kind();
@@ -347,30 +400,45 @@ fn explain(error: quick_xml::Error, position: u64) -> FormatError {
 }
 
 fn too_long() -> FormatError {
-    FormatError::Limit { what: "bytes of one tag or text", limit: limits::XML_TOKEN as u64 }
+    FormatError::Limit {
+        what: "bytes of one tag or text",
+        limit: limits::XML_TOKEN as u64,
+    }
 }
 
-/// Lets the XML reader, which collects a token however long it is, have so many bytes for one event.
+/// Lets the XML reader, which collects a token however long it is, have so many bytes for one event,
+/// and in all.
 struct Budget<R> {
     inner: R,
     left: usize,
+    total: u64,
+    limit: u64,
 }
 
 #[derive(Debug, thiserror::Error)]
-#[error("token is too long")]
-struct TooLong;
+enum Over {
+    #[error("token is too long")]
+    Token,
+    #[error("document is over {0} bytes")]
+    Document(u64),
+}
 
 impl<R: BufRead> BufRead for Budget<R> {
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
         let available = self.inner.fill_buf()?;
         if self.left == 0 && !available.is_empty() {
-            return Err(io::Error::other(TooLong));
+            return Err(io::Error::other(Over::Token));
         }
-        Ok(&available[..available.len().min(self.left)])
+        if self.total == 0 && !available.is_empty() {
+            return Err(io::Error::other(Over::Document(self.limit)));
+        }
+        let total = usize::try_from(self.total).unwrap_or(usize::MAX);
+        Ok(&available[..available.len().min(self.left).min(total)])
     }
 
     fn consume(&mut self, amount: usize) {
         self.left -= amount;
+        self.total -= amount as u64;
         self.inner.consume(amount);
     }
 }
@@ -388,6 +456,7 @@ impl<R: BufRead> Read for Budget<R> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     fn text_of(document: &str) -> Result<String, FormatError> {
         let mut xml = Xml::new(document.as_bytes());
@@ -415,7 +484,10 @@ mod tests {
         assert!(matches!(text_of(bomb), Err(FormatError::Doctype { .. })));
         for reference in ["&b;", "&#0;", "&#8;", "&#xffff;", "&#x110000;"] {
             let error = text_of(&format!("<a>{reference}</a>")).unwrap_err();
-            assert!(matches!(error, FormatError::Entity { .. }), "{reference}: {error}");
+            assert!(
+                matches!(error, FormatError::Entity { .. }),
+                "{reference}: {error}"
+            );
             let mut xml = Xml::new(&b"<a k='&b;'/>"[..]);
             xml.root(&["a"], "a").unwrap();
             assert!(xml.attribute("k").is_err());
@@ -451,10 +523,16 @@ mod tests {
             "<a></b>",
         ] {
             let error = text_of(document).unwrap_err();
-            assert!(matches!(error, FormatError::Xml { .. }), "{document}: {error}");
+            assert!(
+                matches!(error, FormatError::Xml { .. }),
+                "{document}: {error}"
+            );
         }
         let error = text_of("<?xml version='1.0' encoding='ISO-8859-1'?><a/>").unwrap_err();
-        assert_eq!(error.to_string(), "is encoded as \"ISO-8859-1\", expected UTF-8");
+        assert_eq!(
+            error.to_string(),
+            "is encoded as \"ISO-8859-1\", expected UTF-8"
+        );
         let mut invalid = Xml::new(&b"<a>\xff</a>"[..]);
         invalid.root(&["a"], "a").unwrap();
         assert!(matches!(invalid.owned_text(), Err(FormatError::Xml { .. })));
@@ -466,15 +544,47 @@ mod tests {
             let endless = repeated.repeat(limits::XML_TOKEN + 1);
             let mut xml = Xml::new(start.as_bytes().chain(endless.as_bytes()));
             let result = xml.root(&["a"], "a").and_then(|()| xml.owned_text());
-            assert!(matches!(result, Err(FormatError::Limit { .. })), "{start}{repeated}");
+            assert!(
+                matches!(result, Err(FormatError::Limit { .. })),
+                "{start}{repeated}"
+            );
         };
         limited("<a>", "text");
         limited("<a>", "&#65;");
         limited("<a k='", "value");
         limited("<", "name");
+        limited("<a ", "a='' ");
         limited("<a>", "<b>");
         limited("<!--", "comment");
         limited("<?", "instruction");
         limited("<!DOCTYPE ", "a");
+    }
+
+    #[test]
+    fn reads_no_document_over_its_bound_and_no_crowd_of_attributes() {
+        let document = "<a><b/><b/></a>";
+        let children = |limit| {
+            let mut xml = Xml::bounded(document.as_bytes(), limit);
+            xml.root(&["a"], "a")?;
+            while xml.child()?.is_some() {
+                xml.skip()?;
+            }
+            xml.finish()
+        };
+        assert!(children(document.len() as u64).is_ok());
+        let error = children(document.len() as u64 - 1).unwrap_err();
+        assert_eq!(error.to_string(), "is too large: expected at most 14 bytes");
+
+        let mut crowd = String::from("<a");
+        for n in 0..200_000 {
+            write!(crowd, " a{n}=''").unwrap();
+        }
+        crowd.push_str("/>");
+        let mut xml = Xml::new(crowd.as_bytes());
+        xml.root(&["a"], "a").unwrap();
+        assert!(matches!(xml.attribute("x"), Err(FormatError::Limit { .. })));
+        let name = "n".repeat(limits::XML_NAME + 1);
+        let error = text_of(&format!("<{name}/>")).unwrap_err();
+        assert!(matches!(error, FormatError::Limit { .. }), "{error}");
     }
 }
