@@ -64,6 +64,9 @@ impl<'a> Run<'a> {
         if mode == Mode::Apply {
             self.fetch_and_publish(&mut trees, transfers).await?;
         }
+        for tree in &mut trees {
+            tree.report.failures.sort_by(|a, b| a.path.cmp(&b.path));
+        }
         Ok(Report {
             root: self.mirror.store.root().to_owned(),
             trees: trees.into_iter().map(|tree| tree.report).collect(),

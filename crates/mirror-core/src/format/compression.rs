@@ -126,15 +126,9 @@ pub enum DecodeError {
 /// Fails where the first bytes cannot be read.
 pub fn decoder<R: BufRead>(mut reader: R, limit: u64) -> io::Result<BufReader<Decoder<R>>> {
     let mut magic = Vec::with_capacity(MAGIC_LEN);
-    (&mut reader)
-        .take(MAGIC_LEN as u64)
-        .read_to_end(&mut magic)?;
+    (&mut reader).take(MAGIC_LEN as u64).read_to_end(&mut magic)?;
     let compression = Compression::from_magic(&magic);
-    let input = Input {
-        inner: io::Cursor::new(magic).chain(reader),
-        consumed: 0,
-        failed: false,
-    };
+    let input = Input { inner: io::Cursor::new(magic).chain(reader), consumed: 0, failed: false };
     let stream = match compression {
         Compression::None => Stream::None(input),
         Compression::Gzip => Stream::Gzip(flate2::bufread::MultiGzDecoder::new(input)),
@@ -151,12 +145,7 @@ pub fn decoder<R: BufRead>(mut reader: R, limit: u64) -> io::Result<BufReader<De
         }
         Compression::Bzip2 => Stream::Bzip2(bzip2::bufread::MultiBzDecoder::new(input)),
     };
-    let decoder = Decoder {
-        stream,
-        compression,
-        limit,
-        opened: 0,
-    };
+    let decoder = Decoder { stream, compression, limit, opened: 0 };
     Ok(BufReader::with_capacity(BUFFER_SIZE, decoder))
 }
 
@@ -206,10 +195,7 @@ impl<R: BufRead> Decoder<R> {
         invalid(if window {
             DecodeError::Window { compression }
         } else {
-            DecodeError::Malformed {
-                compression,
-                source,
-            }
+            DecodeError::Malformed { compression, source }
         })
     }
 }
@@ -341,17 +327,12 @@ mod tests {
     }
 
     fn sample() -> Vec<u8> {
-        (0..40_000_u32)
-            .flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 12).to_le_bytes())
-            .collect()
+        (0..40_000_u32).flat_map(|n| (n.wrapping_mul(2_654_435_761) >> 12).to_le_bytes()).collect()
     }
 
     #[test]
     fn is_told_by_name_or_by_magic() {
-        assert_eq!(
-            Compression::from_name("repodata/x-primary.xml.GZ"),
-            Compression::Gzip
-        );
+        assert_eq!(Compression::from_name("repodata/x-primary.xml.GZ"), Compression::Gzip);
         assert_eq!(Compression::from_name("primary.xml"), Compression::None);
         assert_eq!(Compression::from_name("primary"), Compression::None);
         for compression in ALL {
@@ -361,10 +342,7 @@ mod tests {
                 compression,
                 "{compression:?}"
             );
-            assert_eq!(
-                decoder(&bytes[..], 10).unwrap().get_ref().compression(),
-                compression
-            );
+            assert_eq!(decoder(&bytes[..], 10).unwrap().get_ref().compression(), compression);
         }
         assert_eq!(Compression::from_magic(b""), Compression::None);
     }
@@ -374,25 +352,14 @@ mod tests {
         let content = sample();
         for compression in ALL {
             let mut twice = compress(compression, &content);
-            assert_eq!(
-                open(&twice, 1 << 20).unwrap(),
-                content,
-                "{}",
-                compression.name()
-            );
+            assert_eq!(open(&twice, 1 << 20).unwrap(), content, "{}", compression.name());
             twice.extend(compress(compression, b"more"));
-            assert_eq!(
-                open(&twice, 1 << 20).unwrap(),
-                [&content[..], b"more"].concat()
-            );
+            assert_eq!(open(&twice, 1 << 20).unwrap(), [&content[..], b"more"].concat());
             // An empty content and readers that give one byte at a time.
             assert_eq!(open(&compress(compression, b""), 1).unwrap(), b"");
             let mut out = Vec::new();
             let trickle = BufReader::with_capacity(1, &twice[..]);
-            decoder(trickle, 1 << 20)
-                .unwrap()
-                .read_to_end(&mut out)
-                .unwrap();
+            decoder(trickle, 1 << 20).unwrap().read_to_end(&mut out).unwrap();
             assert_eq!(out.len(), content.len() + 4);
         }
     }
@@ -411,10 +378,7 @@ mod tests {
             }
             for garbage in [&b"garbage that follows"[..], b"x", &[0; 511]] {
                 let error = refused(&[&bytes[..], garbage].concat(), 1 << 20);
-                assert!(
-                    matches!(error, DecodeError::Malformed { .. }),
-                    "{compression:?}: {error}"
-                );
+                assert!(matches!(error, DecodeError::Malformed { .. }), "{compression:?}: {error}");
             }
             let mut damaged = bytes.clone();
             damaged[bytes.len() / 2] ^= 0x55;
@@ -431,10 +395,7 @@ mod tests {
         let content = sample();
         for compression in ALL {
             let bytes = compress(compression, &content);
-            assert_eq!(
-                open(&bytes, content.len() as u64).unwrap().len(),
-                content.len()
-            );
+            assert_eq!(open(&bytes, content.len() as u64).unwrap().len(), content.len());
             let error = refused(&bytes, content.len() as u64 - 1);
             assert!(matches!(error, DecodeError::TooLarge { limit: 159_999 }));
         }
@@ -445,10 +406,7 @@ mod tests {
         let zeros = vec![0; usize::try_from(limits::RATIO_FREE_SIZE).unwrap() + (1 << 20)];
         for compression in &ALL[1..] {
             let error = refused(&compress(*compression, &zeros), u64::MAX);
-            assert!(
-                matches!(error, DecodeError::Ratio { .. }),
-                "{compression:?}: {error}"
-            );
+            assert!(matches!(error, DecodeError::Ratio { .. }), "{compression:?}: {error}");
         }
         assert_eq!(open(&zeros, u64::MAX).unwrap().len(), zeros.len());
     }
@@ -484,10 +442,7 @@ mod tests {
         let bytes = compress(Compression::Gzip, &sample());
         let reader = BufReader::new(bytes[..100].chain(Failing));
         let mut out = Vec::new();
-        let error = decoder(reader, 1 << 20)
-            .unwrap()
-            .read_to_end(&mut out)
-            .unwrap_err();
+        let error = decoder(reader, 1 << 20).unwrap().read_to_end(&mut out).unwrap_err();
         assert_eq!(error.kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -166,7 +166,7 @@ async fn cancelled_by_token_or_by_drop_a_run_is_gone_on_with() {
             } else {
                 tokio::select! {
                     _ = run => panic!("the run ended"),
-                    () = async { reached.await } => {}
+                    () = reached => {}
                 }
             }
         }

@@ -1,8 +1,12 @@
 //! Whole runs of the engine over RPM repositories, against upstreams on loopback.
 
+#![allow(clippy::case_sensitive_file_extension_comparisons)] // the names are ours
+
 mod damage;
 mod faults;
 mod groups;
 mod layout;
+mod lists;
 mod publication;
+mod real;
 mod support;

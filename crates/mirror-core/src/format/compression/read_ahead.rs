@@ -33,12 +33,7 @@ pub fn read_ahead<R: Read + Send, T>(reader: R, consume: impl FnOnce(&mut ReadAh
         scope.spawn(move || fill(reader, &empty_receiver, &filled_sender));
         // Moved into this closure, so that its channels close, and the thread ends, before the
         // scope waits for it.
-        let mut ahead = ReadAhead {
-            filled,
-            empty,
-            current: Vec::new(),
-            at: 0,
-        };
+        let mut ahead = ReadAhead { filled, empty, current: Vec::new(), at: 0 };
         consume(&mut ahead)
     })
 }
@@ -119,14 +114,7 @@ mod tests {
 
     #[test]
     fn gives_what_the_reader_gives() {
-        for len in [
-            0,
-            1,
-            BUFFER_SIZE - 1,
-            BUFFER_SIZE,
-            BUFFER_SIZE + 1,
-            10 * BUFFER_SIZE + 7,
-        ] {
+        for len in [0, 1, BUFFER_SIZE - 1, BUFFER_SIZE, BUFFER_SIZE + 1, 10 * BUFFER_SIZE + 7] {
             let content: Vec<u8> = (0..len).map(|n| n.to_le_bytes()[0]).collect();
             let read = read_ahead(&content[..], |ahead| {
                 let mut out = Vec::new();
@@ -138,9 +126,7 @@ mod tests {
 
     #[test]
     fn ends_when_its_reader_is_left_early() {
-        let first = read_ahead(io::repeat(7), |ahead| {
-            ahead.fill_buf().map(|bytes| bytes[0])
-        });
+        let first = read_ahead(io::repeat(7), |ahead| ahead.fill_buf().map(|bytes| bytes[0]));
         assert_eq!(first.unwrap(), 7);
     }
 
@@ -153,13 +139,8 @@ mod tests {
             }
         }
         let mut out = Vec::new();
-        let error = read_ahead(b"before".chain(Failing), |ahead| {
-            ahead.read_to_end(&mut out)
-        })
-        .unwrap_err();
-        assert_eq!(
-            (&out[..], error.to_string().as_str()),
-            (&b"before"[..], "broken")
-        );
+        let error =
+            read_ahead(b"before".chain(Failing), |ahead| ahead.read_to_end(&mut out)).unwrap_err();
+        assert_eq!((&out[..], error.to_string().as_str()), (&b"before"[..], "broken"));
     }
 }

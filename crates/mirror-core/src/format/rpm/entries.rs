@@ -52,9 +52,7 @@ pub(super) fn read<T: Entries, E: From<FormatError>>(
     let mut id = PackageId::default();
     let mut summary = Summary::default();
     xml.root(&[root], root)?;
-    summary.declared = xml
-        .attribute("packages")?
-        .and_then(|n| n.trim().parse().ok());
+    summary.declared = xml.attribute("packages")?.and_then(|n| n.trim().parse().ok());
     while let Some(name) = xml.child()? {
         if name == "package" {
             read_package(&mut xml, &mut id, entries)?;
@@ -107,10 +105,7 @@ fn check_size(entries: &impl Entries) -> Result<(), FormatError> {
     } else {
         return Ok(());
     };
-    Err(FormatError::Limit {
-        what,
-        limit: limit as u64,
-    })
+    Err(FormatError::Limit { what, limit: limit as u64 })
 }
 
 impl PackageId {

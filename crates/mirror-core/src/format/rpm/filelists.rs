@@ -133,10 +133,7 @@ mod tests {
             ("/x".to_owned(), FileKind::File),
         ];
         assert_eq!(packages[0], (id, files));
-        assert_eq!(
-            (packages[1].0.version.as_str(), packages[1].1.len()),
-            ("", 0)
-        );
+        assert_eq!((packages[1].0.version.as_str(), packages[1].1.len()), ("", 0));
     }
 
     #[test]

@@ -82,10 +82,7 @@ pub(super) fn read(
             section = Some(known.unwrap_or(sections.len()));
             entry = None;
             if known.is_none() {
-                sections.push(IniSection {
-                    name: name.to_owned(),
-                    entries: Vec::new(),
-                });
+                sections.push(IniSection { name: name.to_owned(), entries: Vec::new() });
             }
             return Ok(());
         }
@@ -94,11 +91,7 @@ pub(super) fn read(
         };
         let Some((key, value)) = text.split_once(delimiters) else {
             // The line may be a password's second half: it is not shown.
-            return Err(unexpected(
-                number,
-                "key = value",
-                "a line without a sign between them",
-            ));
+            return Err(unexpected(number, "key = value", "a line without a sign between them"));
         };
         entry = Some(sections[at].set(Entry {
             key: key.trim_end().to_owned(),
@@ -144,9 +137,6 @@ mod tests {
         let crowd: Vec<u8> = (0..=limits::INI_ENTRIES).flat_map(|_| *b"[a]\n").collect();
         assert!(error(&crowd).contains("sections and keys"));
         let endless = std::io::BufReader::new(std::io::repeat(b'\n'));
-        assert!(matches!(
-            read(endless, &['=']),
-            Err(FormatError::Limit { .. })
-        ));
+        assert!(matches!(read(endless, &['=']), Err(FormatError::Limit { .. })));
     }
 }

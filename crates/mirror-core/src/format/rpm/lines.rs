@@ -17,9 +17,7 @@ pub(super) fn each_line(
     let mut total = 0;
     for number in 1.. {
         buffer.clear();
-        let read = (&mut reader)
-            .take(limits::LINE as u64 + 1)
-            .read_until(b'\n', &mut buffer)?;
+        let read = (&mut reader).take(limits::LINE as u64 + 1).read_until(b'\n', &mut buffer)?;
         if read == 0 {
             break;
         }
@@ -31,21 +29,14 @@ pub(super) fn each_line(
         }
         total += read as u64;
         if total > limits::LIST_SIZE {
-            return Err(FormatError::Limit {
-                what: "bytes",
-                limit: limits::LIST_SIZE,
-            });
+            return Err(FormatError::Limit { what: "bytes", limit: limits::LIST_SIZE });
         }
         let Ok(line) = std::str::from_utf8(&buffer) else {
             let found = String::from_utf8_lossy(&buffer);
             return Err(unexpected(number, "UTF-8", found.trim()));
         };
         let line = line.trim_end_matches(['\n', '\r']);
-        let line = if number == 1 {
-            line.trim_start_matches('\u{feff}')
-        } else {
-            line
-        };
+        let line = if number == 1 { line.trim_start_matches('\u{feff}') } else { line };
         on(number, line)?;
     }
     Ok(())
@@ -53,9 +44,5 @@ pub(super) fn each_line(
 
 /// The error of a line that is something else.
 pub(super) fn unexpected(line: usize, expected: &'static str, found: &str) -> FormatError {
-    FormatError::Line {
-        line,
-        expected,
-        found: excerpt(found),
-    }
+    FormatError::Line { line, expected, found: excerpt(found) }
 }

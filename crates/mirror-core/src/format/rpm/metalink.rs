@@ -97,9 +97,7 @@ impl Metalink {
         let missing = "file of the wanted name";
         let mut metalink: Self =
             found.ok_or_else(|| xml.missing("metalink".to_owned(), missing))?;
-        metalink
-            .urls
-            .sort_by_key(|url| std::cmp::Reverse(url.preference));
+        metalink.urls.sort_by_key(|url| std::cmp::Reverse(url.preference));
         Ok(metalink)
     }
 }
@@ -211,10 +209,7 @@ fn bounded<T>(entries: &[T]) -> Result<(), FormatError> {
     if entries.len() < ENTRIES {
         return Ok(());
     }
-    Err(FormatError::Limit {
-        what: "hashes or alternates",
-        limit: ENTRIES as u64,
-    })
+    Err(FormatError::Limit { what: "hashes or alternates", limit: ENTRIES as u64 })
 }
 
 fn read_url<R: BufRead>(
@@ -243,10 +238,7 @@ fn read_url<R: BufRead>(
         return Ok(());
     }
     if urls.len() == limits::MIRRORS {
-        return Err(FormatError::Limit {
-            what: "mirrors",
-            limit: limits::MIRRORS as u64,
-        });
+        return Err(FormatError::Limit { what: "mirrors", limit: limits::MIRRORS as u64 });
     }
     urls.push(url);
     Ok(())
@@ -325,17 +317,11 @@ mod tests {
     fn refuses_what_says_nothing_of_the_file() {
         let error = |document: &str| read(document).unwrap_err().to_string();
         let none = "<metalink><files><file name='foo.xml'/></files></metalink>";
-        assert_eq!(
-            error(none),
-            "metalink before byte 58 has no file of the wanted name"
-        );
+        assert_eq!(error(none), "metalink before byte 58 has no file of the wanted name");
         assert!(read("<metalink><files><!-- none --></files></metalink>").is_err());
         assert!(read("<metalink><files><file name='repomd.xml'><resources>").is_err());
         assert!(error("<html/>").contains("is no metalink document"));
-        let many = format!(
-            "<resources>{}</resources>",
-            "<url>x</url>".repeat(limits::MIRRORS + 1)
-        );
+        let many = format!("<resources>{}</resources>", "<url>x</url>".repeat(limits::MIRRORS + 1));
         assert!(matches!(with(&many), Err(FormatError::Limit { .. })));
         let many = format!("<hash type='md5'>{MD5}</hash>").repeat(ENTRIES + 1);
         assert!(with(&format!("<verification>{many}</verification>")).is_err());

@@ -24,10 +24,7 @@ pub fn read(reader: impl BufRead) -> Result<Vec<String>, FormatError> {
             return Ok(());
         }
         if line.starts_with('<') {
-            return Err(FormatError::Root {
-                expected: "mirror list",
-                found: excerpt(line),
-            });
+            return Err(FormatError::Root { expected: "mirror list", found: excerpt(line) });
         }
         let Some((scheme, rest)) = line.split_once("://") else {
             return Err(unexpected(number, "the URL of a mirror", line));
@@ -36,17 +33,12 @@ pub fn read(reader: impl BufRead) -> Result<Vec<String>, FormatError> {
         if !is_scheme || rest.is_empty() || line.contains(|c: char| c.is_control() || c == ' ') {
             return Err(unexpected(number, "the URL of a mirror", line));
         }
-        let is_of_use = SCHEMES
-            .iter()
-            .any(|known| scheme.eq_ignore_ascii_case(known));
+        let is_of_use = SCHEMES.iter().any(|known| scheme.eq_ignore_ascii_case(known));
         if !is_of_use || !known.insert(line.to_owned()) {
             return Ok(());
         }
         if urls.len() == limits::MIRRORS {
-            return Err(FormatError::Limit {
-                what: "mirrors",
-                limit: limits::MIRRORS as u64,
-            });
+            return Err(FormatError::Limit { what: "mirrors", limit: limits::MIRRORS as u64 });
         }
         urls.push(line.to_owned());
         Ok(())
@@ -66,11 +58,7 @@ mod tests {
                     https://b.example.com/x/\nftp://d.example.com/";
         assert_eq!(
             read(text.as_bytes()).unwrap(),
-            [
-                "https://b.example.com/x/",
-                "HTTP://a.example.com/$basearch/",
-                "ftp://d.example.com/"
-            ]
+            ["https://b.example.com/x/", "HTTP://a.example.com/$basearch/", "ftp://d.example.com/"]
         );
         assert!(read(&b"# nothing\n"[..]).unwrap().is_empty());
     }
@@ -86,18 +74,8 @@ mod tests {
             error("# list\nBad Request"),
             "line 2: expected the URL of a mirror, found \"Bad Request\""
         );
-        for text in [
-            "/etc/passwd",
-            "://x",
-            "http://",
-            "http://a b/",
-            "a b://c/",
-            "x\0://",
-        ] {
-            assert!(
-                error(text).starts_with("line 1: expected the URL"),
-                "{text}"
-            );
+        for text in ["/etc/passwd", "://x", "http://", "http://a b/", "a b://c/", "x\0://"] {
+            assert!(error(text).starts_with("line 1: expected the URL"), "{text}");
         }
         let mut many = String::new();
         for n in 0..=limits::MIRRORS {

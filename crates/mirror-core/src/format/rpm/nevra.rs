@@ -79,17 +79,10 @@ impl std::str::FromStr for Evr {
         let (version, release) = rest.split_once('-').unwrap_or((rest, ""));
         let whole = rest.ends_with('-') || version.is_empty();
         let epoch = number(epoch).filter(|_| !whole).ok_or_else(refused)?;
-        if [version, release]
-            .iter()
-            .any(|part| part.contains(OUTSIDE_VERSION))
-        {
+        if [version, release].iter().any(|part| part.contains(OUTSIDE_VERSION)) {
             return Err(refused());
         }
-        Ok(Self {
-            epoch,
-            version: version.to_owned(),
-            release: release.to_owned(),
-        })
+        Ok(Self { epoch, version: version.to_owned(), release: release.to_owned() })
     }
 }
 
@@ -143,10 +136,7 @@ pub struct NevraError {
 
 impl NevraError {
     fn new(found: &str, expected: &'static str) -> Self {
-        Self {
-            expected,
-            found: super::excerpt(found),
-        }
+        Self { expected, found: super::excerpt(found) }
     }
 }
 
@@ -172,15 +162,9 @@ pub struct Spec<'a> {
 /// package of that very name, or version `1` of `a` in release `2.noarch`, or version `2.noarch` of
 /// `a-1`.
 pub fn specs(text: &str) -> impl Iterator<Item = Spec<'_>> {
-    [
-        Form::NameEvrArch,
-        Form::NameArch,
-        Form::Name,
-        Form::NameEvr,
-        Form::NameEv,
-    ]
-    .into_iter()
-    .filter_map(|form| form.read(text))
+    [Form::NameEvrArch, Form::NameArch, Form::Name, Form::NameEvr, Form::NameEv]
+        .into_iter()
+        .filter_map(|form| form.read(text))
 }
 
 #[derive(Clone, Copy)]
@@ -226,13 +210,7 @@ impl Form {
         if name.is_empty() || name.contains(OUTSIDE_NAME) {
             return None;
         }
-        Some(Spec {
-            name,
-            epoch,
-            version,
-            release,
-            arch,
-        })
+        Some(Spec { name, epoch, version, release, arch })
     }
 }
 
@@ -289,10 +267,7 @@ mod tests {
         assert_eq!((&*nevra.name, &*nevra.arch), ("lib-stdc++", "x86_64"));
         assert_eq!(nevra.evr, Evr::new("2", "1.0~rc1^2", "3.el9"));
         assert_eq!(nevra.to_string(), text);
-        assert_eq!(
-            "a-0:1-2.src".parse::<Nevra>().unwrap().to_string(),
-            "a-1-2.src"
-        );
+        assert_eq!("a-0:1-2.src".parse::<Nevra>().unwrap().to_string(), "a-1-2.src");
         for wrong in [
             "",
             "a",
@@ -321,43 +296,21 @@ mod tests {
 
     #[test]
     fn reads_what_users_write_in_every_form_of_dnf() {
-        let name = |name| Spec {
-            name,
-            ..Spec::default()
-        };
+        let name = |name| Spec { name, ..Spec::default() };
         assert_eq!(specs("bash").collect::<Vec<_>>(), [name("bash")]);
         assert_eq!(
             specs("a-1-2.noarch").collect::<Vec<_>>(),
             [
-                Spec {
-                    version: Some("1"),
-                    release: Some("2"),
-                    arch: Some("noarch"),
-                    ..name("a")
-                },
-                Spec {
-                    arch: Some("noarch"),
-                    ..name("a-1-2")
-                },
+                Spec { version: Some("1"), release: Some("2"), arch: Some("noarch"), ..name("a") },
+                Spec { arch: Some("noarch"), ..name("a-1-2") },
                 name("a-1-2.noarch"),
-                Spec {
-                    version: Some("1"),
-                    release: Some("2.noarch"),
-                    ..name("a")
-                },
-                Spec {
-                    version: Some("2.noarch"),
-                    ..name("a-1")
-                },
+                Spec { version: Some("1"), release: Some("2.noarch"), ..name("a") },
+                Spec { version: Some("2.noarch"), ..name("a-1") },
             ]
         );
         assert_eq!(
             specs("a-3:1").collect::<Vec<_>>(),
-            [Spec {
-                epoch: Some(3),
-                version: Some("1"),
-                ..name("a")
-            }]
+            [Spec { epoch: Some(3), version: Some("1"), ..name("a") }]
         );
         assert_eq!(specs("kernel-*").next(), Some(name("kernel-*")));
         assert_eq!(specs("/usr/bin/sh").next(), None);

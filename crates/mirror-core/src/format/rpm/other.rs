@@ -44,11 +44,7 @@ impl Entries for Changelog {
     }
 
     fn read<R: BufRead>(&mut self, xml: &mut Xml<R>) -> Result<(), FormatError> {
-        let mut change = Change {
-            author: String::new(),
-            date: 0,
-            text: String::new(),
-        };
+        let mut change = Change { author: String::new(), date: 0, text: String::new() };
         xml.attributes(|key, value| match key {
             "author" => change.author = value.into_owned(),
             "date" => change.date = value.trim().parse().unwrap_or(0),
@@ -117,9 +113,6 @@ mod tests {
     #[test]
     fn refuses_another_document() {
         let result = read_packages(&b"<filelists/>"[..], |_, _| Ok::<_, FormatError>(()));
-        assert_eq!(
-            result.unwrap_err().to_string(),
-            "is no otherdata document: found <filelists>"
-        );
+        assert_eq!(result.unwrap_err().to_string(), "is no otherdata document: found <filelists>");
     }
 }

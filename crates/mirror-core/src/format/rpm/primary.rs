@@ -90,10 +90,7 @@ impl Summary {
     pub(super) fn count(&mut self) -> Result<(), FormatError> {
         self.packages += 1;
         if self.packages > limits::PACKAGES as u64 {
-            return Err(FormatError::Limit {
-                what: "packages",
-                limit: limits::PACKAGES as u64,
-            });
+            return Err(FormatError::Limit { what: "packages", limit: limits::PACKAGES as u64 });
         }
         Ok(())
     }
@@ -107,9 +104,7 @@ fn read_rest<R: BufRead, E: From<FormatError>>(
     mut on_package: impl FnMut(PackageRef<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
     xml.root(&["metadata"], "primary metadata")?;
-    summary.declared = xml
-        .attribute("packages")?
-        .and_then(|n| n.trim().parse().ok());
+    summary.declared = xml.attribute("packages")?.and_then(|n| n.trim().parse().ok());
     while let Some(name) = xml.child()? {
         if name == "package" {
             let checksum = package.read(&mut xml)?;
@@ -174,11 +169,7 @@ impl Package {
     fn borrow(&self, checksum: Digest) -> PackageRef<'_> {
         PackageRef {
             name: &self.name,
-            arch: if self.arch.is_empty() {
-                "noarch"
-            } else {
-                &self.arch
-            },
+            arch: if self.arch.is_empty() { "noarch" } else { &self.arch },
             epoch: &self.epoch,
             version: &self.version,
             release: &self.release,

@@ -50,10 +50,7 @@ pub struct Section(IniSection);
 impl Section {
     /// An empty section. The id is what stands between the brackets.
     pub fn new(id: &str) -> Self {
-        Self(IniSection {
-            name: id.to_owned(),
-            entries: Vec::new(),
-        })
+        Self(IniSection { name: id.to_owned(), entries: Vec::new() })
     }
 
     /// What stands between the brackets; it may hold variables.
@@ -63,11 +60,7 @@ impl Section {
 
     /// Adds a key at the end.
     pub fn push(&mut self, key: &str, value: &str) {
-        self.0.entries.push(Entry {
-            key: key.to_owned(),
-            value: value.to_owned(),
-            line: 0,
-        });
+        self.0.entries.push(Entry { key: key.to_owned(), value: value.to_owned(), line: 0 });
     }
 
     /// A key's value, lines joined by `\n`; `None` where the key is absent or has none.
@@ -88,15 +81,13 @@ impl Section {
 
     /// A switch such as `enabled`: `1`, `yes`, `true`, `on`, or `0`, `no`, `false`, `off`, in any case.
     pub fn boolean(&self, key: &str) -> Result<Option<bool>, FormatError> {
-        self.parsed(
-            key,
-            "one of 1, yes, true, on, 0, no, false, off",
-            |value| match value.to_ascii_lowercase().as_str() {
+        self.parsed(key, "one of 1, yes, true, on, 0, no, false, off", |value| {
+            match value.to_ascii_lowercase().as_str() {
                 "1" | "yes" | "true" | "on" => Some(true),
                 "0" | "no" | "false" | "off" => Some(false),
                 _ => None,
-            },
-        )
+            }
+        })
     }
 
     /// A number such as `priority` or `cost`.
@@ -141,9 +132,7 @@ impl Section {
 
 /// The items of a list as dnf splits it.
 pub fn split_list(value: &str) -> impl Iterator<Item = &str> {
-    value
-        .split(|c: char| c == ',' || c.is_ascii_whitespace())
-        .filter(|item| !item.is_empty())
+    value.split(|c: char| c == ',' || c.is_ascii_whitespace()).filter(|item| !item.is_empty())
 }
 
 impl fmt::Debug for Section {
@@ -152,14 +141,8 @@ impl fmt::Debug for Section {
         let mut map = f.debug_map();
         for (key, value) in self.entries() {
             // Not only the known ones: a misspelt key is no reason to show a password.
-            let secret = ["password", "token", "secret"]
-                .iter()
-                .any(|s| key.contains(s));
-            let shown = if secret {
-                "***".to_owned()
-            } else {
-                without_user_info(value)
-            };
+            let secret = ["password", "token", "secret"].iter().any(|s| key.contains(s));
+            let shown = if secret { "***".to_owned() } else { without_user_info(value) };
             map.entry(&key, &shown);
         }
         map.finish()
@@ -243,10 +226,7 @@ sslverify=perhaps
             "line 12: expected a number, found \"cheap\""
         );
         let error = example().boolean("sslverify").unwrap_err().to_string();
-        assert!(
-            error.starts_with("line 16: expected one of 1, yes,"),
-            "{error}"
-        );
+        assert!(error.starts_with("line 16: expected one of 1, yes,"), "{error}");
     }
 
     #[test]
@@ -264,10 +244,7 @@ sslverify=perhaps
     fn puts_variables_in_and_writes_what_it_reads() {
         let variables = Variables::from_pairs([("releasever", "9"), ("basearch", "x86_64")]);
         let repo = example().substitute(&variables).unwrap();
-        assert_eq!(
-            (repo.id(), repo.get("name")),
-            ("example-x86_64", Some("Example 9"))
-        );
+        assert_eq!((repo.id(), repo.get("name")), ("example-x86_64", Some("Example 9")));
         let mut out = Vec::new();
         repo.write(&mut out).unwrap();
         let again = RepoFile::read(&out[..]).unwrap();
@@ -280,9 +257,6 @@ sslverify=perhaps
         new.push("baseurl", "http://a/\nhttp://b/");
         out.clear();
         new.write(&mut out).unwrap();
-        assert_eq!(
-            out,
-            b"[mirror]\nname=Mirror\nbaseurl=http://a/\n    http://b/\n"
-        );
+        assert_eq!(out, b"[mirror]\nname=Mirror\nbaseurl=http://a/\n    http://b/\n");
     }
 }

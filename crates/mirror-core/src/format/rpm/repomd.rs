@@ -336,10 +336,8 @@ mod tests {
     }
 
     fn with_data(data: &str) -> Result<Record, FormatError> {
-        read(&format!(
-            "<repomd><data type='primary'>{data}</data></repomd>"
-        ))
-        .map(|repomd| repomd.records[0].clone())
+        read(&format!("<repomd><data type='primary'>{data}</data></repomd>"))
+            .map(|repomd| repomd.records[0].clone())
     }
 
     fn written(repomd: &Repomd) -> String {
@@ -415,19 +413,11 @@ mod tests {
         );
         assert!(error("<checksum>00</checksum>").contains("checksum type \"\" is unknown"));
         assert!(error("<checksum type='md5'>0</checksum>").contains("is malformed"));
-        assert_eq!(
-            error(""),
-            "data of type \"primary\" before byte 36 has no location"
-        );
+        assert_eq!(error(""), "data of type \"primary\" before byte 36 has no location");
         let no_type = "<repomd>\n<data><location href='p'/></data></repomd>";
+        assert_eq!(read(no_type).unwrap_err().to_string(), "data before byte 15 has no type");
         assert_eq!(
-            read(no_type).unwrap_err().to_string(),
-            "data before byte 15 has no type"
-        );
-        assert_eq!(
-            read("<!DOCTYPE html><html></html>")
-                .unwrap_err()
-                .to_string(),
+            read("<!DOCTYPE html><html></html>").unwrap_err().to_string(),
             "is no repomd document: found <html>"
         );
         assert!(read("<repomd><data type='primary'>").is_err());
@@ -448,7 +438,7 @@ mod tests {
             let algorithm = ["md5", "sha", "sha224", "sha256", "sha384", "sha512"][n];
             let algorithm = Algorithm::from_name(algorithm).unwrap();
             let mut hex = String::new();
-            for byte in &bytes[..algorithm.len()] {
+            for byte in &bytes[..algorithm.size()] {
                 write!(hex, "{byte:02x}").unwrap();
             }
             Digest::from_hex(algorithm, &hex).unwrap()
@@ -458,11 +448,7 @@ mod tests {
     fn record() -> impl Strategy<Value = Record> {
         (
             (text(), text(), option::of(text())),
-            (
-                option::of(digest()),
-                option::of(digest()),
-                option::of(digest()),
-            ),
+            (option::of(digest()), option::of(digest()), option::of(digest())),
             option::of(any::<i64>()),
             vec(option::of(any::<u64>()), 4),
         )
@@ -483,13 +469,8 @@ mod tests {
 
     fn tags() -> impl Strategy<Value = Tags> {
         let distro = (option::of(text()), text()).prop_map(|(cpeid, name)| Distro { cpeid, name });
-        (vec(text(), 0..3), vec(text(), 0..3), vec(distro, 0..3)).prop_map(
-            |(content, repo, distro)| Tags {
-                content,
-                repo,
-                distro,
-            },
-        )
+        (vec(text(), 0..3), vec(text(), 0..3), vec(distro, 0..3))
+            .prop_map(|(content, repo, distro)| Tags { content, repo, distro })
     }
 
     proptest! {

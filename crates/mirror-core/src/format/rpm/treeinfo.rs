@@ -66,18 +66,12 @@ impl TreeInfo {
             });
         }
         let value = |places: &[(&str, &str)]| {
-            let mut found = places
-                .iter()
-                .filter_map(|(name, key)| section(name)?.get(key));
+            let mut found = places.iter().filter_map(|(name, key)| section(name)?.get(key));
             found.find(|value| !value.is_empty()).map(str::to_owned)
         };
         let timestamp = value(&[("tree", "build_timestamp"), ("general", "timestamp")]);
         let mut tree = Self {
-            name: value(&[
-                ("release", "name"),
-                ("general", "family"),
-                ("general", "name"),
-            ]),
+            name: value(&[("release", "name"), ("general", "family"), ("general", "name")]),
             version: value(&[("release", "version"), ("general", "version")]),
             arch: value(&[("tree", "arch"), ("general", "arch")]),
             // Seconds, with a fraction in most files.
@@ -93,12 +87,7 @@ impl TreeInfo {
                     tree.add_file(&entry.value);
                 }
             } else if let Some(id) = variant_id(&section.name) {
-                let path = |key| {
-                    section
-                        .get(key)
-                        .filter(|p| !p.is_empty())
-                        .map(str::to_owned)
-                };
+                let path = |key| section.get(key).filter(|p| !p.is_empty()).map(str::to_owned);
                 tree.variants.push(Variant {
                     id: id.to_owned(),
                     repository: path("repository"),
@@ -115,20 +104,14 @@ impl TreeInfo {
                 .value
                 .parse()
                 .map_err(|_| unexpected(entry.line, "path = sha256:digits", &entry.value))?;
-            self.files.push(TreeFile {
-                path: entry.key.clone(),
-                checksum: Some(checksum),
-            });
+            self.files.push(TreeFile { path: entry.key.clone(), checksum: Some(checksum) });
         }
         Ok(())
     }
 
     fn add_file(&mut self, path: &str) {
         if !path.is_empty() && !self.files.iter().any(|file| file.path == path) {
-            self.files.push(TreeFile {
-                path: path.to_owned(),
-                checksum: None,
-            });
+            self.files.push(TreeFile { path: path.to_owned(), checksum: None });
         }
     }
 }
@@ -180,18 +163,12 @@ mod tests {
                 ("images/install.img", false)
             ]
         );
-        let variants = tree
-            .variants
-            .iter()
-            .map(|v| (&*v.id, v.repository.as_deref()));
+        let variants = tree.variants.iter().map(|v| (&*v.id, v.repository.as_deref()));
         assert_eq!(
             variants.collect::<Vec<_>>(),
             [("AppStream", Some("../AppStream")), ("BaseOS", Some("."))]
         );
-        assert_eq!(
-            tree.variants[0].packages.as_deref(),
-            Some("../AppStream/Packages")
-        );
+        assert_eq!(tree.variants[0].packages.as_deref(), Some("../AppStream/Packages"));
         assert_eq!(tree.variants[1].packages, None);
     }
 

@@ -42,11 +42,7 @@ pub(super) struct Shift {
 
 impl Shift {
     fn apply(self, position: u64) -> u64 {
-        if position > self.head {
-            position + self.skipped
-        } else {
-            position
-        }
+        if position > self.head { position + self.skipped } else { position }
     }
 }
 
@@ -240,11 +236,7 @@ impl<R: BufRead> Xml<R> {
 
     /// The error of an element that lacks something.
     pub(super) fn missing(&self, element: String, missing: &'static str) -> FormatError {
-        FormatError::Missing {
-            position: self.position(),
-            element,
-            missing,
-        }
+        FormatError::Missing { position: self.position(), element, missing }
     }
 
     fn cut_short(&self) -> FormatError {
@@ -255,10 +247,7 @@ impl<R: BufRead> Xml<R> {
     }
 
     fn ill_formed(&self, error: &dyn std::fmt::Display) -> FormatError {
-        FormatError::Xml {
-            position: self.position(),
-            reason: excerpt(&error.to_string()),
-        }
+        FormatError::Xml { position: self.position(), reason: excerpt(&error.to_string()) }
     }
 
     /// Reads one event; appends its text to `text` where that is wanted.
@@ -360,35 +349,25 @@ pub(super) fn resolve(reference: &str) -> Option<char> {
 /// Whether an XML declaration names an encoding that is read as UTF-8.
 fn check_encoding(declaration: &BytesDecl<'_>) -> Result<(), FormatError> {
     match declaration.encoding() {
-        Some(Ok(name)) if !is_utf8(&name) => Err(FormatError::Encoding {
-            found: excerpt(&name),
-        }),
+        Some(Ok(name)) if !is_utf8(&name) => Err(FormatError::Encoding { found: excerpt(&name) }),
         _ => Ok(()),
     }
 }
 
 /// US-ASCII is a part of UTF-8.
 pub(super) fn is_utf8(encoding: &str) -> bool {
-    ["utf-8", "utf8", "us-ascii", "ascii"]
-        .iter()
-        .any(|name| encoding.eq_ignore_ascii_case(name))
+    ["utf-8", "utf8", "us-ascii", "ascii"].iter().any(|name| encoding.eq_ignore_ascii_case(name))
 }
 
 fn explain(error: quick_xml::Error, position: u64) -> FormatError {
     let quick_xml::Error::Io(error) = error else {
-        return FormatError::Xml {
-            position,
-            reason: excerpt(&error.to_string()),
-        };
+        return FormatError::Xml { position, reason: excerpt(&error.to_string()) };
     };
     let over = error.get_ref().and_then(|inner| inner.downcast_ref());
     match over {
         Some(Over::Token) => return too_long(),
         Some(Over::Document(limit)) => {
-            return FormatError::Limit {
-                what: "bytes",
-                limit: *limit,
-            };
+            return FormatError::Limit { what: "bytes", limit: *limit };
         }
         None => {}
     }
@@ -400,10 +379,7 @@ fn explain(error: quick_xml::Error, position: u64) -> FormatError {
 }
 
 fn too_long() -> FormatError {
-    FormatError::Limit {
-        what: "bytes of one tag or text",
-        limit: limits::XML_TOKEN as u64,
-    }
+    FormatError::Limit { what: "bytes of one tag or text", limit: limits::XML_TOKEN as u64 }
 }
 
 /// Lets the XML reader, which collects a token however long it is, have so many bytes for one event,
@@ -484,10 +460,7 @@ mod tests {
         assert!(matches!(text_of(bomb), Err(FormatError::Doctype { .. })));
         for reference in ["&b;", "&#0;", "&#8;", "&#xffff;", "&#x110000;"] {
             let error = text_of(&format!("<a>{reference}</a>")).unwrap_err();
-            assert!(
-                matches!(error, FormatError::Entity { .. }),
-                "{reference}: {error}"
-            );
+            assert!(matches!(error, FormatError::Entity { .. }), "{reference}: {error}");
             let mut xml = Xml::new(&b"<a k='&b;'/>"[..]);
             xml.root(&["a"], "a").unwrap();
             assert!(xml.attribute("k").is_err());
@@ -523,16 +496,10 @@ mod tests {
             "<a></b>",
         ] {
             let error = text_of(document).unwrap_err();
-            assert!(
-                matches!(error, FormatError::Xml { .. }),
-                "{document}: {error}"
-            );
+            assert!(matches!(error, FormatError::Xml { .. }), "{document}: {error}");
         }
         let error = text_of("<?xml version='1.0' encoding='ISO-8859-1'?><a/>").unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "is encoded as \"ISO-8859-1\", expected UTF-8"
-        );
+        assert_eq!(error.to_string(), "is encoded as \"ISO-8859-1\", expected UTF-8");
         let mut invalid = Xml::new(&b"<a>\xff</a>"[..]);
         invalid.root(&["a"], "a").unwrap();
         assert!(matches!(invalid.owned_text(), Err(FormatError::Xml { .. })));
@@ -544,10 +511,7 @@ mod tests {
             let endless = repeated.repeat(limits::XML_TOKEN + 1);
             let mut xml = Xml::new(start.as_bytes().chain(endless.as_bytes()));
             let result = xml.root(&["a"], "a").and_then(|()| xml.owned_text());
-            assert!(
-                matches!(result, Err(FormatError::Limit { .. })),
-                "{start}{repeated}"
-            );
+            assert!(matches!(result, Err(FormatError::Limit { .. })), "{start}{repeated}");
         };
         limited("<a>", "text");
         limited("<a>", "&#65;");

@@ -7,6 +7,7 @@
 mod location;
 mod resolve;
 mod selection;
+mod tree;
 
 pub use selection::{Glob, GlobError, Selection};
 

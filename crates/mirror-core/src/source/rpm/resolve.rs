@@ -8,7 +8,7 @@ use url::Url;
 
 use super::selection::Candidate;
 use super::{Location, RpmSource};
-use crate::digest::{Digest, Sha256};
+use crate::digest::Digest;
 use crate::error::{Error, Result, redact};
 use crate::format::compression::{decoder, read_ahead};
 use crate::format::rpm::FormatError;
@@ -60,6 +60,9 @@ impl<'a> Resolving<'a> {
         let parsed = Repomd::read(BufReader::new(file)).map_err(|error| metadata(&url, error))?;
         let primary = self.list_metadata(&parsed)?;
         self.list_packages(&primary).await?;
+        if self.source.treeinfo {
+            self.list_tree().await?;
+        }
         let manifest = Manifest::new(self.entries, &url)?;
         Ok(Resolution::Manifest(manifest.switching(path(&url, "repodata")?)))
     }
@@ -196,24 +199,20 @@ impl<'a> Resolving<'a> {
     }
 
     /// Adds an entry for a file to fetch, unless the tree already has one of that path.
-    pub(super) fn wanted(&mut self, path: RepoPath, size: Option<u64>, digest: Option<Digest>) {
+    pub(super) fn wanted(&mut self, path: RepoPath, digest: Option<Digest>) {
         if self.entries.iter().any(|entry| entry.path == path) {
             return;
         }
         let unverified = digest.is_none().then(|| "upstream lists no checksum for it".into());
         self.entries.push(Entry {
             path,
-            size,
+            size: None,
             digest,
             origin: Origin::Remote(Remote::new(Arc::clone(&self.bases))),
             role: Role::Metadata,
             subject: None,
             unverified,
         });
-    }
-
-    pub(super) fn content(&self, sha256: &Sha256) -> Result<std::fs::File> {
-        self.context.open(sha256)
     }
 }
 

@@ -73,11 +73,7 @@ impl<'a> Scan<'a> {
         self.blanks();
         while !self.rest.is_empty() {
             let tag = self.tag()?;
-            let text = if tag.is_empty {
-                ""
-            } else {
-                self.text(tag.name)?
-            };
+            let text = if tag.is_empty { "" } else { self.text(tag.name)? };
             match tag.name {
                 "name" => set(&mut package.name, decode(text)?.trim_ascii()),
                 "arch" => set(&mut package.arch, decode(text)?.trim_ascii()),
@@ -126,19 +122,13 @@ impl<'a> Scan<'a> {
         let len = self.rest.bytes().take_while(is_name).count();
         let (name, rest) = self.rest.split_at(len);
         self.rest = rest;
-        name.starts_with(|c: char| c.is_ascii_alphabetic())
-            .then_some(name)
+        name.starts_with(|c: char| c.is_ascii_alphabetic()).then_some(name)
     }
 
     fn tag(&mut self) -> Option<Tag<'a>> {
         self.take("<")?;
         let name = self.name().filter(|name| !name.contains(':'))?;
-        let mut tag = Tag {
-            name,
-            attributes: [("", ""); ATTRIBUTES],
-            len: 0,
-            is_empty: false,
-        };
+        let mut tag = Tag { name, attributes: [("", ""); ATTRIBUTES], len: 0, is_empty: false };
         loop {
             if self.take(">").is_some() {
                 return Some(tag);
@@ -211,10 +201,7 @@ impl Tag<'_> {
 
 /// An attribute's value as XML has it; `None` for references that it does not know.
 fn normalized(raw: &str) -> Option<Cow<'_, str>> {
-    let attribute = Attribute {
-        key: QName(""),
-        value: Cow::Borrowed(raw),
-    };
+    let attribute = Attribute { key: QName(""), value: Cow::Borrowed(raw) };
     attribute.normalized_value(XmlVersion::Implicit1_0).ok()
 }
 
@@ -263,14 +250,7 @@ pub(super) struct Head {
 
 impl<R: BufRead> Document<R> {
     pub(super) fn new(reader: R) -> Self {
-        Self {
-            reader,
-            window: Vec::new(),
-            filled: 0,
-            start: 0,
-            end: 0,
-            before: 0,
-        }
+        Self { reader, window: Vec::new(), filled: 0, start: 0, end: 0, before: 0 }
     }
 
     /// Reads up to the end of the root tag; `None` where that is not plain, or not soon.
@@ -346,10 +326,7 @@ impl<R: BufRead> Document<R> {
         window.truncate(self.filled);
         let mut window = io::Cursor::new(window);
         window.set_position(self.start as u64);
-        Xml::resumed(
-            io::Cursor::new(head).chain(window).chain(self.reader),
-            shift,
-        )
+        Xml::resumed(io::Cursor::new(head).chain(window).chain(self.reader), shift)
     }
 }
 
@@ -363,10 +340,7 @@ fn plain_head(start: &[u8]) -> Option<(&[u8], Option<u64>)> {
     if let Some(declaration) = rest.strip_prefix("<?xml ") {
         let (declaration, after) = declaration.split_once("?>")?;
         if let Some((_, encoding)) = declaration.split_once("encoding=") {
-            let quote = encoding
-                .chars()
-                .next()
-                .filter(|c| matches!(c, '"' | '\''))?;
+            let quote = encoding.chars().next().filter(|c| matches!(c, '"' | '\''))?;
             let (encoding, _) = encoding[1..].split_once(quote)?;
             is_utf8(encoding).then_some(())?;
         }

@@ -15,24 +15,17 @@ fn read(reader: impl BufRead) -> Outcome {
         packages.push(format!("{package:?}"));
         Ok::<_, FormatError>(())
     });
-    summary
-        .map(|summary| (summary, packages))
-        .map_err(|error| error.to_string())
+    summary.map(|summary| (summary, packages)).map_err(|error| error.to_string())
 }
 
 /// What the full reader makes of the document.
 fn read_full(document: &[u8]) -> Outcome {
     let mut packages = Vec::new();
     let mut summary = Summary::default();
-    read_rest(
-        Xml::new(document),
-        &mut Package::default(),
-        &mut summary,
-        |package| {
-            packages.push(format!("{package:?}"));
-            Ok::<_, FormatError>(())
-        },
-    )
+    read_rest(Xml::new(document), &mut Package::default(), &mut summary, |package| {
+        packages.push(format!("{package:?}"));
+        Ok::<_, FormatError>(())
+    })
     .map(|()| (summary, packages))
     .map_err(|error| error.to_string())
 }
@@ -118,13 +111,7 @@ fn reads_each_package() {
         last = Some(package.name.to_owned());
         Ok::<_, FormatError>(())
     });
-    assert_eq!(
-        summary.unwrap(),
-        Summary {
-            declared: Some(3),
-            packages: 3
-        }
-    );
+    assert_eq!(summary.unwrap(), Summary { declared: Some(3), packages: 3 });
     assert_eq!(last.as_deref(), Some("lib2"));
     assert_eq!(taken_fast(&document), 3);
     // Whatever the pieces that the document arrives in.
@@ -144,14 +131,8 @@ fn the_fast_reader_takes_what_is_plain() {
         ("package=\"100\"", "package=\"-1\""),
         ("build=\"1749069400\"", "build=\"soon\""),
         ("lib1.rpm", "lib1&amp;&#x41;.rpm"),
-        (
-            "<location ",
-            "<location xml:base=\"http://example.com/?a&amp;b\" ",
-        ),
-        (
-            "<packager></packager>",
-            "<packager/><new a='&quot;' >new</new>",
-        ),
+        ("<location ", "<location xml:base=\"http://example.com/?a&amp;b\" "),
+        ("<packager></packager>", "<packager/><new a='&quot;' >new</new>"),
         ("</format>\n", "</format>"),
         ("type=\"rpm\"", ""),
     ] {
@@ -177,30 +158,17 @@ fn the_full_reader_takes_what_is_odd_but_right() {
         ("<arch>x86_64", "<arch>\r\nx86_64"),
         ("<arch>", "stray text<arch>"),
         ("<arch>", "<arch\n>"),
-        (
-            "<arch>",
-            "<arch a='1' b='2' c='3' d='4' e='5' f='6' g='7' h='8' i='9'>",
-        ),
+        ("<arch>", "<arch a='1' b='2' c='3' d='4' e='5' f='6' g='7' h='8' i='9'>"),
         ("</format>", "</format><url>after</url>"),
         ("</format>", "</format><format></format>"),
         ("</format>", "<package></package></format>"),
         ("<package type", "<extra/><package type"),
-        (
-            "<package type=\"rpm\"",
-            "<p:package xmlns:p='x' type=\"rpm\"",
-        ),
+        ("<package type=\"rpm\"", "<p:package xmlns:p='x' type=\"rpm\""),
     ] {
-        let to_end = if to.starts_with("<p:") {
-            "</p:package>"
-        } else {
-            "</package>"
-        };
+        let to_end = if to.starts_with("<p:") { "</p:package>" } else { "</package>" };
         let middle = package(1).replacen(from, to, 1);
-        let middle = if to_end == "</package>" {
-            middle
-        } else {
-            middle.replace("</package>", to_end)
-        };
+        let middle =
+            if to_end == "</package>" { middle } else { middle.replace("</package>", to_end) };
         let document = metadata(&[package(0), middle, package(2)].concat());
         let outcome = read(document.as_bytes());
         assert_eq!(outcome, read_full(document.as_bytes()), "{to}");
@@ -215,11 +183,7 @@ fn the_full_reader_takes_what_is_odd_but_right() {
     ] {
         let document = plain.replacen(from, to, 1);
         assert_eq!(taken_fast(&document), 0, "{to}");
-        assert_eq!(
-            read(document.as_bytes()),
-            read_full(plain.as_bytes()),
-            "{to}"
-        );
+        assert_eq!(read(document.as_bytes()), read_full(plain.as_bytes()), "{to}");
     }
 }
 
@@ -236,13 +200,7 @@ fn a_lying_count_is_reported_and_harmless() {
         let document =
             metadata(&package(0)).replace("packages=\"3\"", &format!("packages=\"{count}\""));
         let (summary, _) = read(document.as_bytes()).unwrap();
-        assert_eq!(
-            summary,
-            Summary {
-                declared,
-                packages: 1
-            }
-        );
+        assert_eq!(summary, Summary { declared, packages: 1 });
     }
     let empty = "<metadata packages='0'/>";
     assert_eq!(read(empty.as_bytes()).unwrap().0.packages, 0);
@@ -255,10 +213,7 @@ fn says_what_is_wrong_and_where() {
     let href = r#"<location href="Packages/lib1.rpm"/>"#;
     assert_eq!(
         lacking(href),
-        format!(
-            "package \"lib1\" before byte {} has no location",
-            end - href.len()
-        )
+        format!("package \"lib1\" before byte {} has no location", end - href.len())
     );
     assert!(lacking("<name>lib1</name>").starts_with("package before byte"));
     assert!(lacking(" ver=\"1.0\"").ends_with("has no version"));

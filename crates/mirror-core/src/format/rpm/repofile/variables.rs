@@ -61,10 +61,7 @@ impl Variables {
         let release = || self.0.get("releasever").map(String::as_str);
         let parts = |release: &'_ str| -> (usize, usize) {
             let dot = release.find('.');
-            (
-                dot.unwrap_or(release.len()),
-                dot.map_or(release.len(), |dot| dot + 1),
-            )
+            (dot.unwrap_or(release.len()), dot.map_or(release.len(), |dot| dot + 1))
         };
         match name {
             "releasever_major" => release().map(|release| &release[..parts(release).0]),
@@ -79,22 +76,14 @@ impl Variables {
     ///
     /// Nesting over [`limits::VARIABLE_DEPTH`] and results over [`limits::EXPANDED`] are errors.
     pub fn substitute(&self, text: &str) -> Result<Substituted, FormatError> {
-        let mut expansion = Expansion {
-            variables: self,
-            unknown: BTreeSet::new(),
-        };
+        let mut expansion = Expansion { variables: self, unknown: BTreeSet::new() };
         let (text, _) = expansion.expand(text, 0)?;
-        Ok(Substituted {
-            text,
-            unknown: expansion.unknown,
-        })
+        Ok(Substituted { text, unknown: expansion.unknown })
     }
 }
 
 fn name_len(text: &str) -> usize {
-    text.bytes()
-        .take_while(|b| b.is_ascii_alphanumeric() || *b == b'_')
-        .count()
+    text.bytes().take_while(|b| b.is_ascii_alphanumeric() || *b == b'_').count()
 }
 
 struct Expansion<'a> {
@@ -237,11 +226,7 @@ mod tests {
             ("${basearch:=x}", "${basearch:=x}"),
             ("a}b\\", "a}b\\"),
         ] {
-            assert_eq!(
-                variables().substitute(text).unwrap().text,
-                expected,
-                "{text}"
-            );
+            assert_eq!(variables().substitute(text).unwrap().text, expected, "{text}");
         }
     }
 
@@ -271,11 +256,7 @@ mod tests {
 
     #[test]
     fn reads_a_folder_of_variables() {
-        let files = [
-            ("infra", "stock\nmore\n"),
-            ("rltype", ""),
-            ("a.rpmsave", "x"),
-        ];
+        let files = [("infra", "stock\nmore\n"), ("rltype", ""), ("a.rpmsave", "x")];
         let variables = Variables::from_files(files);
         assert_eq!(variables.get("infra"), Some("stock"));
         assert_eq!(variables.get("rltype"), Some(""));
