@@ -101,9 +101,9 @@ impl RepoPath {
         folder.join(&*self.0)
     }
 
-    /// The path as a URL's path: everything but unreserved characters, `/` and a few that servers
-    /// take as they are is percent-encoded (RFC 3986, section 3.3). `+` is encoded: some object
-    /// stores read a plain one as a space.
+    /// The path as a relative URL: everything but unreserved characters and `/` is percent-encoded
+    /// (RFC 3986, section 3.3). `+` too, since some object stores read a plain one as a space, and
+    /// `:`, which would make a scheme of what is before it (section 4.2).
     pub fn to_url_path(&self) -> String {
         encode(&self.0)
     }
@@ -171,7 +171,7 @@ fn encode(path: &str) -> String {
     let mut out = String::with_capacity(path.len() + 8);
     for &byte in path.as_bytes() {
         match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' | b':' => {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'/' => {
                 out.push(char::from(byte));
             }
             _ => {
@@ -367,8 +367,8 @@ mod tests {
                 let full = path.under(Path::new("/root"));
                 prop_assert!(full.starts_with("/root"));
                 prop_assert!(full.components().all(|c| c != std::path::Component::ParentDir));
-                // Clients append the path to the base as text.
-                let url = url::Url::parse(&format!("http://h/base/{}", path.to_url_path())).unwrap();
+                let base = url::Url::parse("http://h/base/").unwrap();
+                let url = base.join(&path.to_url_path()).unwrap();
                 prop_assert!(url.path().starts_with("/base/"));
                 prop_assert_eq!(url.query(), None);
             }

@@ -24,9 +24,9 @@ async fn a_mirror_list_leads_to_mirrors_and_the_next_one_takes_over() {
     let broken = Upstream::serve(&site.written.dir);
     let lost = &site.written.package("plain-0002").path;
     broken.fault(lost, Fault::Status(404));
-    let list =
+    let named =
         format!("# mirrors\nrsync://nowhere/x\n{}\n{}/\n", broken.url(), site.upstream.url());
-    let lists = Upstream::serve_files([("list", list)]);
+    let lists = Upstream::serve_files([("list", named)]);
     let source = RpmSource::new(Location::MirrorList(lists.url_of("list").parse().unwrap()));
     let report = run(&site, source).await;
     assert_eq!(report.outcome, Outcome::Published, "{report:#?}");

@@ -1,5 +1,6 @@
 //! Whole runs of the engine over RPM repositories, against upstreams on loopback.
 
+#![allow(clippy::unwrap_used)] // helpers of tests are tests
 #![allow(clippy::case_sensitive_file_extension_comparisons)] // the names are ours
 
 mod damage;
