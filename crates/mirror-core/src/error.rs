@@ -160,7 +160,7 @@ pub enum Error {
         found: u64,
     },
     /// Not the content that the metadata gives.
-    #[error("{file}: {found}, expected {expected}")]
+    #[error("{file}: found {found}, expected {expected}")]
     DigestMismatch {
         /// The file or URL.
         file: String,

@@ -262,7 +262,7 @@ mod tests {
         let mut part = Part::open(folder.path(), &wanted, "x").unwrap();
         part.append(b"hello wurld").unwrap();
         let Rejected { part, error } = *part.seal(&wanted, "x.rpm").unwrap_err();
-        assert!(error.to_string().starts_with("x.rpm: sha256:"), "{error}");
+        assert!(error.to_string().starts_with("x.rpm: found sha256:"), "{error}");
         assert_eq!(part.size(), 0, "bytes that are worth nothing are dropped");
     }
 

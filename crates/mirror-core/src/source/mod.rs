@@ -12,7 +12,8 @@ use std::io::Read;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use futures::future::BoxFuture;
+/// The future that [`Source::resolve`] returns.
+pub use futures::future::BoxFuture;
 use url::Url;
 
 use crate::digest::{Digest, Sha256};
