@@ -1,0 +1,377 @@
+//! What is wrong with the user's words, and what would help.
+
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use mirror_core::format::rpm::FormatError;
+use mirror_core::path::PathError;
+use mirror_core::source::rpm::GlobError;
+
+use crate::suggest::nearest;
+
+/// A line of a file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The file, as it was named.
+    pub(crate) file: PathBuf,
+    /// The line, from 1.
+    pub(crate) line: usize,
+}
+
+impl Place {
+    /// The line of `text` that the byte `offset` is in.
+    pub(super) fn of(file: &Path, text: &str, offset: usize) -> Self {
+        let before = text.get(..offset).unwrap_or(text);
+        Self { file: file.to_owned(), line: 1 + before.matches('\n').count() }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.file.display(), self.line)
+    }
+}
+
+/// Where the words were said, and so what a setting is called there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Said {
+    /// On the command line.
+    Options,
+    /// In a configuration file.
+    File,
+}
+
+/// What can be asked for by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Item {
+    /// A set of repositories that the program knows.
+    Preset,
+    /// A release of a preset.
+    Release,
+    /// A repository of a preset or of a `.repo` file.
+    Repository,
+    /// An architecture that a preset has.
+    Architecture,
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Preset => "preset",
+            Self::Release => "release",
+            Self::Repository => "repository",
+            Self::Architecture => "architecture",
+        })
+    }
+}
+
+/// A setting of an upstream, which is an option and a key of `[[repo]]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Setting {
+    /// `--release`.
+    Release,
+    /// `--arch`.
+    Arch,
+    /// `--repo`.
+    Repo,
+    /// `--source`.
+    Source,
+    /// `--debuginfo`.
+    Debuginfo,
+    /// `--vars`.
+    Vars,
+    /// `--path`.
+    Path,
+    /// `--url`.
+    Url,
+    /// `--include`.
+    Include,
+    /// `--exclude`.
+    Exclude,
+    /// `--newest-only`.
+    NewestOnly,
+    /// `--treeinfo`.
+    Treeinfo,
+    /// `--group`.
+    Group,
+}
+
+impl Setting {
+    /// What it is called there.
+    pub(super) fn said(self, said: Said) -> &'static str {
+        let file = said == Said::File;
+        match self {
+            Self::Release if file => "`release`",
+            Self::Release => "--release",
+            Self::Arch if file => "`arch`",
+            Self::Arch => "--arch",
+            Self::Repo if file => "`repos`",
+            Self::Repo => "--repo",
+            Self::Source if file => "`source`",
+            Self::Source => "--source",
+            Self::Debuginfo if file => "`debuginfo`",
+            Self::Debuginfo => "--debuginfo",
+            Self::Vars if file => "`vars`",
+            Self::Vars => "--vars",
+            Self::Path if file => "`path`",
+            Self::Path => "--path",
+            Self::Url if file => "`url`",
+            Self::Url => "--url",
+            Self::Include if file => "`include`",
+            Self::Include => "--include",
+            Self::Exclude if file => "`exclude`",
+            Self::Exclude => "--exclude",
+            Self::NewestOnly if file => "`newest_only`",
+            Self::NewestOnly => "--newest-only",
+            Self::Treeinfo if file => "`treeinfo`",
+            Self::Treeinfo => "--treeinfo",
+            Self::Group if file => "`group`",
+            Self::Group => "--group",
+        }
+    }
+}
+
+/// Why the user's words are not understood, or cannot be done.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ConfigError {
+    /// A file that was named cannot be read.
+    #[error("{path}: {source}", path = path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A configuration file is not TOML, or a value is of another kind than expected.
+    #[error("{at}: {reason}")]
+    Syntax {
+        /// Where.
+        at: Place,
+        /// What was expected and found.
+        reason: String,
+    },
+    /// A key that means nothing.
+    #[error("{at}: unknown key `{key}`, expected one of {}", known.join(", "))]
+    UnknownKey {
+        /// Where.
+        at: Place,
+        /// The key.
+        key: String,
+        /// The keys that there are.
+        known: Vec<String>,
+    },
+    /// What is wrong in an entry of a configuration file.
+    #[error("{at}: {error}")]
+    Entry {
+        /// The entry's first line.
+        at: Place,
+        /// What is wrong.
+        error: Box<ConfigError>,
+    },
+    /// A name that does not exist.
+    #[error(
+        "{of}{} no {item} {found:?}; there {} {}",
+        if of.is_empty() { "there is" } else { " has" },
+        if known.len() == 1 { "is" } else { "are" },
+        known.join(", ")
+    )]
+    Unknown {
+        /// What does not have it; empty for the program.
+        of: String,
+        /// The kind of thing.
+        item: Item,
+        /// The name.
+        found: String,
+        /// The names that there are.
+        known: Vec<String>,
+        /// The releases that have it, where another one does.
+        elsewhere: Vec<String>,
+    },
+    /// Nothing was named, and no file says what to do.
+    #[error("nothing to mirror: no preset, repository file or URL is named, and no [[repo]]")]
+    Nothing {
+        /// The presets that there are.
+        presets: Vec<String>,
+    },
+    /// A setting without anything that it could apply to.
+    #[error("{setting} applies to {applies}, and none is named")]
+    Unused {
+        /// The setting, as it is called there.
+        setting: &'static str,
+        /// What it applies to.
+        applies: &'static str,
+    },
+    /// A URL without a place to put its tree.
+    #[error("{url} has no path below the root to go to")]
+    NoPath {
+        /// The URL, without credentials.
+        url: String,
+    },
+    /// What should be a URL is not, or is one that is not fetched from.
+    #[error("{of}: {url:?} is no URL to mirror from: {reason}")]
+    Url {
+        /// Who says it.
+        of: String,
+        /// The text.
+        url: String,
+        /// What is wrong, and what was expected.
+        reason: String,
+    },
+    /// A pattern that does not parse.
+    #[error("{setting}: {source}")]
+    Pattern {
+        /// The setting, as it is called there.
+        setting: &'static str,
+        /// What is wrong.
+        source: GlobError,
+    },
+    /// A tree's path that breaks the rules.
+    #[error("{of}: {source}")]
+    Path {
+        /// Whose tree.
+        of: String,
+        /// What is wrong.
+        source: PathError,
+    },
+    /// Two trees at the same path, or one within the other.
+    #[error("{} and {} {}", .0[0], .0[1], if .0[0].tree == .0[1].tree {
+        "would be the same tree"
+    } else {
+        "would lie within one another"
+    })]
+    Overlap([Claim; 2]),
+    /// A variable that nobody has set.
+    #[error("{of} needs the variable ${name}, which is not set")]
+    Unset {
+        /// Whose text holds it.
+        of: String,
+        /// The variable.
+        name: String,
+    },
+    /// A variable that can have only one value has several.
+    #[error("{of} needs one release, and several are named: {}", releases.join(", "))]
+    SeveralReleases {
+        /// Whose text holds `$releasever`.
+        of: String,
+        /// Those that are named.
+        releases: Vec<String>,
+    },
+    /// A `.repo` file, or text with variables, that does not parse.
+    #[error("{of}: {source}")]
+    Format {
+        /// The file, or whose text it is.
+        of: String,
+        /// What is wrong.
+        source: FormatError,
+    },
+    /// A repository without a location.
+    #[error("{of} has neither a URL nor a mirror list nor a metalink")]
+    NoLocation {
+        /// Which.
+        of: String,
+    },
+    /// No repository that was asked for has such a companion.
+    #[error("{of}: no repository that is asked for has a {companion} companion")]
+    NoCompanion {
+        /// The preset or file.
+        of: String,
+        /// Which kind.
+        companion: &'static str,
+    },
+    /// A `.repo` file with nothing to take.
+    #[error("{of} has no enabled repository; it has {}", known.join(", "))]
+    NoneEnabled {
+        /// The file.
+        of: String,
+        /// Its repositories.
+        known: Vec<String>,
+    },
+    /// An entry that does not say what to mirror, or says it twice.
+    #[error("an entry has one of `preset`, `url` and `repo_file`, found {found}")]
+    Kind {
+        /// What it has of them.
+        found: &'static str,
+    },
+    /// A number outside its range.
+    #[error("{key} is {found}, expected {expected}")]
+    Range {
+        /// The key.
+        key: &'static str,
+        /// The value.
+        found: String,
+        /// What it may be.
+        expected: String,
+    },
+}
+
+/// Who wants a tree.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Claim {
+    /// The tree's path.
+    pub(crate) tree: String,
+    /// The upstream's name.
+    pub(crate) name: String,
+}
+
+impl fmt::Display for Claim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (at {})", self.name, self.tree)
+    }
+}
+
+impl ConfigError {
+    /// What the user could do, in one line.
+    pub(crate) fn hint(&self) -> Option<String> {
+        self.hint_said(Said::Options)
+    }
+
+    fn hint_said(&self, said: Said) -> Option<String> {
+        let word = |setting: Setting| setting.said(said);
+        match self {
+            Self::Entry { error, .. } => error.hint_said(Said::File),
+            Self::UnknownKey { key, known, .. } => did_you_mean(key, known),
+            Self::Unknown { item, found, known, elsewhere, .. } => {
+                if !elsewhere.is_empty() {
+                    let releases = elsewhere.join(", ");
+                    return Some(format!("{found} is in release {releases}"));
+                }
+                did_you_mean(found, known).or_else(|| match item {
+                    Item::Architecture => Some(format!("name one with {}", word(Setting::Arch))),
+                    Item::Release => {
+                        Some("a new release can be added to `releases` of [preset.…]".to_owned())
+                    }
+                    Item::Preset => Some("`mirror repos` lists what they hold".to_owned()),
+                    Item::Repository => None,
+                })
+            }
+            Self::Nothing { presets } => Some(format!(
+                "name a preset ({}), or list what to mirror in mirror.toml",
+                presets.join(", ")
+            )),
+            Self::NoPath { .. } => Some(format!(
+                "add {}, the tree's path below the root; `.` is the root itself",
+                word(Setting::Path)
+            )),
+            Self::Overlap(_) => {
+                Some("give each a path of its own: --path, or `path` of [[repo]]".to_owned())
+            }
+            Self::Unset { name, .. } if name.starts_with("releasever") => {
+                Some(format!("set it with {}, as in 9", word(Setting::Release)))
+            }
+            Self::Unset { name, .. } => Some(format!(
+                "name a folder with a file {name:?} in it, such as /etc/dnf/vars, with {}",
+                word(Setting::Vars)
+            )),
+            Self::NoneEnabled { .. } => {
+                Some(format!("name those to mirror with {}", word(Setting::Repo)))
+            }
+            _ => None,
+        }
+    }
+}
+
+fn did_you_mean(word: &str, known: &[String]) -> Option<String> {
+    let near = nearest(word, known.iter().map(String::as_str))?;
+    Some(format!("did you mean {near}?"))
+}

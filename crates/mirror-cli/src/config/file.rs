@@ -1,0 +1,336 @@
+//! `mirror.toml`: the file as it is written.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mirror_core::fetch;
+use mirror_core::store::LockWait;
+use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use toml::Spanned;
+
+use super::error::{ConfigError, Place};
+use super::preset::Preset;
+use super::{Config, RepoEntry, Wanted};
+
+/// The longest time that a setting may name: ten years, in seconds.
+const LONGEST_TIME: u64 = 10 * 366 * 86_400;
+
+/// The whole file.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    root: Option<PathBuf>,
+    connections: Option<Spanned<usize>>,
+    keep_generations: Option<NonZeroUsize>,
+    grace: Option<Time>,
+    prune: Option<bool>,
+    lock_wait: Option<Wait>,
+    #[serde(default)]
+    repo: Vec<Spanned<RepoSection>>,
+    #[serde(default)]
+    preset: BTreeMap<String, Spanned<Preset>>,
+}
+
+/// `[[repo]]`: what the options say, for one upstream.
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RepoSection {
+    preset: Option<String>,
+    url: Option<OneOrMany>,
+    repo_file: Option<OneOrMany>,
+    #[serde(default)]
+    release: Words,
+    #[serde(default)]
+    repos: Words,
+    #[serde(default)]
+    arch: Words,
+    #[serde(default)]
+    source: bool,
+    #[serde(default)]
+    debuginfo: bool,
+    #[serde(default)]
+    vars: Words,
+    path: Option<String>,
+    #[serde(default)]
+    include: Words,
+    #[serde(default)]
+    exclude: Words,
+    newest_only: Option<Newest>,
+    #[serde(default)]
+    treeinfo: bool,
+    group: Option<String>,
+}
+
+impl Config {
+    /// Reads the text of the file `path`. Relative paths in it start from the file's folder.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        let file: File = toml::from_str(text).map_err(|error| syntax_error(path, text, &error))?;
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        let at = |offset| Place::of(path, text, offset);
+        let mut config = Self {
+            root: file.root.map(|root| folder.join(root)),
+            connections: file.connections.map(|n| connections(&n, at)).transpose()?,
+            keep_generations: file.keep_generations,
+            grace: file.grace.map(|time| time.0),
+            prune: file.prune,
+            lock_wait: file.lock_wait.map(|wait| wait.0),
+            ..Self::default()
+        };
+        for (name, preset) in file.preset {
+            let at = at(preset.span().start);
+            preset.get_ref().check().map_err(|source| ConfigError::Entry {
+                at,
+                error: Box::new(ConfigError::Pattern { setting: "`other_releases`", source }),
+            })?;
+            config.presets.extend(name, preset.into_inner());
+        }
+        for section in file.repo {
+            let at = at(section.span().start);
+            let wanted = section.into_inner().wanted(folder);
+            let wanted = wanted
+                .map_err(|error| ConfigError::Entry { at: at.clone(), error: Box::new(error) })?;
+            config.repos.push(RepoEntry { at, wanted });
+        }
+        Ok(config)
+    }
+}
+
+fn connections(
+    connections: &Spanned<usize>,
+    at: impl Fn(usize) -> Place,
+) -> Result<usize, ConfigError> {
+    let most = fetch::Options::MAX_CONNECTIONS;
+    let found = *connections.get_ref();
+    if (1..=most).contains(&found) {
+        return Ok(found);
+    }
+    let error = ConfigError::Range {
+        key: "connections",
+        found: found.to_string(),
+        expected: format!("1 to {most}"),
+    };
+    Err(ConfigError::Entry { at: at(connections.span().start), error: Box::new(error) })
+}
+
+impl RepoSection {
+    fn wanted(self, folder: &Path) -> Result<Wanted, ConfigError> {
+        let found = match (&self.preset, &self.url, &self.repo_file) {
+            (Some(_), None, None) | (None, Some(_), None) | (None, None, Some(_)) => None,
+            (None, None, None) => Some("none"),
+            _ => Some("several"),
+        };
+        if let Some(found) = found {
+            return Err(ConfigError::Kind { found });
+        }
+        let below = |paths: Vec<String>| paths.into_iter().map(|path| folder.join(path)).collect();
+        Ok(Wanted {
+            presets: self.preset.into_iter().collect(),
+            urls: self.url.map(|urls| urls.0).unwrap_or_default(),
+            repo_files: below(self.repo_file.map(|files| files.0).unwrap_or_default()),
+            release: self.release.0,
+            repos: self.repos.0,
+            arches: self.arch.0,
+            source: self.source,
+            debuginfo: self.debuginfo,
+            vars_dirs: below(self.vars.0),
+            path: self.path,
+            include: self.include.0,
+            exclude: self.exclude.0,
+            newest_only: self.newest_only.and_then(|newest| newest.0),
+            treeinfo: self.treeinfo,
+            group: self.group,
+        })
+    }
+}
+
+/// What the TOML reader says, in our words.
+pub(super) fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> ConfigError {
+    let at = Place::of(path, text, error.span().map_or(0, |span| span.start));
+    // serde tells of unknown fields in words only: unknown field `x`, expected one of `a`, `b`.
+    let message = error.message();
+    if message.starts_with("unknown field") {
+        let mut names = message.split('`').skip(1).step_by(2).map(str::to_owned);
+        if let Some(key) = names.next() {
+            return ConfigError::UnknownKey { at, key, known: names.collect() };
+        }
+    }
+    ConfigError::Syntax { at, reason: message.replace('\n', ": ") }
+}
+
+/// A text, or a list of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct OneOrMany(pub(super) Vec<String>);
+
+impl OneOrMany {
+    pub(super) fn as_slice(&self) -> &[String] {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor { split: false }).map(Self)
+    }
+}
+
+/// Words: a text with spaces or commas between them, a list, or a number where a release is one.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+struct Words(Vec<String>);
+
+impl<'de> Deserialize<'de> for Words {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(TextVisitor { split: true }).map(Self)
+    }
+}
+
+struct TextVisitor {
+    split: bool,
+}
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Vec<String>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text in quotes or a list of them")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<String>, E> {
+        if !self.split {
+            return Ok(vec![text.to_owned()]);
+        }
+        let words = text.split(|c: char| c == ',' || c.is_whitespace());
+        Ok(words.filter(|word| !word.is_empty()).map(str::to_owned).collect())
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Vec<String>, E> {
+        Ok(vec![number.to_string()])
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<String>, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(item) = items.next_element::<Item>()? {
+            texts.push(item.0);
+        }
+        Ok(texts)
+    }
+}
+
+/// An item of such a list.
+struct Item(String);
+
+impl<'de> Deserialize<'de> for Item {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ItemVisitor;
+        impl Visitor<'_> for ItemVisitor {
+            type Value = Item;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a text in quotes")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Item, E> {
+                Ok(Item(text.to_owned()))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Item, E> {
+                Ok(Item(number.to_string()))
+            }
+        }
+        deserializer.deserialize_any(ItemVisitor)
+    }
+}
+
+/// `newest_only`: how many versions, or `true` for one.
+#[derive(Debug)]
+struct Newest(Option<NonZeroUsize>);
+
+impl<'de> Deserialize<'de> for Newest {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NewestVisitor;
+        impl Visitor<'_> for NewestVisitor {
+            type Value = Newest;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true or a number from 1")
+            }
+
+            fn visit_bool<E: de::Error>(self, newest: bool) -> Result<Newest, E> {
+                Ok(Newest(newest.then_some(NonZeroUsize::MIN)))
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Newest, E> {
+                let count = usize::try_from(number).ok().and_then(NonZeroUsize::new);
+                let wrong = || E::invalid_value(de::Unexpected::Signed(number), &self);
+                count.map(|count| Newest(Some(count))).ok_or_else(wrong)
+            }
+        }
+        deserializer.deserialize_any(NewestVisitor)
+    }
+}
+
+/// A time: a number and its unit, as in `36h`.
+#[derive(Debug)]
+struct Time(Duration);
+
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TimeVisitor;
+        impl Visitor<'_> for TimeVisitor {
+            type Value = Time;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a time such as \"90s\", \"30m\", \"36h\" or \"7d\"")
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Time, E> {
+                let wrong = || E::invalid_value(de::Unexpected::Str(text), &self);
+                time(text).map(Time).ok_or_else(wrong)
+            }
+        }
+        deserializer.deserialize_any(TimeVisitor)
+    }
+}
+
+fn time(text: &str) -> Option<Duration> {
+    let unit = text.chars().last()?;
+    let seconds = match unit {
+        's' => 1,
+        'm' => 60,
+        'h' => 3_600,
+        'd' => 86_400,
+        _ => return None,
+    };
+    let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+    let seconds = number.checked_mul(seconds).filter(|&seconds| seconds <= LONGEST_TIME)?;
+    Some(Duration::from_secs(seconds))
+}
+
+/// `lock_wait`: how long, or `true` for as long as it takes.
+#[derive(Debug)]
+struct Wait(LockWait);
+
+impl<'de> Deserialize<'de> for Wait {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WaitVisitor;
+        impl Visitor<'_> for WaitVisitor {
+            type Value = Wait;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("true, false or a time such as \"90s\", \"30m\", \"36h\" or \"7d\"")
+            }
+
+            fn visit_bool<E: de::Error>(self, wait: bool) -> Result<Wait, E> {
+                Ok(Wait(if wait { LockWait::Forever } else { LockWait::No }))
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Wait, E> {
+                let wrong = || E::invalid_value(de::Unexpected::Str(text), &self);
+                time(text).map(|time| Wait(LockWait::AtMost(time))).ok_or_else(wrong)
+            }
+        }
+        deserializer.deserialize_any(WaitVisitor)
+    }
+}

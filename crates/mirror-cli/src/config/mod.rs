@@ -1,0 +1,210 @@
+//! From the user's words to a list of upstream trees.
+//!
+//! Words come from the command line ([`Wanted`]) and from `mirror.toml` ([`Config`]), where each
+//! `[[repo]]` says what a command line could. Either names *presets*, `.repo` files or URLs;
+//! [`Config::upstreams`] makes [`Upstream`]s of them. All of it is a function of its arguments and
+//! of the files that they name: no variable of the environment is read here.
+
+mod error;
+mod expand;
+mod file;
+mod listing;
+mod preset;
+mod repo_file;
+#[cfg(test)]
+mod tests;
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mirror_core::path::TreePath;
+use mirror_core::source::rpm::{Location, Selection};
+use mirror_core::store::LockWait;
+
+pub(crate) use error::{ConfigError, Place};
+use error::{Said, Setting};
+#[expect(unused_imports, reason = "wired by the commands")]
+pub(crate) use listing::{PresetListing, ReleaseListing, RepoListing};
+pub(crate) use preset::PresetTable;
+
+/// What `mirror.toml` says, over the presets that come with the program.
+#[derive(Debug, Clone)]
+pub(crate) struct Config {
+    /// The mirror's root.
+    pub(crate) root: Option<PathBuf>,
+    /// Transfers at once.
+    pub(crate) connections: Option<usize>,
+    /// Generations of a tree that are kept.
+    pub(crate) keep_generations: Option<NonZeroUsize>,
+    /// How long what a publication replaced is still served.
+    pub(crate) grace: Option<Duration>,
+    /// Whether content that no kept generation names is dropped.
+    pub(crate) prune: Option<bool>,
+    /// How long to wait for another process that works on the root.
+    pub(crate) lock_wait: Option<LockWait>,
+    /// The `[[repo]]` entries, in the file's order.
+    pub(crate) repos: Vec<RepoEntry>,
+    /// What can be named.
+    pub(crate) presets: PresetTable,
+}
+
+/// A `[[repo]]` entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct RepoEntry {
+    /// Its first line.
+    pub(crate) at: Place,
+    /// What it says.
+    pub(crate) wanted: Wanted,
+}
+
+/// What the user asked for, on the command line or in an entry of the file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Names of presets.
+    pub(crate) presets: Vec<String>,
+    /// Ids of repositories of those and of [`Wanted::repo_files`]; none: the usual ones.
+    pub(crate) repos: Vec<String>,
+    /// Releases; none: each preset's default one.
+    pub(crate) release: Vec<String>,
+    /// Architectures, each with a tree of its own; none: the host's, and no folder for it.
+    pub(crate) arches: Vec<String>,
+    /// Also the repositories of source packages.
+    pub(crate) source: bool,
+    /// Also the repositories of debug information.
+    pub(crate) debuginfo: bool,
+    /// `.repo` files.
+    pub(crate) repo_files: Vec<PathBuf>,
+    /// Folders of variables for those, such as `/etc/dnf/vars`; later ones win.
+    pub(crate) vars_dirs: Vec<PathBuf>,
+    /// The URLs of one repository, best first.
+    pub(crate) urls: Vec<String>,
+    /// The tree's path below the root. May hold `$releasever`, `$basearch` and `$repo`.
+    pub(crate) path: Option<String>,
+    /// Patterns of the packages to take.
+    pub(crate) include: Vec<String>,
+    /// Patterns of the packages to leave.
+    pub(crate) exclude: Vec<String>,
+    /// How many of the newest versions to take.
+    pub(crate) newest_only: Option<NonZeroUsize>,
+    /// With `.treeinfo` and its files.
+    pub(crate) treeinfo: bool,
+    /// The publish group, if another than usual.
+    pub(crate) group: Option<String>,
+}
+
+/// A tree to make.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Upstream {
+    /// For people: `rocky/10/baseos`.
+    pub(crate) name: String,
+    /// Its place below the root.
+    pub(crate) tree: TreePath,
+    /// The trees of one group are published together or not at all.
+    pub(crate) group: String,
+    /// Where it comes from.
+    pub(crate) location: Location,
+    /// Which packages.
+    pub(crate) selection: Selection,
+    /// With `.treeinfo` and its files.
+    pub(crate) treeinfo: bool,
+    /// Locations of the keys that sign it: URLs, or paths as a `.repo` file gives them.
+    pub(crate) keys: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            root: None,
+            connections: None,
+            keep_generations: None,
+            grace: None,
+            prune: None,
+            lock_wait: None,
+            repos: Vec::new(),
+            presets: PresetTable::built_in(),
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file `path`.
+    pub(crate) fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path);
+        let text = text.map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+        Self::parse(&text, path)
+    }
+
+    /// The trees that are wanted. Where nothing is named, they are those of all `[[repo]]` entries.
+    /// `host_arch` stands where no architecture is named.
+    pub(crate) fn upstreams(
+        &self,
+        wanted: &Wanted,
+        host_arch: &str,
+    ) -> Result<Vec<Upstream>, ConfigError> {
+        let upstreams = if wanted.names_something() {
+            expand::upstreams(&self.presets, wanted, Said::Options, host_arch)?
+        } else {
+            self.upstreams_of_file(wanted, host_arch)?
+        };
+        expand::check_overlaps(&upstreams)?;
+        Ok(upstreams)
+    }
+
+    fn upstreams_of_file(
+        &self,
+        wanted: &Wanted,
+        host_arch: &str,
+    ) -> Result<Vec<Upstream>, ConfigError> {
+        if let Some(setting) = wanted.first_setting() {
+            let setting = setting.said(Said::Options);
+            let applies = "a preset, a .repo file or a URL";
+            return Err(ConfigError::Unused { setting, applies });
+        }
+        if self.repos.is_empty() {
+            return Err(ConfigError::Nothing { presets: self.presets.names() });
+        }
+        let mut all = Vec::new();
+        for RepoEntry { at, wanted } in &self.repos {
+            let some = expand::upstreams(&self.presets, wanted, Said::File, host_arch);
+            all.extend(
+                some.map_err(|error| ConfigError::Entry {
+                    at: at.clone(),
+                    error: Box::new(error),
+                })?,
+            );
+        }
+        Ok(all)
+    }
+
+    /// What can be named: all presets, or one with its repositories.
+    pub(crate) fn list(&self, preset: Option<&str>) -> Result<Vec<PresetListing>, ConfigError> {
+        listing::list(&self.presets, preset)
+    }
+}
+
+impl Wanted {
+    /// Whether anything is named that the settings could apply to.
+    fn names_something(&self) -> bool {
+        !(self.presets.is_empty() && self.repo_files.is_empty() && self.urls.is_empty())
+    }
+
+    /// The first setting that says something.
+    fn first_setting(&self) -> Option<Setting> {
+        let said = [
+            (Setting::Repo, !self.repos.is_empty()),
+            (Setting::Release, !self.release.is_empty()),
+            (Setting::Arch, !self.arches.is_empty()),
+            (Setting::Source, self.source),
+            (Setting::Debuginfo, self.debuginfo),
+            (Setting::Vars, !self.vars_dirs.is_empty()),
+            (Setting::Path, self.path.is_some()),
+            (Setting::Include, !self.include.is_empty()),
+            (Setting::Exclude, !self.exclude.is_empty()),
+            (Setting::NewestOnly, self.newest_only.is_some()),
+            (Setting::Treeinfo, self.treeinfo),
+            (Setting::Group, self.group.is_some()),
+        ];
+        said.into_iter().find(|(_, said)| *said).map(|(setting, _)| setting)
+    }
+}
