@@ -9,6 +9,7 @@ mod error;
 mod expand;
 mod file;
 mod listing;
+mod offer;
 mod preset;
 mod repo_file;
 #[cfg(test)]

@@ -12,8 +12,8 @@ use mirror_core::format::rpm::repofile::{RepoFile, Section, Variables};
 
 use super::Wanted;
 use super::error::ConfigError;
-use super::expand::{Offer, Offered, with_release};
 use super::file::OneOrMany;
+use super::offer::{Offer, Offered, with_release};
 use super::preset::{Companion, Spot};
 
 /// Reads `path` and the folders of variables.
