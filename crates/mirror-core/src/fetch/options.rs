@@ -61,8 +61,8 @@ pub enum Trust {
     /// Those of the host, where its distribution keeps them.
     #[default]
     System,
-    /// Those of a PEM file or of a folder of such files, and no others.
-    Only(PathBuf),
+    /// Those of these PEM files and folders of such files, and no others.
+    Only(Vec<PathBuf>),
 }
 
 /// A proxy.

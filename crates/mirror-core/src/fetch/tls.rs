@@ -29,11 +29,13 @@ pub(super) fn config(trust: &Trust) -> Result<ClientConfig> {
                 roots.add_parsable_certificates(load(file)?);
             }
         }
-        Trust::Only(path) => {
-            let (added, _) = roots.add_parsable_certificates(load(path)?);
-            if added == 0 {
-                let reason = format!("{}: no certificate in it", path.display());
-                return Err(Error::Client(reason.into()));
+        Trust::Only(paths) => {
+            for path in paths {
+                let (added, _) = roots.add_parsable_certificates(load(path)?);
+                if added == 0 {
+                    let reason = format!("{}: no certificate in it", path.display());
+                    return Err(Error::Client(reason.into()));
+                }
             }
         }
     }

@@ -204,8 +204,13 @@ impl Store {
 
     /// The trees that have been published, in the order of their paths.
     pub fn trees(&self) -> Result<Vec<TreePath>> {
+        Self::trees_below(&self.root)
+    }
+
+    /// The same for who only reads: needs no lock, and a root without a store has none.
+    pub fn trees_below(root: &Path) -> Result<Vec<TreePath>> {
         let mut trees = Vec::new();
-        let top = self.folder.join("generations");
+        let top = root.join(RESERVED).join("generations");
         collect_trees(&top, &mut String::new(), &mut trees)?;
         trees.sort();
         Ok(trees)
