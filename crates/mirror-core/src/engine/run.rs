@@ -147,6 +147,7 @@ impl<'a> Run<'a> {
                         tree.report.outcome = Outcome::Unchanged;
                         tree.report.files = previous.entries.len() as u64;
                         tree.report.bytes = previous.size();
+                        self.is_published(tree);
                         return Ok(None);
                     }
                     // The tree was damaged: what it takes to mend it, the source says again.
@@ -285,12 +286,12 @@ impl<'a> Run<'a> {
                     if incomplete { Outcome::Incomplete } else { Outcome::HeldBack };
                 continue;
             }
-            match self.publication(tree)? {
-                Some(publication) => {
-                    publications.push(publication);
-                    published.push(tree);
-                }
-                None => tree.report.outcome = Outcome::Unchanged,
+            if let Some(publication) = self.publication(tree)? {
+                publications.push(publication);
+                published.push(tree);
+            } else {
+                tree.report.outcome = Outcome::Unchanged;
+                self.is_published(tree);
             }
         }
         if publications.is_empty() {
@@ -302,10 +303,16 @@ impl<'a> Run<'a> {
         for (tree, result) in published.into_iter().zip(results) {
             tree.report.outcome = Outcome::Published;
             tree.report.generation = Some(result.generation);
-            let (tree, generation) = (&*tree.name, result.generation);
-            self.reporter.on_event(&Event::Published { tree, generation });
+            self.is_published(tree);
         }
         Ok(())
+    }
+
+    /// Tells that a tree's newest generation is what its upstream is.
+    fn is_published(&self, tree: &Tree<'_>) {
+        if let Some(generation) = tree.report.generation {
+            self.reporter.on_event(&Event::Published { tree: &tree.name, generation });
+        }
     }
 
     /// What is to be published for a tree; `None` where it holds that already.
