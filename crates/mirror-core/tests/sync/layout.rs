@@ -42,8 +42,7 @@ async fn an_upstream_moves_only_when_told() {
     let moved = job(&site.upstream.url(), "new/place");
     let error = sync(&site.root(), std::slice::from_ref(&moved)).await.unwrap_err();
     let url = site.upstream.url();
-    let shown =
-        format!("rpm {}/ is published at demo, not at new/place", url.trim_end_matches('/'));
+    let shown = format!("rpm {} is published at demo, not at new/place", url.trim_end_matches('/'));
     assert_eq!(error.to_string(), shown);
     {
         let mirror = Mirror::open(&site.root(), options()).await.unwrap();

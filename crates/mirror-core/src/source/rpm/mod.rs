@@ -32,7 +32,11 @@ impl Location {
     /// The URL that tells this repository from others, without credentials.
     fn identity(&self) -> String {
         match self {
-            Self::Bases(urls) => urls.first().map(redact).unwrap_or_default(),
+            Self::Bases(urls) => {
+                // A folder is the same one however its URL ends.
+                let first = urls.first().map(redact).unwrap_or_default();
+                first.trim_end_matches('/').to_owned()
+            }
             Self::MirrorList(url) | Self::Metalink(url) => {
                 // The query says which repository it is.
                 let mut url = url.clone();
