@@ -1,7 +1,21 @@
 //! `mirror`: builds and serves the mirrors an isolated site lives on.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "wired by the commands"))]
+mod cli;
+mod commands;
 mod config;
+mod console;
+mod diagnostics;
+mod environment;
+mod human;
+mod output;
+mod progress;
+mod signals;
 mod suggest;
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+fn main() -> ExitCode {
+    commands::run(cli::Cli::parse().command).into()
+}

@@ -25,7 +25,6 @@ use mirror_core::store::LockWait;
 
 pub(crate) use error::{ConfigError, Place};
 use error::{Said, Setting};
-#[expect(unused_imports, reason = "wired by the commands")]
 pub(crate) use listing::{PresetListing, ReleaseListing, RepoListing};
 pub(crate) use preset::PresetTable;
 

@@ -1,0 +1,353 @@
+//! The command line, defined once: parsing, help, man pages and completions all come from here.
+//!
+//! Options that take a list take it with spaces or commas and may repeat; positional arguments
+//! come first or after `--`.
+
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+use mirror_core::fetch;
+use mirror_core::store::LockWait;
+
+/// Where the root is, if nothing says otherwise.
+pub(crate) const DEFAULT_ROOT: &str = "./mirror";
+
+/// Builds and serves the mirrors that an isolated site lives on
+///
+/// Mirrors RPM repositories, complete and verified, as plain files that any web server can serve.
+#[derive(Debug, Parser)]
+#[command(name = "mirror", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(propagate_version = false, infer_subcommands = false, subcommand_value_name = "COMMAND")]
+#[command(after_long_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  1    failed
+  2    wrong usage or configuration
+  3    incomplete: something was not published, the rest was
+  130  interrupted; a rerun continues
+
+Configuration: --config FILE, else ./mirror.toml, else /etc/mirror/mirror.toml.
+Options win over the environment, which wins over the configuration.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Make mirrors what their upstreams are
+    #[command(long_about = SYNC_ABOUT, after_long_help = SYNC_EXAMPLES)]
+    Sync(Box<SyncArgs>),
+    /// List the presets, or the repositories of one
+    Repos(ReposArgs),
+    /// Serve the mirrors over HTTP
+    #[command(long_about = SERVE_ABOUT)]
+    Serve(ServeArgs),
+    /// Print a shell's completion script
+    #[command(after_long_help = COMPLETIONS_EXAMPLES)]
+    Completions(CompletionsArgs),
+    /// Write the man pages
+    Man(ManArgs),
+}
+
+const SYNC_ABOUT: &str = "\
+Make mirrors what their upstreams are
+
+Fetches what is missing, verifies every file, and publishes each repository as a whole; what is \
+there and verified is not fetched again, and a run that was interrupted continues. Without presets, \
+--repo-file and --url, everything that the configuration lists is mirrored.";
+
+const SYNC_EXAMPLES: &str = "\
+Examples:
+  mirror sync rocky --repo baseos appstream extras
+  mirror sync rocky --release 9 --arch x86_64 aarch64 --root /srv/mirror
+  mirror sync --repo-file vendor.repo
+  mirror sync --url https://example.com/repo/ --path vendor/tools
+  mirror sync --dry-run";
+
+const SERVE_ABOUT: &str = "\
+Serve the mirrors over HTTP
+
+Serves the published trees, and nothing of the mirror's own state, to dnf, curl and browsers, on \
+every address of this host unless --listen says otherwise. Prints the trees' URLs and the text of \
+a .repo file for the nodes. A sync may run meanwhile.";
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  mirror completions bash > /etc/bash_completion.d/mirror
+  mirror completions zsh > /usr/share/zsh/site-functions/_mirror
+  mirror completions fish > ~/.config/fish/completions/mirror.fish";
+
+/// Where the mirrors are, and the configuration.
+#[derive(Debug, Args)]
+pub(crate) struct Place {
+    /// The folder that holds the mirrors [default: ./mirror]
+    #[arg(long, value_name = "DIR", env = "MIRROR_ROOT", hide_env_values = true)]
+    #[arg(value_hint = ValueHint::DirPath)]
+    pub(crate) root: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// The configuration.
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArgs {
+    /// The configuration file [default: ./mirror.toml, else /etc/mirror/mirror.toml]
+    #[arg(long, value_name = "FILE", env = "MIRROR_CONFIG", hide_env_values = true)]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// `mirror sync`.
+#[derive(Debug, Args)]
+pub(crate) struct SyncArgs {
+    /// The presets to mirror, such as rocky or epel; see `mirror repos`
+    #[arg(value_name = "PRESET")]
+    pub(crate) presets: Vec<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    #[command(flatten)]
+    pub(crate) upstream: UpstreamArgs,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArgs,
+    #[command(flatten)]
+    pub(crate) transfer: TransferArgs,
+    #[command(flatten)]
+    pub(crate) publication: PublicationArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// Which upstreams.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Upstreams")]
+pub(crate) struct UpstreamArgs {
+    /// Only these repositories of the presets or .repo files
+    #[arg(long = "repo", value_name = "ID", num_args = 1.., value_delimiter = ',')]
+    pub(crate) repos: Vec<String>,
+    /// The releases, such as 9 or 9.6 [default: each preset's newest]
+    #[arg(long = "release", value_name = "RELEASE", num_args = 1.., value_delimiter = ',')]
+    pub(crate) releases: Vec<String>,
+    /// The architectures, each in a folder of its own [default: this host's, without one]
+    #[arg(long = "arch", value_name = "ARCH", num_args = 1.., value_delimiter = ',')]
+    pub(crate) arches: Vec<String>,
+    /// The repositories of source packages as well
+    #[arg(long)]
+    pub(crate) source: bool,
+    /// The repositories of debugging information as well
+    #[arg(long)]
+    pub(crate) debuginfo: bool,
+    /// The repositories of these .repo files
+    #[arg(long = "repo-file", value_name = "FILE", num_args = 1.., value_delimiter = ',')]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) repo_files: Vec<PathBuf>,
+    /// Folders of variables for .repo files, as in /etc/dnf/vars
+    #[arg(long = "vars", value_name = "DIR", num_args = 1.., value_delimiter = ',')]
+    #[arg(value_hint = ValueHint::DirPath, requires = "repo_files")]
+    pub(crate) vars_dirs: Vec<PathBuf>,
+    /// The repository at this URL; several are mirrors of the same one
+    #[arg(long = "url", value_name = "URL", num_args = 1.., requires = "path")]
+    #[arg(value_hint = ValueHint::Url)]
+    #[arg(conflicts_with_all = ["presets", "repos", "repo_files", "releases", "source", "debuginfo"])]
+    pub(crate) urls: Vec<String>,
+    /// Where the repository of --url goes, below the root; `.` is the root itself
+    #[arg(long, value_name = "PATH", requires = "urls")]
+    pub(crate) path: Option<String>,
+}
+
+/// Which of an upstream's packages.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct SelectionArgs {
+    /// Only packages whose name or NEVRA fits one of these patterns
+    #[arg(long, value_name = "GLOB", num_args = 1.., value_delimiter = ',')]
+    pub(crate) include: Vec<String>,
+    /// No packages whose name or NEVRA fits one of these patterns
+    #[arg(long, value_name = "GLOB", num_args = 1.., value_delimiter = ',')]
+    pub(crate) exclude: Vec<String>,
+    /// Only the newest N versions of each package [default: all; without =N: 1]
+    #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "1")]
+    pub(crate) newest_only: Option<NonZeroUsize>,
+    /// With .treeinfo and the files that it lists, which an installer boots from
+    #[arg(long)]
+    pub(crate) treeinfo: bool,
+}
+
+/// How files are transferred.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Transfer")]
+pub(crate) struct TransferArgs {
+    /// Files at once [default: 16]
+    #[arg(short, long = "jobs", value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..=fetch::Options::MAX_CONNECTIONS as i64))]
+    pub(crate) jobs: Option<u16>,
+    /// Trust only the certificate authorities of these PEM files, or of folders of them
+    #[arg(long = "ca-file", value_name = "FILE", action = ArgAction::Append)]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) ca_files: Vec<PathBuf>,
+}
+
+/// How the root is treated.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Publication")]
+pub(crate) struct PublicationArgs {
+    /// Show what would be fetched and changed, and publish nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Wait while another process works on the root, at most SECS seconds [without =SECS: forever]
+    #[arg(long, value_name = "SECS", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "forever", value_parser = lock_wait)]
+    pub(crate) lock_wait: Option<LockWait>,
+    /// Move a tree that is published at another path to its new one
+    #[arg(long = "move", conflicts_with = "dry_run")]
+    pub(crate) move_trees: bool,
+    /// Keep content that no kept generation names
+    #[arg(long)]
+    pub(crate) no_prune: bool,
+}
+
+/// What is printed.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArgs {
+    /// Print events and the final report as JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Print nothing but errors
+    #[arg(short, long, conflicts_with = "json")]
+    pub(crate) quiet: bool,
+}
+
+/// `mirror repos`.
+#[derive(Debug, Args)]
+pub(crate) struct ReposArgs {
+    /// The preset whose repositories are listed
+    #[arg(value_name = "NAME")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+    /// Print the list as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `mirror serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDR", env = "MIRROR_LISTEN", hide_env_values = true)]
+    #[arg(default_value = "0.0.0.0:8080", value_parser = listen_address)]
+    pub(crate) listen: SocketAddr,
+    /// How nodes reach this server [default: http://, this host's address, and the port]
+    #[arg(long, value_name = "URL", value_hint = ValueHint::Url)]
+    pub(crate) base_url: Option<url::Url>,
+    /// Write a line for each request to standard error
+    #[arg(long)]
+    pub(crate) access_log: bool,
+    /// Print nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
+/// `mirror completions`.
+#[derive(Debug, Args)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub(crate) shell: Shell,
+}
+
+/// `mirror man`.
+#[derive(Debug, Args)]
+pub(crate) struct ManArgs {
+    /// The folder to write a page for each command to [default: all pages to standard output]
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) dir: Option<PathBuf>,
+}
+
+fn lock_wait(text: &str) -> Result<LockWait, String> {
+    match text {
+        "forever" => Ok(LockWait::Forever),
+        _ => match text.parse() {
+            Ok(seconds) => Ok(LockWait::AtMost(Duration::from_secs(seconds))),
+            Err(_) => Err("expected a number of seconds".to_owned()),
+        },
+    }
+}
+
+/// An address with its port; a port alone, with or without a colon, is on every address.
+fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    let port = text.strip_prefix(':').unwrap_or(text);
+    if let Ok(port) = port.parse::<u16>() {
+        return Ok((std::net::Ipv4Addr::UNSPECIFIED, port).into());
+    }
+    let text = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    let text = text.as_deref().unwrap_or(port);
+    text.parse().map_err(|_| "expected an address and a port, such as 0.0.0.0:8080".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    fn sync(words: &str) -> SyncArgs {
+        match Cli::try_parse_from(words.split(' ')).unwrap().command {
+            Command::Sync(args) => *args,
+            other => panic!("parsed as {other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_definitions_are_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn lists_take_spaces_and_commas_and_repeat() {
+        let args =
+            sync("mirror sync rocky --repo baseos appstream,extras --arch x86_64 --repo crb");
+        assert_eq!(args.presets, ["rocky"]);
+        assert_eq!(args.upstream.repos, ["baseos", "appstream", "extras", "crb"]);
+        let args = sync("mirror sync --repo baseos -- rocky epel");
+        assert_eq!((args.presets.len(), args.upstream.repos.len()), (2, 1));
+    }
+
+    #[test]
+    fn optional_values_need_an_equals_sign() {
+        let args = sync("mirror sync --newest-only --lock-wait rocky");
+        assert_eq!(args.presets, ["rocky"]);
+        assert_eq!(args.selection.newest_only, NonZeroUsize::new(1));
+        assert_eq!(args.publication.lock_wait, Some(LockWait::Forever));
+        let args = sync("mirror sync --newest-only=3 --lock-wait=60 rocky");
+        assert_eq!(args.selection.newest_only, NonZeroUsize::new(3));
+        let minute = LockWait::AtMost(Duration::from_secs(60));
+        assert_eq!(args.publication.lock_wait, Some(minute));
+        let args = sync("mirror sync");
+        assert_eq!((args.selection.newest_only, args.publication.lock_wait), (None, None));
+    }
+
+    #[test]
+    fn takes_the_usual_forms_of_an_address() {
+        for (text, address) in [
+            ("8080", "0.0.0.0:8080"),
+            (":80", "0.0.0.0:80"),
+            ("localhost:1", "127.0.0.1:1"),
+            ("[::]:8080", "[::]:8080"),
+        ] {
+            assert_eq!(listen_address(text).unwrap().to_string(), address);
+        }
+        assert!(listen_address("nowhere").is_err());
+    }
+}

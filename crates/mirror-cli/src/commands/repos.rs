@@ -1,0 +1,105 @@
+//! `mirror repos`.
+
+use std::fmt::Write as _;
+
+use crate::cli::ReposArgs;
+use crate::config::{PresetListing, ReleaseListing, RepoListing};
+use crate::console;
+use crate::diagnostics::{Exit, Failure};
+use crate::output::json_line;
+
+/// Lists the presets, or the repositories of one.
+pub(super) fn run(args: &ReposArgs) -> Result<Exit, Failure> {
+    let config = super::load_config(&args.config)?;
+    let presets = config.list(args.name.as_deref())?;
+    let text = match (&args.name, args.json) {
+        (_, true) => presets.iter().map(json_line).collect(),
+        (None, false) => all(&presets),
+        (Some(_), false) => presets.iter().map(one).collect(),
+    };
+    console::print(&text).map_err(Failure::Output)?;
+    Ok(Exit::Done)
+}
+
+/// A line for each preset.
+fn all(presets: &[PresetListing]) -> String {
+    let mut rows = vec![["preset".to_owned(), "releases".to_owned(), "repositories".to_owned()]];
+    for preset in presets {
+        let releases: Vec<_> =
+            preset.releases.iter().filter_map(|release| release.release.as_deref()).collect();
+        let repos = preset.releases.first().map(|release| marked(&release.repos));
+        let releases = if releases.is_empty() { "-".to_owned() } else { releases.join(" ") };
+        rows.push([preset.name.clone(), releases, repos.unwrap_or_default()]);
+    }
+    let mut text = table(&rows);
+    text += "\nOf each preset the first release and the repositories with * are mirrored where \
+             nothing else\nis asked for; `mirror repos PRESET` tells more.\n";
+    text
+}
+
+fn marked(repos: &[RepoListing]) -> String {
+    let ids: Vec<_> = repos.iter().map(mark).collect();
+    ids.join(" ")
+}
+
+fn mark(repo: &RepoListing) -> String {
+    format!("{}{}", repo.id, if repo.default { "*" } else { "" })
+}
+
+/// A preset in full.
+fn one(preset: &PresetListing) -> String {
+    let mut text = format!("{}: {}\n", preset.name, preset.title);
+    for release in &preset.releases {
+        text.push('\n');
+        text += &heading(release);
+        let rows: Vec<_> = release
+            .repos
+            .iter()
+            .map(|repo| {
+                let location = repo.mirrors.as_ref().or(repo.urls.first());
+                [
+                    format!("  {}", mark(repo)),
+                    companions(repo),
+                    location.cloned().unwrap_or_default(),
+                ]
+            })
+            .collect();
+        text += &table(&rows);
+    }
+    text += "\n* is mirrored where --repo names none\n";
+    text
+}
+
+fn heading(release: &ReleaseListing) -> String {
+    let mut text = match &release.release {
+        Some(name) if release.default => format!("release {name} (default)"),
+        Some(name) => format!("release {name}"),
+        None => "any release".to_owned(),
+    };
+    if !release.arches.is_empty() {
+        let _ = write!(text, ", {}", release.arches.join(" "));
+    }
+    text + "\n"
+}
+
+fn companions(repo: &RepoListing) -> String {
+    let companions = [(&repo.source, "source"), (&repo.debuginfo, "debuginfo")];
+    let words: Vec<_> =
+        companions.iter().filter(|(url, _)| url.is_some()).map(|(_, word)| *word).collect();
+    if words.is_empty() { "-".to_owned() } else { words.join(",") }
+}
+
+/// Columns, two spaces apart.
+fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let _ = write!(line, "{cell:0$}  ", width(column).unwrap_or(0));
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
+}

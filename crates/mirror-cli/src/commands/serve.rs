@@ -1,0 +1,155 @@
+//! `mirror serve`.
+
+use std::fmt::Write as _;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::Path;
+
+use mirror_core::path::{RepoPath, TreePath};
+use mirror_core::store::Store;
+use mirror_serve::{BodyEnd, Event, Server, ServerConfig};
+
+use crate::cli::ServeArgs;
+use crate::console::{self, Tag};
+use crate::diagnostics::{Exit, Failure};
+use crate::signals;
+
+/// Serves the published trees until a signal comes.
+pub(super) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
+    let config = super::load_config(&args.place.config)?;
+    let root = super::root(&args.place, &config);
+    if root.exists() && Store::finish_publication(&root)? {
+        console::note(format_args!("{}: finished an interrupted publication", root.display()));
+    }
+    let trees = Store::trees_below(&root)?;
+    if trees.is_empty() {
+        return Err(Failure::NoTrees(root));
+    }
+    let runtime = super::runtime()?;
+    let (access_log, quiet) = (args.access_log, args.quiet);
+    let cancel = signals::watch(move || {
+        if !quiet {
+            console::note(format_args!("stopping; a second Ctrl-C stops at once"));
+        }
+    })?;
+    runtime.block_on(async {
+        let settings = ServerConfig::new(&root).on_event(move |event| log(event, access_log));
+        let server = Server::bind(args.listen, settings).await?;
+        if !quiet {
+            let base = base_url(args, server.local_addr());
+            let text = greeting(&root, &base, &trees);
+            console::print(&text).map_err(Failure::Output)?;
+        }
+        server.run(cancel.cancelled()).await;
+        Ok(Exit::Done)
+    })
+}
+
+/// Writes what an operator wants to read: faults always, requests where they are asked for.
+fn log(event: &Event, access_log: bool) {
+    match event {
+        Event::Answered(access) => {
+            if access_log {
+                console::note(format_args!("{access}"));
+            }
+            if let Some(fault) = &access.fault {
+                let path = access.target.escape_debug();
+                let cut = if access.end == BodyEnd::Cut { ", cut" } else { "" };
+                console::note(format_args!("{} {path}: {fault}{cut}", Tag::Warning));
+            }
+        }
+        Event::AcceptFailed(error) => {
+            console::note(format_args!("{} cannot take a connection: {error}", Tag::Warning));
+        }
+        _ => {}
+    }
+}
+
+/// How nodes reach the server, without a slash at the end.
+fn base_url(args: &ServeArgs, listening: SocketAddr) -> String {
+    if let Some(url) = &args.base_url {
+        return url.as_str().trim_end_matches('/').to_owned();
+    }
+    let ip = if listening.ip().is_unspecified() { own_address() } else { listening.ip() };
+    format!("http://{}", SocketAddr::new(ip, listening.port()))
+}
+
+/// The address that this host has for others: that of the route to them. No packet is sent.
+fn own_address() -> IpAddr {
+    // An address for documentation (RFC 5737): any that is not this host's does.
+    let ask = || {
+        let socket = UdpSocket::bind(("0.0.0.0", 0))?;
+        socket.connect(("192.0.2.1", 9))?;
+        socket.local_addr()
+    };
+    ask().map_or(std::net::Ipv4Addr::LOCALHOST.into(), |address| address.ip())
+}
+
+/// The trees' URLs, and the text of a `.repo` file for the repositories among them.
+fn greeting(root: &Path, base: &str, trees: &[TreePath]) -> String {
+    let mut text = format!("serving {} at {base}/\n\n", root.display());
+    let mut repo_file = String::new();
+    for tree in trees {
+        let url = tree_url(base, tree);
+        let _ = writeln!(text, "  {url}");
+        let folder = tree.under(root).join("repodata");
+        if folder.join("repomd.xml").exists() {
+            let has_key = folder.join("repomd.xml.key").exists();
+            repo_file += &stanza(tree, &url, has_key);
+        }
+    }
+    if !repo_file.is_empty() {
+        text += "\nfor the nodes, as /etc/yum.repos.d/mirror.repo:\n";
+        text += &repo_file;
+    }
+    text.push('\n');
+    text
+}
+
+fn tree_url(base: &str, tree: &TreePath) -> String {
+    match RepoPath::new(tree.as_str()) {
+        Ok(path) => format!("{base}/{}/", path.to_url_path()),
+        // The root itself.
+        Err(_) => format!("{base}/"),
+    }
+}
+
+fn stanza(tree: &TreePath, url: &str, has_key: bool) -> String {
+    let id: Vec<_> = tree.components().collect();
+    let id = if id.is_empty() { "mirror".to_owned() } else { id.join("-") };
+    // What dnf takes in an id.
+    let id = id.replace(|c: char| !c.is_ascii_alphanumeric() && !"-_.:".contains(c), "_");
+    let key = if has_key {
+        format!("gpgkey={url}repodata/repomd.xml.key\n")
+    } else {
+        "# the key that signed the packages, such as file:///etc/pki/rpm-gpg/RPM-GPG-KEY-NAME\n\
+         #gpgkey=\n"
+            .to_owned()
+    };
+    format!("\n[{id}]\nname={tree}\nbaseurl={url}\nenabled=1\ngpgcheck=1\n{key}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stanza_names_the_tree_and_its_key() {
+        let tree = TreePath::new("rocky/10/base+os").unwrap();
+        let url = tree_url("http://10.0.0.1:8080", &tree);
+        assert_eq!(
+            stanza(&tree, &url, true),
+            "
+[rocky-10-base_os]
+name=rocky/10/base+os
+baseurl=http://10.0.0.1:8080/rocky/10/base%2Bos/
+enabled=1
+gpgcheck=1
+gpgkey=http://10.0.0.1:8080/rocky/10/base%2Bos/repodata/repomd.xml.key
+"
+        );
+        let root = TreePath::new(".").unwrap();
+        assert!(stanza(&root, &tree_url("http://h", &root), false).starts_with(
+            "\n[mirror]\nname=.\nbaseurl=http://h/\nenabled=1\ngpgcheck=1\n# the key"
+        ));
+    }
+}

@@ -1,0 +1,290 @@
+//! What went wrong, what to do next, and the exit code.
+
+use std::error::Error as _;
+use std::fmt::Write as _;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use mirror_core::{Error, report};
+use mirror_serve::BindError;
+
+use crate::config::ConfigError;
+use crate::console::{self, Tag};
+use crate::human;
+
+/// How the process ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// All is as asked.
+    Done,
+    /// Nothing was done.
+    Failed,
+    /// What was asked makes no sense.
+    Usage,
+    /// A part was done.
+    Incomplete,
+    /// A signal ended it.
+    Interrupted,
+}
+
+impl Exit {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Done => 0,
+            Self::Failed => 1,
+            Self::Usage => 2,
+            Self::Incomplete => 3,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        exit.code().into()
+    }
+}
+
+/// Why a command could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    /// The configuration, or what it was asked for.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The library.
+    #[error(transparent)]
+    Core(#[from] Error),
+    /// The server.
+    #[error(transparent)]
+    Serve(#[from] BindError),
+    /// A variable of the environment.
+    #[error("{name}: {reason}")]
+    Variable {
+        /// Its name.
+        name: String,
+        /// What is wrong with it, without its value: that may hold a password.
+        reason: String,
+    },
+    /// A list option took what was meant as a positional argument.
+    #[error("{option} takes {value:?}, which is the name of a preset")]
+    ListTookPreset {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// The same command with the positional arguments first.
+        better: String,
+    },
+    /// A root that holds no tree.
+    #[error("{}: no mirror here", .0.display())]
+    NoTrees(PathBuf),
+    /// A file that cannot be written.
+    #[error("{}: cannot write: {source}", path.display())]
+    Write {
+        /// The file.
+        path: PathBuf,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Standard output cannot be written.
+    #[error("cannot write to standard output: {0}")]
+    Output(io::Error),
+    /// The runtime cannot be made.
+    #[error("cannot start: {0}")]
+    Runtime(io::Error),
+}
+
+impl Failure {
+    /// The exit code that it ends with.
+    pub(crate) fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_)
+            | Self::Variable { .. }
+            | Self::ListTookPreset { .. }
+            | Self::Core(Error::NestedTrees { .. } | Error::TreeMoved { .. }) => Exit::Usage,
+            Self::Core(Error::Cancelled) => Exit::Interrupted,
+            _ => Exit::Failed,
+        }
+    }
+
+    /// The whole message: causes that the outer errors do not tell themselves are appended.
+    pub(crate) fn message(&self) -> String {
+        let mut message = self.to_string();
+        let mut cause = self.source();
+        while let Some(error) = cause {
+            let text = error.to_string();
+            if !message.contains(&text) {
+                let _ = write!(message, ": {text}");
+            }
+            cause = error.source();
+        }
+        message
+    }
+
+    /// What to do next.
+    pub(crate) fn hint(&self) -> Option<String> {
+        match self {
+            Self::Config(error) => error.hint(),
+            Self::Core(error) => core_hint(error),
+            Self::Serve(error) => serve_hint(error),
+            Self::Variable { .. } => {
+                Some("a proxy is a URL such as http://proxy.example.com:3128".to_owned())
+            }
+            Self::ListTookPreset { better, .. } => {
+                Some(format!("presets come first or after `--`: {better}"))
+            }
+            Self::NoTrees(root) => Some(format!(
+                "make one with `mirror sync --root {}`, or name another folder with --root",
+                root.display()
+            )),
+            Self::Write { path, source } => io_hint(path, source),
+            Self::Output(_) | Self::Runtime(_) => None,
+        }
+    }
+
+    /// Tells it on standard error.
+    pub(crate) fn report(&self) {
+        if matches!(self, Self::Core(Error::Cancelled)) {
+            console::note(format_args!(
+                "interrupted: what was fetched is kept, and a rerun continues"
+            ));
+            return;
+        }
+        console::note(format_args!("{} {}", Tag::Error, self.message()));
+        if let Some(hint) = self.hint() {
+            console::note(format_args!("{} {hint}", Tag::Hint));
+        }
+    }
+}
+
+fn core_hint(error: &Error) -> Option<String> {
+    let hint = match error {
+        Error::Locked { .. } => {
+            "wait for it with --lock-wait, or at most a minute with --lock-wait=60".to_owned()
+        }
+        Error::NestedTrees { outer, inner } if outer == inner => {
+            "give each upstream a path of its own".to_owned()
+        }
+        Error::NestedTrees { .. } => {
+            "give it a path outside of the other tree, or another --root".to_owned()
+        }
+        Error::TreeMoved { old, new, .. } => {
+            format!("--move moves the tree from {old} to {new}; nodes then need the new URL")
+        }
+        Error::NoSpace { needed, free, .. } => format!(
+            "make room for {} more, or put the root on a larger disk with --root; nothing was \
+             changed",
+            human::bytes(needed.saturating_sub(*free))
+        ),
+        Error::NoInodes { .. } => {
+            "remove files, or put the root on another file system with --root; nothing was changed"
+                .to_owned()
+        }
+        Error::NewerFormat { .. } => "use the version of mirror that wrote it".to_owned(),
+        Error::Client(_) => {
+            "certificates come from --ca-file, SSL_CERT_FILE and SSL_CERT_DIR, else from the \
+             system"
+                .to_owned()
+        }
+        Error::Io { path, source, .. } => return io_hint(path, source),
+        _ => return None,
+    };
+    Some(hint)
+}
+
+fn io_hint(path: &Path, error: &io::Error) -> Option<String> {
+    let hint = match error.kind() {
+        ErrorKind::PermissionDenied => format!(
+            "run it as a user who may write to {}, or choose another folder",
+            path.parent().unwrap_or(path).display()
+        ),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "make room and run it again: what was fetched is kept".to_owned()
+        }
+        ErrorKind::ReadOnlyFilesystem => "the file system is mounted read-only".to_owned(),
+        _ => return None,
+    };
+    Some(hint)
+}
+
+fn serve_hint(error: &BindError) -> Option<String> {
+    let hint = match error {
+        BindError::Listen { address, source } => match source.kind() {
+            ErrorKind::AddrInUse => {
+                let other = address.port().checked_add(1).unwrap_or(8080);
+                format!(
+                    "another program listens there; choose another port: --listen {}:{other}",
+                    address.ip()
+                )
+            }
+            ErrorKind::PermissionDenied => {
+                "ports below 1024 are for root; choose another port: --listen 0.0.0.0:8080"
+                    .to_owned()
+            }
+            ErrorKind::AddrNotAvailable => format!(
+                "this host has no such address; listen on all of them: --listen 0.0.0.0:{}",
+                address.port()
+            ),
+            _ => return None,
+        },
+        BindError::Root { source, .. } if source.kind() == ErrorKind::NotFound => {
+            "make it with `mirror sync --root DIR`".to_owned()
+        }
+        _ => return None,
+    };
+    Some(hint)
+}
+
+/// What to do about a file or tree that failed, as the report tells it.
+pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
+    // The report holds reasons as text; a test holds these marks against the errors.
+    let reason = &failure.reason;
+    let is_missing = reason.contains(": 404 ") || reason.contains(": 410 ");
+    let hint = if is_missing && reason.contains("repodata/repomd.xml:") {
+        "no repository is there: the URL has to be that of the folder that holds \
+         repodata/repomd.xml"
+    } else if is_missing {
+        "upstream lists files that it does not have: it may be in the middle of an update, so run \
+         it again later, or use another mirror of it"
+    } else if reason.contains("needs generated metadata") {
+        "leave out --include, --exclude, --newest-only and --arch: all of the repository can be \
+         mirrored"
+    } else if reason.contains("ertificate") {
+        "the upstream's certificate authority is not trusted here; name it with --ca-file"
+    } else if reason.contains(": 407 ") {
+        "the proxy wants a user and a password: http://USER:PASSWORD@HOST:PORT"
+    } else {
+        return None;
+    };
+    Some(hint)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_the_reasons_that_the_library_gives() {
+        let hint = |error: Error| {
+            let reason = error.to_string();
+            report_hint(&report::Failure { path: None, reason }).unwrap_or_default()
+        };
+        let status = |path: &str, code: u16, status: &str| {
+            let (url, status) = (format!("http://h/{path}"), status.to_owned());
+            hint(Error::Status { url, status, code })
+        };
+        assert!(status("a.rpm", 404, "404 Not Found").starts_with("upstream lists"));
+        assert!(status("repodata/repomd.xml", 404, "404 Not Found").starts_with("no repository"));
+        assert_eq!(status("a.rpm", 503, "503 Service Unavailable"), "");
+        let index = Error::NeedsIndex { tree: "t".to_owned(), dropped: 1, total: 2 };
+        assert!(hint(index).starts_with("leave out"));
+    }
+
+    #[test]
+    fn tells_each_cause_once() {
+        let source = io::Error::other("disk on fire");
+        let failure = Failure::Core(Error::Io { action: "read", path: "/x".into(), source });
+        assert_eq!(failure.message(), "/x: cannot read: disk on fire");
+    }
+}

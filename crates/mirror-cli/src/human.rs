@@ -1,0 +1,46 @@
+//! Numbers as people read them.
+
+use std::fmt;
+use std::time::Duration;
+
+use indicatif::{HumanBytes, HumanCount};
+
+/// Bytes, in binary units.
+pub(crate) fn bytes(bytes: u64) -> impl fmt::Display {
+    HumanBytes(bytes)
+}
+
+/// A number with separators.
+pub(crate) fn count(number: u64) -> impl fmt::Display {
+    HumanCount(number)
+}
+
+/// `1 file`, `2 files`.
+pub(crate) fn files(number: u64) -> impl fmt::Display {
+    format!("{} file{}", HumanCount(number), if number == 1 { "" } else { "s" })
+}
+
+/// A time to the second; to the minute where hours matter.
+pub(crate) fn time(time: Duration) -> impl fmt::Display {
+    let seconds = time.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s}s"),
+        (0, m, s) => format!("{m}m {s:02}s"),
+        (h, m, _) => format!("{h}h {m:02}m"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_well() {
+        assert_eq!(files(1).to_string(), "1 file");
+        assert_eq!(files(66_000).to_string(), "66,000 files");
+        assert_eq!(time(Duration::from_millis(400)).to_string(), "0s");
+        assert_eq!(time(Duration::from_secs(125)).to_string(), "2m 05s");
+        assert_eq!(time(Duration::from_secs(7260)).to_string(), "2h 01m");
+        assert_eq!(bytes(3 << 30).to_string(), "3.00 GiB");
+    }
+}

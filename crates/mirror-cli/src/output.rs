@@ -1,0 +1,264 @@
+//! The final report, for people and for programs.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use mirror_core::plan::Changes;
+use mirror_core::report::{Outcome, Report, TreeReport};
+use serde::Serialize;
+
+use crate::diagnostics::{Failure, report_hint};
+use crate::human;
+
+/// A line of JSON.
+pub(crate) fn json_line(value: &impl Serialize) -> String {
+    // Only maps with keys that are no text fail, and there are none.
+    let mut line = serde_json::to_string(value).unwrap_or_default();
+    line.push('\n');
+    line
+}
+
+/// The last line of `--json`.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub(crate) enum Last<'a> {
+    /// The run came to its end.
+    Report {
+        /// Whether nothing was published or was to be.
+        dry_run: bool,
+        /// Whether every tree is what it should be.
+        complete: bool,
+        /// What came of it.
+        #[serde(flatten)]
+        report: &'a Report,
+    },
+    /// It did not.
+    Error {
+        /// Why.
+        message: String,
+        /// What to do next.
+        hint: Option<String>,
+    },
+}
+
+impl Last<'_> {
+    pub(crate) fn error(failure: &Failure) -> Self {
+        Self::Error { message: failure.message(), hint: failure.hint() }
+    }
+}
+
+/// The closing summary: a line for each tree, with what went wrong below it, and one for the whole.
+pub(crate) fn summary(report: &Report, took: Duration, dry_run: bool) -> String {
+    let width = report.trees.iter().map(|tree| tree.tree.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for tree in &report.trees {
+        let (word, rest) = outcome(tree);
+        let _ = writeln!(text, "{:width$}  {word:10}  {rest}", tree.tree);
+        for line in remarks(tree) {
+            let _ = writeln!(text, "  {line}");
+        }
+    }
+    if dry_run {
+        let files = report.trees.iter().map(|tree| tree.fetch_files).sum();
+        let bytes = report.trees.iter().map(|tree| tree.fetch_bytes).sum();
+        let _ = writeln!(
+            text,
+            "dry run: nothing was published, {} to fetch ({})",
+            human::files(files),
+            human::bytes(bytes)
+        );
+    } else {
+        let _ = writeln!(
+            text,
+            "received {} in {} request{}, {}",
+            human::bytes(report.received),
+            human::count(report.requests),
+            if report.requests == 1 { "" } else { "s" },
+            human::time(took)
+        );
+    }
+    text
+}
+
+/// What is wrong with trees, a line each, for a run that is to be quiet.
+pub(crate) fn problems(report: &Report) -> Vec<String> {
+    let mut lines = Vec::new();
+    for tree in report.trees.iter().filter(|tree| !tree.outcome.is_good()) {
+        let (word, rest) = outcome(tree);
+        lines.push(format!("{}: {word}: {rest}", tree.tree));
+        lines.extend(missing(tree).map(|line| format!("{}: {line}", tree.tree)));
+    }
+    lines
+}
+
+/// What to do about what failed, each hint once.
+pub(crate) fn hints(report: &Report) -> Vec<&'static str> {
+    let mut hints = Vec::new();
+    let failures = report.trees.iter().flat_map(|tree| &tree.failures);
+    for hint in failures.filter_map(report_hint) {
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
+    hints
+}
+
+/// An outcome's word, and what there is to say about it in a line.
+fn outcome(tree: &TreeReport) -> (&'static str, String) {
+    let size = format!("{}, {}", human::files(tree.files), human::bytes(tree.bytes));
+    let kept = || match tree.generation {
+        Some(generation) => format!("generation {generation} stays published"),
+        None => "nothing is published yet".to_owned(),
+    };
+    match tree.outcome {
+        Outcome::Published => ("published", format!("{size}: {}", changes(&tree.changes))),
+        Outcome::Unchanged => ("unchanged", size),
+        Outcome::Planned => (
+            "planned",
+            format!(
+                "{size}: {} to fetch ({}), {}",
+                human::files(tree.fetch_files),
+                human::bytes(tree.fetch_bytes),
+                changes(&tree.changes)
+            ),
+        ),
+        Outcome::HeldBack => {
+            ("held back", format!("complete, but group {} is not; {}", tree.group, kept()))
+        }
+        Outcome::Incomplete => (
+            "incomplete",
+            format!(
+                "{} of {} missing; {}",
+                human::count(tree.failures.len() as u64),
+                human::files(tree.files),
+                kept()
+            ),
+        ),
+        Outcome::Failed => {
+            let reasons: Vec<_> = tree
+                .failures
+                .iter()
+                .filter(|failure| failure.path.is_none())
+                .map(|failure| failure.reason.as_str())
+                .collect();
+            ("failed", format!("{}; {}", reasons.join("; "), kept()))
+        }
+    }
+}
+
+fn changes(changes: &Changes) -> String {
+    let parts = [(changes.new, "new"), (changes.updated, "updated"), (changes.gone, "gone")];
+    let parts: Vec<_> = parts
+        .into_iter()
+        .filter(|(number, _)| *number > 0)
+        .map(|(number, word)| format!("{} {word}", human::count(number)))
+        .collect();
+    if parts.is_empty() { "the same packages".to_owned() } else { parts.join(", ") }
+}
+
+fn remarks(tree: &TreeReport) -> Vec<String> {
+    let mut lines: Vec<_> = missing(tree).collect();
+    lines.extend(tree.warnings.iter().map(|warning| format!("warning: {warning}")));
+    if tree.weakly_verified > 0 {
+        lines.push(format!(
+            "warning: {} verified by a weak digest (MD5, SHA-1) or by none",
+            human::files(tree.weakly_verified)
+        ));
+    }
+    lines
+}
+
+fn missing(tree: &TreeReport) -> impl Iterator<Item = String> + '_ {
+    tree.failures.iter().filter_map(|failure| {
+        let path = failure.path.as_ref()?;
+        Some(format!("{path}: {}", failure.reason))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mirror_core::path::RepoPath;
+
+    fn tree(name: &str, outcome: Outcome) -> TreeReport {
+        TreeReport {
+            tree: name.to_owned(),
+            group: "rocky/10".to_owned(),
+            outcome,
+            generation: Some(4),
+            files: 1203,
+            bytes: 2 << 30,
+            fetch_files: 15,
+            fetch_bytes: 3 << 20,
+            changes: Changes { new: 12, updated: 3, gone: 0 },
+            weakly_verified: 0,
+            warnings: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    fn report(trees: Vec<TreeReport>) -> Report {
+        Report { root: "/srv".into(), trees, requests: 1234, received: 3 << 20 }
+    }
+
+    #[test]
+    fn says_what_is_new_and_what_is_missing() {
+        let mut lacking = tree("rocky/10/baseos", Outcome::Incomplete);
+        lacking.failures.push(mirror_core::report::Failure {
+            path: Some(RepoPath::new("Packages/a.rpm").unwrap()),
+            reason: "http://h/a.rpm: 404 Not Found, expected 200 OK".to_owned(),
+        });
+        let mut failed = tree("k8s", Outcome::Failed);
+        failed.generation = None;
+        failed.failures.push(mirror_core::report::Failure {
+            path: None,
+            reason: "http://k/repodata/repomd.xml: 503 Service Unavailable, expected 200 OK"
+                .to_owned(),
+        });
+        let mut weak = tree("suse", Outcome::Published);
+        weak.weakly_verified = 1203;
+        let report =
+            report(vec![lacking, tree("rocky/10/extras", Outcome::HeldBack), failed, weak]);
+        assert_eq!(
+            summary(&report, Duration::from_secs(42), false),
+            "\
+rocky/10/baseos  incomplete  1 of 1,203 files missing; generation 4 stays published
+  Packages/a.rpm: http://h/a.rpm: 404 Not Found, expected 200 OK
+rocky/10/extras  held back   complete, but group rocky/10 is not; generation 4 stays published
+k8s              failed      http://k/repodata/repomd.xml: 503 Service Unavailable, expected 200 OK; nothing is published yet
+suse             published   1,203 files, 2.00 GiB: 12 new, 3 updated
+  warning: 1,203 files verified by a weak digest (MD5, SHA-1) or by none
+received 3.00 MiB in 1,234 requests, 42s
+"
+        );
+        assert_eq!(hints(&report).len(), 1);
+        assert_eq!(problems(&report).len(), 4);
+    }
+
+    #[test]
+    fn a_dry_run_shows_the_plan() {
+        let report = report(vec![tree("a", Outcome::Planned), tree("b", Outcome::Unchanged)]);
+        assert_eq!(
+            summary(&report, Duration::ZERO, true),
+            "\
+a  planned     1,203 files, 2.00 GiB: 15 files to fetch (3.00 MiB), 12 new, 3 updated
+b  unchanged   1,203 files, 2.00 GiB
+dry run: nothing was published, 30 files to fetch (6.00 MiB)
+"
+        );
+    }
+
+    #[test]
+    fn the_last_line_of_json_is_tagged() {
+        let line = json_line(&Last::Report {
+            dry_run: false,
+            complete: true,
+            report: &report(Vec::new()),
+        });
+        assert_eq!(
+            line,
+            "{\"event\":\"report\",\"dry_run\":false,\"complete\":true,\"root\":\"/srv\",\
+             \"trees\":[],\"requests\":1234,\"received\":3145728}\n"
+        );
+    }
+}
