@@ -1,0 +1,13 @@
+//! The binary as its users run it: what it prints, where to, and how it exits.
+
+#![allow(clippy::unwrap_used)] // a test that panics has failed
+
+mod generated;
+mod help;
+mod interrupt;
+mod lock;
+mod repos;
+mod serve;
+mod support;
+mod sync;
+mod usage;

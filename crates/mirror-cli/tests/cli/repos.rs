@@ -1,0 +1,29 @@
+//! `mirror repos`.
+
+use crate::support::Site;
+
+#[test]
+fn lists_presets_and_what_one_offers() {
+    let site = Site::empty();
+    let ran = site.run("repos");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let rocky = ran.out.lines().find(|line| line.starts_with("rocky ")).unwrap();
+    assert!(rocky.contains(" 10 9 8 ") && rocky.contains(" baseos* appstream* "), "{rocky}");
+
+    let ran = site.run("repos rocky");
+    assert!(ran.out.starts_with("rocky: Rocky Linux\n\nrelease 10 (default), x86_64 "), "{ran:?}");
+    assert!(ran.out.contains("\n  baseos*  "), "{ran:?}");
+}
+
+#[test]
+fn json_is_a_preset_a_line() {
+    let site = Site::empty();
+    let ran = site.run("repos --json");
+    let names: Vec<_> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["name"].clone())
+        .collect();
+    assert!(names.len() > 5 && names.contains(&"rocky".into()), "{names:?}");
+    assert_eq!(site.run("repos epel --json").out.lines().count(), 1);
+}

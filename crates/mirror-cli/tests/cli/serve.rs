@@ -1,0 +1,90 @@
+//! `mirror serve`.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+
+use mirror_fixtures::samples;
+
+use crate::support::{Site, signal};
+
+fn get(address: &str, path: &str) -> String {
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn serves_what_is_published_and_prints_how_to_use_it() {
+    let site = Site::of(&samples::plain(1).signed("a signature", "a key"));
+    assert_eq!(site.sync("").code, Some(0));
+    let mut server =
+        site.command("serve --root mirror --listen 127.0.0.1:0 --access-log").spawn().unwrap();
+    let mut out = BufReader::new(server.stdout.take().unwrap());
+    let mut first = String::new();
+    out.read_line(&mut first).unwrap();
+    let base = first.trim().strip_prefix("serving mirror at ").unwrap();
+    let address = base.trim_start_matches("http://").trim_end_matches('/').to_owned();
+
+    let answer = get(&address, "/up/repodata/repomd.xml");
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(get(&address, "/.mirror/state").starts_with("HTTP/1.1 404 "));
+
+    signal(&server, "TERM");
+    let mut rest = String::new();
+    out.read_to_string(&mut rest).unwrap();
+    assert_eq!(
+        rest.replace(base, "http://H/"),
+        "
+  http://H/up/
+
+for the nodes, as /etc/yum.repos.d/mirror.repo:
+
+[up]
+name=up
+baseurl=http://H/up/
+enabled=1
+gpgcheck=1
+gpgkey=http://H/up/repodata/repomd.xml.key
+
+"
+    );
+    let ran = site.ran(server.wait_with_output().unwrap());
+    assert!(ran.err.contains("\"GET /up/repodata/repomd.xml HTTP/1.1\" 200 "), "{}", ran.err);
+    assert!(ran.err.ends_with("stopping; a second Ctrl-C stops at once\n"), "{}", ran.err);
+    assert_eq!(ran.code, Some(0));
+}
+
+#[test]
+fn a_root_without_trees_is_an_error() {
+    let site = Site::empty();
+    assert_eq!(
+        site.run("serve --root nowhere").text(),
+        "\
+error: nowhere: no mirror here
+hint: make one with `mirror sync --root nowhere`, or name another folder with --root
+exit 1
+"
+    );
+}
+
+#[test]
+fn an_address_in_use_is_an_error() {
+    let site = Site::of(&samples::plain(1));
+    assert_eq!(site.sync("").code, Some(0));
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port();
+    let ran = site.run(&format!("serve --root mirror --listen 127.0.0.1:{port}"));
+    assert_eq!(
+        ran.text().replace(&port.to_string(), "PORT"),
+        format!(
+            "\
+error: cannot listen on 127.0.0.1:PORT: Address already in use (os error 98)
+hint: another program listens there; choose another port: --listen 127.0.0.1:{}
+exit 1
+",
+            port.wrapping_add(1)
+        )
+    );
+}
