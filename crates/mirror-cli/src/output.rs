@@ -168,10 +168,15 @@ fn remarks(tree: &TreeReport) -> Vec<String> {
     lines
 }
 
+/// A reason, after the file that it is about where it does not name that itself.
+pub(crate) fn about(path: &str, reason: &str) -> String {
+    if reason.contains(path) { reason.to_owned() } else { format!("{path}: {reason}") }
+}
+
 fn missing(tree: &TreeReport) -> impl Iterator<Item = String> + '_ {
     tree.failures.iter().filter_map(|failure| {
         let path = failure.path.as_ref()?;
-        Some(format!("{path}: {}", failure.reason))
+        Some(about(path.as_str(), &failure.reason))
     })
 }
 
@@ -206,7 +211,7 @@ mod tests {
         let mut lacking = tree("rocky/10/baseos", Outcome::Incomplete);
         lacking.failures.push(mirror_core::report::Failure {
             path: Some(RepoPath::new("Packages/a.rpm").unwrap()),
-            reason: "http://h/a.rpm: 404 Not Found, expected 200 OK".to_owned(),
+            reason: "http://h/Packages/a.rpm: 404 Not Found, expected 200 OK".to_owned(),
         });
         let mut failed = tree("k8s", Outcome::Failed);
         failed.generation = None;
@@ -223,7 +228,7 @@ mod tests {
             summary(&report, Duration::from_secs(42), false),
             "\
 rocky/10/baseos  incomplete  1 of 1,203 files missing; generation 4 stays published
-  Packages/a.rpm: http://h/a.rpm: 404 Not Found, expected 200 OK
+  http://h/Packages/a.rpm: 404 Not Found, expected 200 OK
 rocky/10/extras  held back   complete, but group rocky/10 is not; generation 4 stays published
 k8s              failed      http://k/repodata/repomd.xml: 503 Service Unavailable, expected 200 OK; nothing is published yet
 suse             published   1,203 files, 2.00 GiB: 12 new, 3 updated

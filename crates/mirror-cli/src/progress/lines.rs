@@ -12,6 +12,7 @@ use super::speed::Speed;
 use super::tally::Tally;
 use crate::console;
 use crate::human;
+use crate::output::about;
 
 /// The view.
 #[derive(Debug, Default)]
@@ -74,10 +75,10 @@ fn line(event: &Event<'_>) -> Option<String> {
             human::bytes(fetch_bytes)
         ),
         Event::Retrying { tree, path, reason, after_ms } => {
-            format!("{tree}: {path}: trying again in {}: {reason}", wait(after_ms))
+            format!("{tree}: trying again in {}: {}", wait(after_ms), about(path, reason))
         }
         Event::Failed { tree, path: "", reason } => format!("{tree}: failed: {reason}"),
-        Event::Failed { tree, path, reason } => format!("{tree}: {path}: failed: {reason}"),
+        Event::Failed { tree, path, reason } => format!("{tree}: failed: {}", about(path, reason)),
         Event::Warning { tree, message } => format!("{tree}: warning: {message}"),
         Event::Publishing { group } => format!("{group}: publishing"),
         Event::Published { tree, generation } => {
@@ -116,7 +117,7 @@ mod tests {
         let failed = Event::Failed { tree, path: "", reason: "http://h/: 503" };
         assert_eq!(line(&failed).unwrap(), "rocky/10/baseos: failed: http://h/: 503");
         let retrying = Event::Retrying { tree, path: "a.rpm", reason: "cut", after_ms: 500 };
-        assert_eq!(line(&retrying).unwrap(), "rocky/10/baseos: a.rpm: trying again in 500 ms: cut");
+        assert_eq!(line(&retrying).unwrap(), "rocky/10/baseos: trying again in 500 ms: a.rpm: cut");
         assert_eq!(line(&Event::Fetched { tree, path: "a.rpm", size: 1 }), None);
     }
 }

@@ -2,8 +2,9 @@
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
+use std::time::{Duration, Instant};
 
-use mirror_fixtures::samples;
+use mirror_fixtures::{Package, Repository, samples};
 
 use crate::support::{Site, signal};
 
@@ -54,6 +55,33 @@ gpgkey=http://H/up/repodata/repomd.xml.key
     assert!(ran.err.contains("\"GET /up/repodata/repomd.xml HTTP/1.1\" 200 "), "{}", ran.err);
     assert!(ran.err.ends_with("stopping; a second Ctrl-C stops at once\n"), "{}", ran.err);
     assert_eq!(ran.code, Some(0));
+}
+
+#[test]
+fn a_second_signal_does_not_wait_for_clients() {
+    let large = Package::new("large", "1.0", "1").payload_size(30_000_000);
+    let site = Site::of(&Repository::new().package(large));
+    assert_eq!(site.sync("").code, Some(0));
+    let mut server = site.command("serve --root mirror --listen 127.0.0.1:0").spawn().unwrap();
+    let mut out = BufReader::new(server.stdout.take().unwrap());
+    let mut first = String::new();
+    out.read_line(&mut first).unwrap();
+    let address = first.trim().trim_end_matches('/').rsplit('/').next().unwrap();
+    // A client that begins and takes no more.
+    let mut client = TcpStream::connect(address).unwrap();
+    let path = "/up/Packages/l/large-1.0-1.noarch.rpm";
+    write!(client, "GET {path} HTTP/1.1\r\nHost: h\r\n\r\n").unwrap();
+    client.read_exact(&mut [0; 100]).unwrap();
+
+    let begun = Instant::now();
+    signal(&server, "INT");
+    let mut err = BufReader::new(server.stderr.take().unwrap());
+    let mut line = String::new();
+    err.read_line(&mut line).unwrap();
+    assert_eq!(line, "stopping; a second Ctrl-C stops at once\n");
+    signal(&server, "INT");
+    assert_eq!(server.wait().unwrap().code(), Some(130));
+    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
 }
 
 #[test]
