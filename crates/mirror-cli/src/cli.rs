@@ -38,7 +38,10 @@ Exit codes:
   130  interrupted; a rerun continues
 
 Configuration: --config FILE, else ./mirror.toml, else /etc/mirror/mirror.toml.
-Options win over the environment, which wins over the configuration.";
+Options win over the environment, which wins over the configuration.
+
+Proxies: http_proxy, https_proxy, all_proxy and no_proxy of the environment.
+Certificates: --ca-file, else SSL_CERT_FILE and SSL_CERT_DIR, else the system's.";
 
 /// The commands.
 #[derive(Debug, Subcommand)]
@@ -151,15 +154,14 @@ pub(crate) struct UpstreamArgs {
     pub(crate) repo_files: Vec<PathBuf>,
     /// Folders of variables for .repo files, as in /etc/dnf/vars
     #[arg(long = "vars", value_name = "DIR", num_args = 1.., value_delimiter = ',')]
-    #[arg(value_hint = ValueHint::DirPath, requires = "repo_files")]
+    #[arg(value_hint = ValueHint::DirPath)]
     pub(crate) vars_dirs: Vec<PathBuf>,
     /// The repository at this URL; several are mirrors of the same one
-    #[arg(long = "url", value_name = "URL", num_args = 1.., requires = "path")]
-    #[arg(value_hint = ValueHint::Url)]
-    #[arg(conflicts_with_all = ["presets", "repos", "repo_files", "releases", "source", "debuginfo"])]
+    #[arg(long = "url", value_name = "URL", num_args = 1.., value_hint = ValueHint::Url)]
     pub(crate) urls: Vec<String>,
-    /// Where the repository of --url goes, below the root; `.` is the root itself
-    #[arg(long, value_name = "PATH", requires = "urls")]
+    /// Where the tree goes, below the root; `.` is the root itself. May hold $releasever, $basearch
+    /// and $repo
+    #[arg(long, value_name = "PATH")]
     pub(crate) path: Option<String>,
 }
 
@@ -210,6 +212,10 @@ pub(crate) struct PublicationArgs {
     /// Move a tree that is published at another path to its new one
     #[arg(long = "move", conflicts_with = "dry_run")]
     pub(crate) move_trees: bool,
+    /// Publish all of this together or not at all, as a group of this name [default: the
+    /// repositories of one preset and release together]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) group: Option<String>,
     /// Keep content that no kept generation names
     #[arg(long)]
     pub(crate) no_prune: bool,

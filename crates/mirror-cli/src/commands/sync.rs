@@ -114,7 +114,7 @@ fn wanted(args: &SyncArgs) -> Wanted {
         exclude: selection.exclude.clone(),
         newest_only: selection.newest_only,
         treeinfo: selection.treeinfo,
-        group: None,
+        group: args.publication.group.clone(),
     }
 }
 

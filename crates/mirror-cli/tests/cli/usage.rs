@@ -47,15 +47,17 @@ fn a_url_needs_its_path() {
     assert_eq!(
         refused("sync --url http://h/"),
         "\
-error: the following required arguments were not provided:
-  --path <PATH>
-
-Usage: mirror sync --url <URL>... --path <PATH> [PRESET]...
-
-For more information, try '--help'.
+error: http://h/ has no path below the root to go to
+hint: add --path, the tree's path below the root; `.` is the root itself
 exit 2
 "
     );
+}
+
+#[test]
+fn a_setting_needs_something_that_it_applies_to() {
+    let text = refused("sync --path x");
+    assert!(text.starts_with("error: --path applies to a preset, a .repo file or a URL"), "{text}");
 }
 
 #[test]
