@@ -1,9 +1,11 @@
 //! `mirror serve`.
 
 use std::fmt::Write as _;
+use std::io::ErrorKind;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::path::Path;
 
+use mirror_core::Error;
 use mirror_core::path::{RepoPath, TreePath};
 use mirror_core::store::Store;
 use mirror_serve::{BodyEnd, Event, Server, ServerConfig};
@@ -20,10 +22,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     if root.exists() && Store::finish_publication(&root)? {
         console::note(format_args!("{}: finished an interrupted publication", root.display()));
     }
-    let trees = Store::trees_below(&root)?;
-    if trees.is_empty() {
-        return Err(Failure::NoTrees(root));
-    }
+    let trees = published(&root)?;
     let runtime = super::runtime()?;
     let (access_log, quiet) = (args.access_log, args.quiet);
     let cancel = signals::watch(move || {
@@ -42,6 +41,22 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
         server.run(cancel.cancelled()).await;
         Ok(Exit::Done)
     })
+}
+
+/// The trees to name; none where the state is another user's, who alone may read it.
+fn published(root: &Path) -> Result<Vec<TreePath>, Failure> {
+    match Store::trees_below(root) {
+        Ok(trees) if trees.is_empty() => Err(Failure::NoTrees(root.to_owned())),
+        Err(Error::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied => {
+            console::note(format_args!(
+                "{} {}: another user made this mirror, so its trees are served and not listed here",
+                Tag::Warning,
+                root.display()
+            ));
+            Ok(Vec::new())
+        }
+        found => Ok(found?),
+    }
 }
 
 /// Writes what an operator wants to read: faults always, requests where they are asked for.
