@@ -101,7 +101,11 @@ fn own_address() -> IpAddr {
 
 /// The trees' URLs, and the text of a `.repo` file for the repositories among them.
 fn greeting(root: &Path, base: &str, trees: &[TreePath]) -> String {
-    let mut text = format!("serving {} at {base}/\n\n", root.display());
+    let mut text = format!("serving {} at {base}/\n", root.display());
+    if trees.is_empty() {
+        return text;
+    }
+    text.push('\n');
     let mut repo_file = String::new();
     for tree in trees {
         let url = tree_url(base, tree);
