@@ -5,6 +5,7 @@
 mod generated;
 mod help;
 mod interrupt;
+mod judges;
 mod lock;
 mod repos;
 mod serve;

@@ -1,0 +1,209 @@
+//! The judges of what is published: a real dnf, through `mirror serve` and through nginx.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use mirror_fixtures::{Compression, samples, tool};
+
+use crate::support::{Site, wait_until};
+
+/// A server that ends with its test.
+struct Serving {
+    child: Child,
+    url: String,
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn embedded(site: &Site) -> Serving {
+    let mut child = site.command("serve --root mirror --listen 127.0.0.1:0").spawn().unwrap();
+    let mut first = String::new();
+    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+    let url = first.trim().strip_prefix("serving mirror at ").unwrap().to_owned();
+    Serving { child, url }
+}
+
+fn nginx(site: &Site, program: &Path) -> Serving {
+    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let folder = site.path("nginx");
+    fs::create_dir_all(&folder).unwrap();
+    let at = |name: &str| folder.join(name).display().to_string();
+    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
+        .map(|kind| format!("{kind}_temp_path {};", at(kind)))
+        .join(" ");
+    let config = format!(
+        "daemon off; pid {}; error_log {}; user root; events {{}} http {{ access_log off; {temporary}
+        server {{ listen 127.0.0.1:{port}; root {}; location ~ /\\.mirror {{ return 404; }} }} }}",
+        at("pid"),
+        at("log"),
+        site.path("mirror").display(),
+    );
+    fs::write(folder.join("nginx.conf"), config).unwrap();
+    let child = Command::new(program)
+        .arg("-c")
+        .arg(folder.join("nginx.conf"))
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    wait_until("nginx listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+    Serving { child, url: format!("http://127.0.0.1:{port}/") }
+}
+
+/// dnf over trees of a server, with nothing of this host's configuration.
+struct Dnf {
+    program: PathBuf,
+    state: tempfile::TempDir,
+}
+
+impl Dnf {
+    fn new(program: PathBuf, server: &str, trees: &[&str]) -> Self {
+        let state = tempfile::tempdir().unwrap();
+        let mut config = "[main]\ngpgcheck=0\nskip_if_unavailable=0\nplugins=0\n".to_owned();
+        let at = |name: &str| state.path().join(name).display().to_string();
+        for (key, folder) in [
+            ("cachedir", "cache"),
+            ("persistdir", "persist"),
+            ("logdir", "log"),
+            ("reposdir", "no"),
+        ] {
+            writeln!(config, "{key}={}", at(folder)).unwrap();
+        }
+        for tree in trees {
+            let id = tree.replace('/', "-");
+            writeln!(config, "[{id}]\nname={id}\nbaseurl={server}{tree}/").unwrap();
+        }
+        fs::write(state.path().join("dnf.conf"), config).unwrap();
+        Self { program, state }
+    }
+
+    fn run(&self, arguments: &[&str]) -> String {
+        let output = Command::new(&self.program)
+            .arg("--config")
+            .arg(self.state.path().join("dnf.conf"))
+            .arg(format!("--installroot={}", self.root().display()))
+            .args(["--releasever=10", "--forcearch=x86_64", "-y"])
+            .args(arguments)
+            .env("LC_ALL", "C.UTF-8")
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let (out, err) = (text(&output.stdout), text(&output.stderr));
+        assert!(output.status.success(), "dnf {arguments:?}: {out}{err}");
+        out
+    }
+
+    fn root(&self) -> PathBuf {
+        self.state.path().join("root")
+    }
+}
+
+/// Runs `judge` against both servers of the site's trees.
+fn each_server(site: &Site, trees: &[&str], judge: impl Fn(&Dnf)) {
+    let Some(program) = tool("dnf") else { return };
+    let server = embedded(site);
+    judge(&Dnf::new(program.clone(), &server.url, trees));
+    drop(server);
+    let Some(nginx_program) = tool("nginx") else { return };
+    let server = nginx(site, &nginx_program);
+    judge(&Dnf::new(program, &server.url, trees));
+}
+
+#[test]
+fn dnf_installs_the_demonstration_from_its_mirror() {
+    let site = Site::empty();
+    samples::demo().write(site.served(".."), &site.upstream.url());
+    fs::copy(site.served("../demo.repo"), site.path("demo.repo")).unwrap();
+    let ran = site.run("sync --repo-file demo.repo --root mirror");
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+    each_server(&site, &["demo-baseos", "demo-appstream", "demo-extras"], |dnf| {
+        dnf.run(&["makecache"]);
+        dnf.run(&["install", "hello-mirror"]);
+        assert!(dnf.root().join("usr/bin/hello-mirror").is_file());
+        assert!(dnf.root().join("usr/share/hello-mirror/greeting").is_file());
+    });
+}
+
+#[test]
+fn dnf_reads_every_kind_and_compression_and_installs_odd_names() {
+    let site = Site::empty();
+    let mut trees = vec!["kinds", "odd", "versions"];
+    samples::every_kind().write(site.served("../kinds"));
+    samples::odd_names().write(site.served("../odd"));
+    samples::versions().write(site.served("../versions"));
+    for (name, compression) in
+        [("none", Compression::None), ("xz", Compression::Xz), ("zst", Compression::Zstd)]
+    {
+        samples::plain(3).compression(compression).write(site.served(&format!("../{name}")));
+        trees.push(name);
+    }
+    for tree in &trees {
+        let url = site.upstream.url_of(tree);
+        let ran = site.run(&format!("sync --url {url} --path {tree} --root mirror"));
+        assert_eq!(ran.code, Some(0), "{}", ran.text());
+    }
+    each_server(&site, &trees, |dnf| {
+        let found = dnf.run(&["repoquery", "--qf=%{repoid} %{name}"]);
+        for (tree, package) in
+            [("kinds", "everything"), ("none", "plain-0001"), ("zst", "plain-0002")]
+        {
+            assert!(found.contains(&format!("{tree} {package}\n")), "{found}");
+        }
+        assert!(dnf.run(&["-C", "module", "list"]).contains("demo"));
+        dnf.run(&["install", "odd*", "tool", "plain-0001"]);
+        let tool = fs::read_to_string(dnf.root().join("usr/share/tool")).unwrap();
+        assert_eq!(tool, "1.10\n", "the newest version");
+        let odd = fs::read_to_string(dnf.root().join("usr/share/odd/4")).unwrap();
+        assert_eq!(odd, "ünï-çødé-日本.rpm");
+    });
+}
+
+/// Real repositories, where they are at hand.
+#[test]
+fn dnf_reads_real_repositories_and_installs_from_one() {
+    let folder = std::env::var_os("MIRROR_REAL_DATA").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/real"),
+        PathBuf::from,
+    );
+    let zoo = folder.join("rpm/zoo-katello");
+    if !zoo.is_dir() {
+        println!("skipped: no real data at {}", folder.display());
+        return;
+    }
+    let site = Site::empty();
+    site.upstream.set_root(&zoo);
+    let trees = ["zoo", "zoo2", "zoo_dup"];
+    for tree in trees {
+        let url = site.upstream.url_of(tree);
+        let ran = site.run(&format!("sync --url {url} --path {tree} --root mirror"));
+        assert_eq!(ran.code, Some(0), "{}", ran.text());
+    }
+    each_server(&site, &trees, |dnf| {
+        dnf.run(&["makecache"]);
+        let found = dnf.run(&["-C", "repoquery", "--qf=%{repoid} %{name}"]);
+        for tree in trees {
+            assert!(found.contains(&format!("{tree} ")), "{tree}: {found}");
+        }
+        dnf.run(&["install", "penguin"]);
+        assert!(dnf.run(&["list", "--installed"]).contains("penguin"));
+    });
+
+    // What azurelinux lists and does not have is named, and nothing incomplete is published.
+    site.upstream.set_root(folder.join("rpm/azurelinux"));
+    let ran =
+        site.run(&format!("sync --url {} --path azurelinux --root mirror", site.upstream.url()));
+    assert_eq!(ran.code, Some(3), "{}", ran.text());
+    assert_eq!(ran.text().matches("404 Not Found").count() / 8, 1, "{}", ran.text());
+    for lost in ["Flat-Adwaita-0-1.azl3.noarch.rpm", "xfdesktop-4.18.1-1.azl3.x86_64.rpm"] {
+        assert!(ran.text().contains(lost), "{}", ran.text());
+    }
+    assert!(!site.path("mirror/azurelinux").exists());
+}
