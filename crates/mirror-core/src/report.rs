@@ -91,7 +91,7 @@ pub enum Event<'a> {
         /// The group.
         group: &'a str,
     },
-    /// A tree is published, or is already what it should be.
+    /// A tree is published; one that is already what it should be is not.
     Published {
         /// The tree.
         tree: &'a str,

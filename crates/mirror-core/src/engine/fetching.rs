@@ -12,8 +12,9 @@ use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::fetch::Request;
 use crate::limits;
-use crate::manifest::{Entry, Origin, Role};
+use crate::manifest::{Entry, Origin, Remote, Role};
 use crate::part::Expected;
+use crate::path::RepoPath;
 use crate::report::{Event, Reporter};
 use crate::source::Transfer;
 
@@ -26,9 +27,23 @@ pub(super) struct Unit {
     upstream: Arc<str>,
     expected: Expected,
     limit: u64,
-    urls: Vec<Url>,
+    /// Where it can be had; URLs are made of it only when it is fetched, since a metalink may name
+    /// hundreds of mirrors.
+    remotes: Vec<(Remote, RepoPath)>,
     /// The trees and entries that want it, by their numbers.
     pub(super) takers: Vec<(usize, usize)>,
+}
+
+impl Unit {
+    fn urls(&self) -> Vec<Url> {
+        let mut urls = Vec::new();
+        for url in self.remotes.iter().flat_map(|(remote, path)| remote.urls(path)) {
+            if !urls.contains(&url) {
+                urls.push(url);
+            }
+        }
+        urls
+    }
 }
 
 /// What came of a unit.
@@ -62,27 +77,27 @@ impl Units {
         let Origin::Remote(remote) = &entry.origin else {
             return;
         };
-        let urls = remote.urls(&entry.path);
         // A weak digest speaks only for the upstream that gave it.
         let key = entry
             .digest
             .map(|digest| (digest, digest.algorithm().is_weak().then(|| Arc::clone(upstream))));
-        if let Some(unit) = key.as_ref().and_then(|key| self.by_digest.get(key)) {
-            let unit = &mut self.units[*unit];
-            for url in urls {
-                if !unit.urls.contains(&url) {
-                    unit.urls.push(url);
-                }
-            }
-            unit.takers.push(taker);
-            return;
-        }
         let limit = match (entry.role, entry.size) {
             // Clients compare a package's size with its metadata's before they read it.
             (Role::Payload, Some(size)) if entry.digest.is_some() => size,
             (Role::Payload, _) => limits::PAYLOAD_SIZE,
             _ => limits::METADATA_SIZE,
         };
+        if let Some(unit) = key.as_ref().and_then(|key| self.by_digest.get(key)) {
+            let unit = &mut self.units[*unit];
+            // Where two disagree, one of them lies: the other must not suffer for it.
+            unit.expected.size = unit.expected.size.filter(|size| Some(*size) == entry.size);
+            unit.limit = unit.limit.max(limit);
+            if !unit.remotes.iter().any(|(known, path)| known == remote && *path == entry.path) {
+                unit.remotes.push((remote.clone(), entry.path.clone()));
+            }
+            unit.takers.push(taker);
+            return;
+        }
         if let Some(key) = key {
             self.by_digest.insert(key, self.units.len());
         }
@@ -92,9 +107,15 @@ impl Units {
             upstream: Arc::clone(upstream),
             expected: Expected { size: entry.size, digest: entry.digest },
             limit,
-            urls,
+            remotes: vec![(remote.clone(), entry.path.clone())],
             takers: vec![taker],
         });
+    }
+
+    /// How many there are, and their bytes as far as known.
+    pub(super) fn count(&self) -> (u64, u64) {
+        let sizes = self.units.iter().filter_map(|unit| unit.expected.size);
+        (self.units.len() as u64, sizes.fold(0, u64::saturating_add))
     }
 
     /// The largest first: so the last transfers to end are short ones.
@@ -125,12 +146,8 @@ pub(super) fn start(
             while let Some(unit) = next() {
                 let (tree, name) = (&*unit.tree, unit.path.as_str());
                 let watch = Transfer { reporter: &*reporter, tree, name };
-                let request = Request {
-                    name,
-                    urls: unit.urls.clone(),
-                    expected: unit.expected,
-                    limit: unit.limit,
-                };
+                let request =
+                    Request { name, urls: unit.urls(), expected: unit.expected, limit: unit.limit };
                 let verified = client.download(&request, &parts, &watch).await;
                 let result = verified.and_then(|verified| {
                     let sha256 = store.put(&verified, &unit.upstream)?;

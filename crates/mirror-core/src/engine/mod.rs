@@ -103,8 +103,8 @@ impl Mirror {
     ///
     /// What one upstream does wrong is in the report; an error is what stops the whole run: a fault
     /// of this host, trees that contain one another, or cancellation. Either way, what was verified
-    /// is kept, and the next run goes on from there. Dropping the future cancels as well; the root is then locked until
-    /// the transfers under way have noticed.
+    /// is kept, and the next run goes on from there. Dropping the future cancels as well; the root is
+    /// then locked until the transfers and the publication under way have noticed or ended.
     pub async fn sync(
         &self,
         jobs: &[Job],
@@ -144,19 +144,22 @@ impl Mirror {
                 return Err(nested(&job.tree, &other.tree));
             }
         }
-        for tree in self.store.trees()? {
-            if jobs.iter().any(|job| job.tree == tree) {
+        let published = self.store.trees()?;
+        for tree in &published {
+            if jobs.iter().any(|job| job.tree == *tree) {
                 continue;
             }
-            let Some(upstream) = self.store.upstream(&tree)? else {
-                continue;
-            };
-            if let Some(job) = jobs.iter().find(|job| job.source.identity() == upstream) {
+            let upstream = self.store.upstream(tree)?;
+            // One that is at both places was put there on purpose.
+            let moved = jobs.iter().find(|job| {
+                Some(job.source.identity()) == upstream && !published.contains(&job.tree)
+            });
+            if let Some(job) = moved {
                 let (old, new) = (tree.to_string(), job.tree.to_string());
-                return Err(Error::TreeMoved { upstream, old, new });
+                return Err(Error::TreeMoved { upstream: job.source.identity(), old, new });
             }
-            if let Some(job) = jobs.iter().find(|job| job.tree.overlaps(&tree)) {
-                return Err(nested(&job.tree, &tree));
+            if let Some(job) = jobs.iter().find(|job| job.tree.overlaps(tree)) {
+                return Err(nested(&job.tree, tree));
             }
         }
         Ok(())

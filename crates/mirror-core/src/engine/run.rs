@@ -1,5 +1,6 @@
 //! One run: resolve, plan, check, fetch, publish, report.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
@@ -27,6 +28,9 @@ pub(super) struct Run<'a> {
     mirror: &'a Mirror,
     jobs: &'a [Job],
     reporter: Arc<dyn Reporter>,
+    /// What the client had counted when the run began.
+    requests_before: u64,
+    received_before: u64,
 }
 
 /// A tree during a run.
@@ -49,7 +53,9 @@ enum Work {
 
 impl<'a> Run<'a> {
     pub(super) fn new(mirror: &'a Mirror, jobs: &'a [Job], reporter: Arc<dyn Reporter>) -> Self {
-        Self { mirror, jobs, reporter }
+        let (requests_before, received_before) =
+            (mirror.client.requests(), mirror.client.received());
+        Self { mirror, jobs, reporter, requests_before, received_before }
     }
 
     pub(super) async fn go(self, mode: Mode, transfers: &mut JoinSet<()>) -> Result<Report> {
@@ -60,9 +66,11 @@ impl<'a> Run<'a> {
             trees.push(tree?);
         }
         drop(resolved);
-        self.check_space(&trees)?;
+        let units = collect(&mut trees);
+        self.check_space(&units)?;
         if mode == Mode::Apply {
-            self.fetch_and_publish(&mut trees, transfers).await?;
+            self.fetch_and_publish(&mut trees, units, transfers).await?;
+            self.tidy(&trees).await?;
         }
         for tree in &mut trees {
             tree.report.failures.sort_by(|a, b| a.path.cmp(&b.path));
@@ -70,8 +78,8 @@ impl<'a> Run<'a> {
         Ok(Report {
             root: self.mirror.store.root().to_owned(),
             trees: trees.into_iter().map(|tree| tree.report).collect(),
-            requests: self.mirror.client.requests(),
-            received: self.mirror.client.received(),
+            requests: self.mirror.client.requests() - self.requests_before,
+            received: self.mirror.client.received() - self.received_before,
         })
     }
 
@@ -141,7 +149,12 @@ impl<'a> Run<'a> {
             tree.report.warnings.extend(context.into_warnings());
             match (resolution?, previous.take()) {
                 (Resolution::Manifest(manifest), _) => return Ok(Some(manifest)),
-                (Resolution::Unchanged, None) => return Ok(Some(Manifest::default())),
+                // Taken for an empty manifest it would empty the tree.
+                (Resolution::Unchanged, None) => {
+                    let reason = "its source says \"unchanged\" where nothing is known of it";
+                    let file = tree.upstream.to_string();
+                    return Err(Error::Metadata { file, source: reason.into() });
+                }
                 (Resolution::Unchanged, Some(previous)) => {
                     if self.is_in_place(tree, &previous).await? {
                         tree.report.outcome = Outcome::Unchanged;
@@ -205,14 +218,8 @@ impl<'a> Run<'a> {
     }
 
     /// Holds all plans together against what the file system still takes.
-    fn check_space(&self, trees: &[Tree<'_>]) -> Result<()> {
-        let (mut bytes, mut inodes) = (0_u64, 0_u64);
-        for tree in trees {
-            if let Work::Plan { plan, .. } = &tree.work {
-                bytes = bytes.saturating_add(plan.fetch_bytes);
-                inodes = inodes.saturating_add(plan.fetch_files);
-            }
-        }
+    fn check_space(&self, units: &Units) -> Result<()> {
+        let (inodes, bytes) = units.count();
         if inodes == 0 {
             return Ok(());
         }
@@ -229,23 +236,34 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Clears away what this run and interrupted ones leave.
+    async fn tidy(&self, trees: &[Tree<'a>]) -> Result<()> {
+        let paths = trees.iter().map(|tree| tree.job.tree.clone()).collect::<Vec<_>>();
+        let published: Vec<_> = trees
+            .iter()
+            .filter(|tree| tree.report.outcome == Outcome::Published)
+            .map(|tree| tree.job.tree.clone())
+            .collect();
+        let mut wanted = HashSet::new();
+        for tree in trees.iter().filter(|tree| !tree.report.outcome.is_good()) {
+            if let Work::Plan { plan, content, .. } = &tree.work {
+                wanted.extend(content.iter().flatten().map(|fetched| fetched.sha256));
+                wanted.extend(plan.steps.iter().filter_map(|step| match step {
+                    Step::Keep(sha256) | Step::Link(sha256) => Some(*sha256),
+                    Step::Fetch => None,
+                }));
+            }
+        }
+        let (store, retention) = (Arc::clone(&self.mirror.store), self.mirror.retention);
+        blocking(move || store.tidy(&paths, &published, &wanted, &retention)).await
+    }
+
     async fn fetch_and_publish(
         &self,
         trees: &mut [Tree<'a>],
+        units: Units,
         transfers: &mut JoinSet<()>,
     ) -> Result<()> {
-        let mut units = Units::default();
-        for (number, tree) in trees.iter_mut().enumerate() {
-            let Work::Plan { manifest, plan, missing, .. } = &mut tree.work else {
-                continue;
-            };
-            for (at, (entry, step)) in manifest.entries().iter().zip(&plan.steps).enumerate() {
-                if *step == Step::Fetch {
-                    units.add(&tree.name, &tree.upstream, entry, (number, at));
-                    *missing += 1;
-                }
-            }
-        }
         let mut groups: Vec<&str> = Vec::new();
         for job in self.jobs {
             if !groups.contains(&job.group.as_str()) {
@@ -382,6 +400,23 @@ impl<'a> Run<'a> {
     }
 }
 
+/// What the plans of all trees have to fetch.
+fn collect(trees: &mut [Tree<'_>]) -> Units {
+    let mut units = Units::default();
+    for (number, tree) in trees.iter_mut().enumerate() {
+        let Work::Plan { manifest, plan, missing, .. } = &mut tree.work else {
+            continue;
+        };
+        for (at, (entry, step)) in manifest.entries().iter().zip(&plan.steps).enumerate() {
+            if *step == Step::Fetch {
+                units.add(&tree.name, &tree.upstream, entry, (number, at));
+                *missing += 1;
+            }
+        }
+    }
+    units
+}
+
 /// Runs what may read or write a lot off the tasks that serve transfers.
 async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -415,7 +450,15 @@ fn take(trees: &mut [Tree<'_>], done: Done) -> Result<()> {
         };
         *missing -= 1;
         match fetched {
-            Some(fetched) => content[at] = Some(fetched),
+            Some(fetched) => {
+                content[at] = Some(fetched);
+                let entry = &manifest.entries()[at];
+                if let Some(listed) = entry.size.filter(|listed| *listed != fetched.size) {
+                    let (path, found) = (&entry.path, fetched.size);
+                    let warning = format!("{path}: {found} bytes, listed with {listed}");
+                    tree.report.warnings.push(warning);
+                }
+            }
             None => tree.report.failures.push(Failure {
                 path: Some(manifest.entries()[at].path.clone()),
                 reason: reason.clone(),

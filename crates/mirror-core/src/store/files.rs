@@ -1,8 +1,9 @@
 //! What the store asks of a file system, with a way out where it cannot.
 
+use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use rustix::fs::{CWD, RenameFlags, renameat_with, syncfs};
@@ -10,6 +11,7 @@ use rustix::io::Errno;
 
 use crate::digest::{Hasher, Sha256};
 use crate::error::{Error, Result};
+use crate::path::RESERVED;
 
 /// Writes a file of the state as a whole: whoever reads it sees the old or the new one, also after
 /// a power loss.
@@ -32,10 +34,19 @@ pub(super) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
 }
 
-/// Makes everything written to the file system of `folder` survive a power loss.
-pub(super) fn sync_file_system(folder: &Path) -> Result<()> {
-    let open = File::open(folder).map_err(Error::io("open", folder))?;
-    syncfs(open).map_err(|error| Error::io("sync the file system of", folder)(error.into()))
+/// Makes everything written to the file systems of `folders` survive a power loss: once per file
+/// system, not once per file.
+pub(super) fn sync_file_systems<'a>(folders: impl IntoIterator<Item = &'a Path>) -> Result<()> {
+    let mut devices = HashSet::new();
+    for folder in folders {
+        let open = File::open(folder).map_err(Error::io("open", folder))?;
+        let found = open.metadata().map_err(Error::io("look at", folder))?;
+        if devices.insert(found.dev()) {
+            let wrong = Error::io("sync the file system of", folder);
+            syncfs(open).map_err(|error| wrong(error.into()))?;
+        }
+    }
+    Ok(())
 }
 
 /// How content came to a second place.
@@ -59,8 +70,23 @@ pub(super) fn place(from: &Path, to: &Path, stage: &Path, sha256: &Sha256) -> Re
     }
     let copy = stage.join("copy");
     copy_whole(from, &copy, sha256)?;
-    fs::rename(&copy, to).map_err(Error::io("rename", &copy))?;
+    move_file(&copy, to)?;
     Ok(Placed::Copied)
+}
+
+/// Renames a file to `to`, or moves it there by way of a hidden name beside it: where a disk is
+/// mounted inside a tree, a rename does not reach it.
+pub(super) fn move_file(from: &Path, to: &Path) -> Result<()> {
+    match fs::rename(from, to) {
+        Err(error) if Errno::from_io_error(&error) == Some(Errno::XDEV) && !is_folder(from) => {}
+        other => return other.map_err(Error::io("rename", from)),
+    }
+    let beside = to.with_file_name(format!("{RESERVED}-copy"));
+    let sha256 = super::hash_file(from)?;
+    copy_whole(from, &beside, &sha256)?;
+    File::open(&beside).and_then(|copy| copy.sync_all()).map_err(Error::io("sync", &beside))?;
+    fs::rename(&beside, to).map_err(Error::io("rename", &beside))?;
+    remove_any(from)
 }
 
 fn copy_whole(from: &Path, to: &Path, sha256: &Sha256) -> Result<()> {
@@ -87,11 +113,14 @@ fn copy_whole(from: &Path, to: &Path, sha256: &Sha256) -> Result<()> {
         .map_err(Error::io("set the time and mode of", to))
 }
 
-/// Exchanges two names of one file system; false where it cannot (overlayfs, NFS, FAT).
+/// Exchanges two names of one file system; false where it cannot (overlayfs, NFS, FAT, where one is
+/// a disk's mount point).
 pub(super) fn exchange(a: &Path, b: &Path) -> Result<bool> {
     match renameat_with(CWD, a, CWD, b, RenameFlags::EXCHANGE) {
         Ok(()) => Ok(true),
-        Err(Errno::XDEV | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => Ok(false),
+        Err(Errno::XDEV | Errno::BUSY | Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
+            Ok(false)
+        }
         Err(error) => Err(Error::io("exchange", b)(error.into())),
     }
 }

@@ -16,6 +16,7 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use url::Url;
 
 use crate::digest::Sha256;
@@ -35,6 +36,13 @@ pub struct Generation {
     pub published: String,
     /// What it holds.
     pub manifest: StoredManifest,
+}
+
+impl Generation {
+    /// When it was published; `now` where that does not parse.
+    pub(super) fn published_at(&self, now: Timestamp) -> Timestamp {
+        self.published.parse().unwrap_or(now)
+    }
 }
 
 pub(super) fn write(manifest: &StoredManifest, published: &str) -> String {
@@ -102,17 +110,19 @@ fn one_line(text: &str) -> String {
 /// The upstream that a generation names in its first lines.
 pub(super) fn read_upstream(file: impl std::io::Read) -> std::io::Result<Option<String>> {
     use std::io::{BufRead as _, BufReader};
-    for line in BufReader::new(file.take(64 << 10)).lines().take(4) {
-        if let Some(upstream) = line?.strip_prefix("upstream ") {
-            return Ok(Some(upstream.to_owned()));
+    for line in BufReader::new(file.take(64 << 10)).split(b'\n').take(4) {
+        let line = line?;
+        if let Some(upstream) = line.strip_prefix(b"upstream ") {
+            return Ok(Some(String::from_utf8_lossy(upstream).into_owned()));
         }
     }
     Ok(None)
 }
 
-pub(super) fn read(path: &Path, id: u64, text: &str) -> Result<Generation> {
+pub(super) fn read(path: &Path, id: u64, text: &[u8]) -> Result<Generation> {
     let damaged =
         |reason: &str| Error::Damaged { path: path.to_owned(), reason: reason.to_owned() };
+    let text = std::str::from_utf8(text).map_err(|_| damaged("it is no text"))?;
     let version = text.lines().next().and_then(|line| line.strip_prefix(HEADER));
     let version = version.ok_or_else(|| damaged("expected a generation"))?;
     match version.parse::<u32>() {
@@ -238,7 +248,7 @@ mod tests {
     #[test]
     fn reads_what_it_wrote() {
         let text = write(&sample(), "2026-11-22T07:53:00Z");
-        let read = read(Path::new("g"), 7, &text).unwrap();
+        let read = read(Path::new("g"), 7, text.as_bytes()).unwrap();
         assert_eq!(read.manifest, sample());
         assert_eq!((read.id, read.published.as_str()), (7, "2026-11-22T07:53:00Z"));
     }
@@ -246,10 +256,12 @@ mod tests {
     #[test]
     fn notices_damage_and_later_versions() {
         let text = write(&sample(), "now");
-        let error = |text: &str| read(Path::new("g"), 1, text).unwrap_err().to_string();
+        let error = |text: &str| read(Path::new("g"), 1, text.as_bytes()).unwrap_err().to_string();
         assert_eq!(error(&text.replace("x=1", "x=2")), "g: damaged, its checksum does not fit");
         assert_eq!(error(&text[..text.len() / 2]), "g: damaged, its checksum does not fit");
         assert_eq!(error(""), "g: damaged, expected a generation");
+        let garbage = read(Path::new("g"), 1, b"\xff\xfe").unwrap_err().to_string();
+        assert_eq!(garbage, "g: damaged, it is no text");
         let later = text.replace("mirror-generation 1", "mirror-generation 2");
         assert_eq!(error(&later), "g: format version 2, this program knows up to 1");
     }

@@ -11,12 +11,15 @@
 //! end
 //! ```
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::files::{exchange, is_folder, remove_any, write_whole};
+use super::files::{
+    exchange, is_folder, make_folder, move_file, remove_any, sync_file_systems, write_whole,
+};
 use super::{hash_file, is_absent};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
@@ -72,17 +75,33 @@ pub(super) fn finish(root: &Path, folder: &Path) -> Result<bool> {
         Err(error) if is_absent(&error) => return Ok(false),
         Err(error) => return Err(Error::io("read", &path)(error)),
     };
+    let mut parents = BTreeSet::new();
     for op in read(&path, &text)? {
         match op {
-            Op::Replace { from, to } => replace(&root.join(from), &root.join(to))?,
-            Op::Generation { from, to } => rename_if_there(&root.join(from), &root.join(to))?,
+            Op::Replace { from, to } | Op::Generation { from, to } => {
+                replace_below(root, &from, &to)?;
+                parents.insert(to);
+            }
             Op::Switch { from, to, inode, entry_points } => {
-                switch(&root.join(from), &root.join(to), inode, &entry_points)?;
+                switch(&root.join(from), &root.join(&to), inode, &entry_points)?;
+                parents.insert(to);
             }
         }
     }
+    // The journal's end must not reach the disk before what it says, nor another disk.
+    let parents: BTreeSet<_> = parents
+        .iter()
+        .map(|to| root.join(to))
+        .filter_map(|to| Some(to.parent()?.to_owned()))
+        .collect();
+    sync_file_systems(parents.iter().map(PathBuf::as_path))?;
     fs::remove_file(&path).map_err(Error::io("remove", &path))?;
     Ok(true)
+}
+
+/// Takes back a journal of which nothing could be done.
+pub(super) fn abandon(folder: &Path) -> Result<()> {
+    remove_any(&path(folder))
 }
 
 fn read(path: &Path, text: &str) -> Result<Vec<Op>> {
@@ -122,18 +141,30 @@ fn read_op(line: &str) -> Option<Op> {
     }
 }
 
-fn rename_if_there(from: &Path, to: &Path) -> Result<()> {
-    match fs::rename(from, to) {
-        Err(error) if !is_absent(&error) => Err(Error::io("rename", from)(error)),
-        _ => Ok(()),
+/// [`replace`], where a file or link may be in the way of the folder that `to` lies in.
+fn replace_below(root: &Path, from: &str, to: &str) -> Result<()> {
+    let (from, full) = (root.join(from), root.join(to));
+    if is_there_at(&from) && full.parent().is_some_and(|parent| !is_folder(parent)) {
+        for (end, _) in to.match_indices('/') {
+            make_folder(&root.join(&to[..end]))?;
+        }
     }
+    replace(&from, &full)
 }
 
+fn is_there_at(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}
+
+/// Puts `from` where `to` is; where there is no `from`, that was done before.
 fn replace(from: &Path, to: &Path) -> Result<()> {
-    if is_folder(to) && fs::symlink_metadata(from).is_ok() {
+    if !is_there_at(from) {
+        return Ok(());
+    }
+    if is_folder(from) || is_folder(to) {
         remove_any(to)?;
     }
-    rename_if_there(from, to)
+    move_file(from, to)
 }
 
 fn switch(from: &Path, to: &Path, inode: u64, entry_points: &[(String, Sha256)]) -> Result<()> {
@@ -279,6 +310,19 @@ mod tests {
         write(&case.folder, &case.ops).unwrap();
         finish(&case.root, &case.folder).unwrap();
         assert_done(&case);
+    }
+
+    #[test]
+    fn puts_a_folder_where_a_file_is() {
+        let mut case = case();
+        if let Op::Replace { to, .. } = &mut case.ops[0] {
+            *to = "tree/file/deep/1".into();
+        }
+        write(&case.folder, &case.ops).unwrap();
+        assert!(finish(&case.root, &case.folder).unwrap());
+        assert_eq!(fs::read_to_string(case.root.join("tree/file/deep/1")).unwrap(), "new");
+        write(&case.folder, &case.ops).unwrap();
+        assert!(finish(&case.root, &case.folder).unwrap(), "and says so again");
     }
 
     #[test]

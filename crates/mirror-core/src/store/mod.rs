@@ -22,13 +22,16 @@ mod journal;
 mod lock;
 mod publish;
 mod state;
+mod tidy;
 mod tree;
 
 pub use generation::Generation;
 pub use lock::LockWait;
 pub use publish::{Publication, Published, Retention};
+use tree::TreeFolders;
 pub use tree::TreeInventory;
 
+use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
@@ -50,6 +53,8 @@ pub struct Store {
     root: PathBuf,
     folder: PathBuf,
     state: Mutex<State>,
+    /// Content that something dropped has named: it goes when a run is tidied up.
+    unnamed: Mutex<HashSet<Sha256>>,
     _lock: Lock,
 }
 
@@ -77,7 +82,9 @@ impl Store {
         }
         let lock = Lock::take(root, &folder.join("lock"), wait).await?;
         let state = State::load(&folder.join("state"))?;
-        let store = Self { root: root.to_owned(), state: Mutex::new(state), folder, _lock: lock };
+        let root = root.to_owned();
+        let (state, unnamed) = (Mutex::new(state), Mutex::default());
+        let store = Self { root, folder, state, unnamed, _lock: lock };
         journal::finish(&store.root, &store.folder)?;
         Ok(store)
     }
@@ -224,7 +231,7 @@ impl Store {
     /// A kept generation of `tree`.
     pub fn generation(&self, tree: &TreePath, id: u64) -> Result<Generation> {
         let path = tree.under(&self.folder.join("generations")).join(id.to_string());
-        let text = fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+        let text = fs::read(&path).map_err(Error::io("read", &path))?;
         generation::read(&path, id, &text)
     }
 
@@ -243,29 +250,40 @@ impl Store {
         generation::read_upstream(file).map_err(Error::io("read", &path))
     }
 
-    /// Moves a tree and its generations to where no tree is.
+    /// Moves a tree and its generations to where no tree is: neither the one within the other, nor to
+    /// another file system.
     pub fn move_tree(&self, from: &TreePath, to: &TreePath) -> Result<()> {
+        if from.overlaps(to) {
+            let (outer, inner) = (from.to_string(), to.to_string());
+            return Err(Error::NestedTrees { outer, inner });
+        }
+        journal::finish(&self.root, &self.folder)?;
         let generations = self.folder.join("generations");
-        let ops = [
+        let moves = [
             (from.under(&self.root), to.under(&self.root)),
             (from.under(&generations), to.under(&generations)),
         ];
-        let mut journal = Vec::new();
-        for (from, to) in ops {
-            if fs::symlink_metadata(&to).is_ok() {
+        let mut ops = Vec::new();
+        let mut folders = TreeFolders::new(&self.root, to);
+        for (from, to) in &moves {
+            if fs::symlink_metadata(to).is_ok() {
                 let source = io::ErrorKind::AlreadyExists.into();
-                return Err(Error::Io { action: "move a tree to", path: to, source });
+                return Err(Error::Io { action: "move a tree to", path: to.clone(), source });
             }
             let parent = to.parent().unwrap_or(&self.root);
-            fs::create_dir_all(parent).map_err(Error::io("make the folder", parent))?;
+            folders.make_all(parent)?;
             let below_root = |path: &Path| {
                 path.strip_prefix(&self.root).unwrap_or(path).to_string_lossy().into_owned()
             };
-            journal.push(Op::Replace { from: below_root(&from), to: below_root(&to) });
+            ops.push(Op::Replace { from: below_root(from), to: below_root(to) });
         }
-        journal::write(&self.folder, &journal)?;
-        journal::finish(&self.root, &self.folder)?;
-        Ok(())
+        journal::write(&self.folder, &ops)?;
+        let finished = journal::finish(&self.root, &self.folder);
+        if finished.is_err() && moves.iter().all(|(from, _)| fs::symlink_metadata(from).is_ok()) {
+            // Not even the first could be done (another disk): none will be.
+            journal::abandon(&self.folder)?;
+        }
+        finished.map(|_| ())
     }
 
     /// Bytes and inodes that may still be written below the root.

@@ -5,7 +5,10 @@
 //! 2. Each file system is synced once.
 //! 3. The replacements of all trees are written to the journal.
 //! 4. They are done back to back, and the journal goes.
-//! 5. What no generation in grace names is retired; what no kept generation names is dropped.
+//! 5. What no generation in grace names is retired.
+//!
+//! What no kept generation names is dropped when the run is tidied up: another tree of the run may
+//! have been promised it.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
@@ -15,7 +18,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::files::{self, Placed, make_folder, place, remove_any, sync_file_system};
+use super::files::{self, Placed, make_folder, place, remove_any, sync_file_systems};
 use super::generation::{self, Generation};
 use super::journal::{self, Op};
 use super::tree::TreeFolders;
@@ -65,44 +68,39 @@ impl Default for Retention {
 impl Store {
     /// Publishes a group of trees together; see the module's steps.
     pub fn publish(&self, group: &[Publication], retention: &Retention) -> Result<Vec<Published>> {
+        // One that failed within this process is still to be finished.
+        journal::finish(&self.root, &self.folder)?;
         let now = Timestamp::now();
         let mut ops = Vec::new();
-        let mut works = Vec::new();
+        let (mut works, mut generations) = (Vec::new(), Vec::new());
         for publication in group {
             let mut work = Work::new(self, publication, retention, now)?;
+            // First, so that whoever comes after a crash knows what was added.
+            let generation = work.write_generation(now)?;
             work.add_new_names()?;
             work.stage_switched()?;
             ops.append(&mut work.ops);
+            generations.extend(generation);
             works.push(work);
         }
-        for work in &works {
-            ops.extend(work.write_generation(now)?);
-        }
-        self.sync(&works)?;
+        ops.append(&mut generations);
+        let copies = works.iter().flat_map(|work| &work.copied).filter_map(|copy| copy.0.parent());
+        self.sync(works.iter().map(|work| work.folders.base()).chain(copies))?;
         journal::write(&self.folder, &ops)?;
         journal::finish(&self.root, &self.folder)?;
         for work in &mut works {
             work.retire()?;
         }
-        let dropped: Vec<_> = works.iter_mut().flat_map(Work::drop_generations).collect();
-        if retention.prune {
-            self.drop_unnamed(&dropped)?;
-        }
         self.note_links(&works)?;
         Ok(works.iter().map(|work| work.published).collect())
     }
 
-    /// Once per file system, not once per file.
-    fn sync(&self, works: &[Work<'_>]) -> Result<()> {
-        let mut devices = HashSet::new();
-        let folders = works.iter().map(|work| work.folders.base());
-        for folder in [self.folder.as_path()].into_iter().chain(folders) {
-            let found = fs::metadata(folder).map_err(Error::io("look at", folder))?;
-            if devices.insert(found.dev()) {
-                sync_file_system(folder)?;
-            }
-        }
-        self.state().synced()
+    /// Makes everything so far survive a power loss, below `.mirror` and in `folders`.
+    pub(super) fn sync<'a>(&'a self, folders: impl Iterator<Item = &'a Path>) -> Result<()> {
+        let mark = self.state().mark();
+        let real = folders.filter(|folder| folder.exists());
+        sync_file_systems([self.folder.as_path()].into_iter().chain(real))?;
+        self.state().synced(mark)
     }
 
     /// Links made and removed changed the ctime of inodes that we know.
@@ -124,26 +122,6 @@ impl Store {
         }
         state.compact()
     }
-
-    /// Drops content that only dropped generations named.
-    fn drop_unnamed(&self, dropped: &[Generation]) -> Result<()> {
-        let mut unnamed: BTreeSet<Sha256> = dropped
-            .iter()
-            .flat_map(|generation| &generation.manifest.entries)
-            .map(|entry| entry.sha256)
-            .collect();
-        if unnamed.is_empty() {
-            return Ok(());
-        }
-        for tree in self.trees()? {
-            for id in self.generations(&tree)? {
-                for entry in self.generation(&tree, id)?.manifest.entries {
-                    unnamed.remove(&entry.sha256);
-                }
-            }
-        }
-        unnamed.iter().try_for_each(|sha256| remove_any(&self.blob_path(sha256)))
-    }
 }
 
 /// A tree on its way to a new generation.
@@ -158,8 +136,6 @@ struct Work<'a> {
     past: Vec<Generation>,
     /// Earlier generations that clients may still be reading.
     in_grace: Vec<Generation>,
-    /// How many of the past ones stay kept.
-    keep: usize,
     /// Content of which links were made or removed.
     touched: HashSet<Sha256>,
     /// Files of the tree that are copies of blobs.
@@ -177,42 +153,18 @@ impl<'a> Work<'a> {
         let mut folders = TreeFolders::new(&store.root, tree);
         folders.make_base()?;
         let stage = stage_path().under(folders.base());
-        remove_any(&stage)?;
         let ids = store.generations(tree)?;
-        let mut kept = Vec::new();
-        for id in &ids {
-            match store.generation(tree, *id) {
-                Ok(generation) => kept.push(generation),
-                // What a damaged manifest named cannot be known: it stays where it is.
-                Err(Error::Damaged { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
+        let kept = store.kept(tree, &ids)?;
+        store.clear_attempts(tree, &kept, Some(&publication.manifest))?;
+        let mut kept = kept.generations;
         let newest = ids.last().copied().unwrap_or(0);
         let same = kept
             .last()
             .is_some_and(|last| last.id == newest && last.manifest == publication.manifest);
         let published = Published { generation: newest + u64::from(!same), is_new: !same };
-        // A generation was superseded when the next one was published.
-        let mut superseded = now;
-        if same {
-            let published = kept.pop().map(|last| last.published);
-            superseded = published.and_then(|time| time.parse().ok()).unwrap_or(now);
-        }
-        let mut in_grace = Vec::new();
-        let mut past = Vec::new();
-        for generation in kept.into_iter().rev() {
-            let age = now.duration_since(superseded);
-            superseded = generation.published.parse().unwrap_or(now);
-            let young =
-                age.as_secs() < i64::try_from(retention.grace.as_secs()).unwrap_or(i64::MAX);
-            if in_grace.is_empty() || (past.is_empty() && young) {
-                in_grace.push(generation);
-            } else {
-                past.push(generation);
-            }
-        }
-        let keep = retention.generations.max(1).saturating_sub(1 + in_grace.len());
+        let current = if same { kept.pop() } else { None };
+        let superseded = current.map_or(now, |current| current.published_at(now));
+        let (in_grace, past) = split_by_grace(kept, superseded, now, retention.grace);
         Ok(Self {
             store,
             publication,
@@ -222,7 +174,6 @@ impl<'a> Work<'a> {
             published,
             past,
             in_grace,
-            keep,
             touched: HashSet::new(),
             copied: Vec::new(),
         })
@@ -247,10 +198,13 @@ impl<'a> Work<'a> {
                 self.adopt(entry)?;
                 continue;
             }
-            self.folders.make(&entry.path)?;
             let to = entry.path.under(self.folders.base());
-            // Pages and the like are seen at once, so they wait for what they lead to.
-            if entry.role == Role::EntryPoint || fs::symlink_metadata(&to).is_ok() {
+            // Pages and the like are seen at once, so they wait for what they lead to. A file that
+            // is to become a folder is one of the old generation.
+            if !self.folders.make_beside_files(&entry.path)?
+                || entry.role == Role::EntryPoint
+                || fs::symlink_metadata(&to).is_ok()
+            {
                 replaced.push(entry);
             } else {
                 self.place(&to, &to, entry)?;
@@ -261,8 +215,11 @@ impl<'a> Work<'a> {
             let staged = self.stage()?.join(number.to_string());
             let to = entry.path.under(self.folders.base());
             self.place(&staged, &to, entry)?;
-            let old = self.in_grace.first().and_then(|last| last.manifest.get(entry.path.as_str()));
-            self.touched.extend(old.map(|old| old.sha256));
+            if let Some(old) =
+                self.in_grace.first().and_then(|g| g.manifest.get(entry.path.as_str()))
+            {
+                self.touch(&to, old.sha256);
+            }
             let op = Op::Replace { from: self.below_root(&staged), to: self.below_root(&to) };
             self.ops.push(op);
         }
@@ -276,9 +233,12 @@ impl<'a> Work<'a> {
             return Ok(());
         }
         let blob = self.store.blob_path(&entry.sha256);
-        if fs::symlink_metadata(&blob).is_ok() {
-            return Ok(());
-        }
+        if fs::symlink_metadata(&blob).is_ok() { Ok(()) } else { self.make_blob(entry) }
+    }
+
+    /// Makes the blob of a file that the tree holds.
+    fn make_blob(&mut self, entry: &StoredEntry) -> Result<()> {
+        let blob = self.store.blob_path(&entry.sha256);
         let from = entry.path.under(self.folders.base());
         make_blob_folder(&blob)?;
         if place(&from, &blob, &self.stage()?, &entry.sha256)? == Placed::Copied {
@@ -295,33 +255,40 @@ impl<'a> Work<'a> {
         let Some(folder) = &self.publication.manifest.switched else {
             return Ok(());
         };
-        let entries = self.entries();
-        let complete = entries
+        let within: Vec<_> = self
+            .entries()
             .iter()
             .zip(&self.publication.in_place)
-            .all(|(entry, in_place)| *in_place || !entry.path.is_within(folder));
-        if complete && !self.published.is_new {
+            .filter(|(entry, _)| entry.path.is_within(folder))
+            .collect();
+        if !self.published.is_new && within.iter().all(|(_, in_place)| **in_place) {
             return Ok(());
         }
         let stage = self.stage()?;
         let staged = stage.join("switched");
         make_folder(&staged)?;
+        for (entry, _) in within.iter().filter(|(_, in_place)| **in_place) {
+            // The blob may have been lost or damaged beside a tree that is whole.
+            if !self.store.holds(&entry.sha256)? {
+                self.make_blob(entry)?;
+            }
+        }
         // Files of earlier generations first: where both name a path, the new one counts.
         let mut wanted: HashMap<&RepoPath, &StoredEntry> = HashMap::new();
         let in_grace = std::mem::take(&mut self.in_grace);
         for entry in in_grace.iter().flat_map(|generation| &generation.manifest.entries) {
-            if entry.path.is_within(folder) && entry.role == Role::Metadata {
-                if self.store.holds(&entry.sha256)? {
-                    wanted.insert(&entry.path, entry);
-                }
+            if !entry.path.is_within(folder) {
+                continue;
+            }
+            if entry.role == Role::Metadata && self.store.holds(&entry.sha256)? {
                 self.touched.insert(entry.sha256);
-            } else if entry.path.is_within(folder) {
-                self.touched.insert(entry.sha256);
+                wanted.insert(&entry.path, entry);
+            } else {
+                self.touch(&self.store.blob_path(&entry.sha256), entry.sha256);
             }
         }
-        wanted.extend(
-            entries.iter().filter(|e| e.path.is_within(folder)).map(|entry| (&entry.path, entry)),
-        );
+        wanted.extend(within.iter().map(|(entry, _)| (&entry.path, *entry)));
+        wanted.retain(|path, _| within.iter().all(|(new, _)| !excludes(&new.path, path)));
         let to = folder.under(self.folders.base());
         let mut entry_points = Vec::new();
         for entry in wanted.into_values() {
@@ -339,6 +306,14 @@ impl<'a> Work<'a> {
         let (from, to) = (self.below_root(&staged), self.below_root(&to));
         self.ops.push(Op::Switch { from, to, inode, entry_points });
         Ok(())
+    }
+
+    /// Notes that links of `path`, whose content is known, are about to be made or removed.
+    fn touch(&mut self, path: &Path, sha256: Sha256) {
+        let found = fs::symlink_metadata(path);
+        if found.is_ok_and(|found| self.store.state().content(&found) == Some(sha256)) {
+            self.touched.insert(sha256);
+        }
     }
 
     fn stage(&self) -> Result<PathBuf> {
@@ -378,8 +353,8 @@ impl<'a> Work<'a> {
         let name = self.published.generation.to_string();
         let new = folder.join(format!("{name}.new"));
         let time = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
-        fs::write(&new, generation::write(&self.publication.manifest, &time))
-            .map_err(Error::io("write", &new))?;
+        let text = generation::write(&self.publication.manifest, &time);
+        fs::write(&new, text).map_err(Error::io("write", &new))?;
         let (from, to) = (self.below_root(&new), self.below_root(&folder.join(name)));
         Ok(Some(Op::Generation { from, to }))
     }
@@ -398,43 +373,75 @@ impl<'a> Work<'a> {
             .chain(self.entries())
             .map(|entry| entry.path.as_str())
             .collect();
-        let mut folders = BTreeSet::new();
-        let mut touched = Vec::new();
-        for entry in self.past.iter().flat_map(|generation| &generation.manifest.entries) {
-            if keep.contains(entry.path.as_str()) || !self.folders.holds(&entry.path) {
-                continue;
-            }
-            let path = entry.path.under(self.folders.base());
-            match fs::remove_file(&path) {
-                Ok(()) => touched.push(entry.sha256),
-                Err(error) if is_absent(&error) => continue,
-                Err(error) => return Err(Error::io("remove", &path)(error)),
-            }
-            let mut parent = entry.path.parent();
-            while let Some(folder) = parent {
-                parent = folder.parent();
-                folders.insert(folder);
-            }
-        }
-        // Deepest first; one that still holds something stays.
-        for folder in folders.into_iter().rev() {
-            let _ = fs::remove_dir(folder.under(self.folders.base()));
-        }
-        self.touched.extend(touched);
+        let past = std::mem::take(&mut self.past);
+        let gone = past
+            .iter()
+            .flat_map(|generation| &generation.manifest.entries)
+            .filter(|entry| !keep.contains(entry.path.as_str()));
+        let removed = remove_files(self.store, &mut self.folders, gone)?;
+        self.touched.extend(removed);
         Ok(())
     }
+}
 
-    /// Drops the manifests of generations that are neither in grace nor among the newest, and
-    /// returns them.
-    fn drop_generations(&mut self) -> Vec<Generation> {
-        let dropped = self.past.split_off(self.keep.min(self.past.len()));
-        let folder = self.generations();
-        for generation in &dropped {
-            // A manifest that stays only keeps more than it has to.
-            let _ = fs::remove_file(folder.join(generation.id.to_string()));
+/// Removes files from a tree, and folders that this leaves empty. Returns the content of which a link
+/// is gone, where it was known.
+pub(super) fn remove_files<'e>(
+    store: &Store,
+    tree: &mut TreeFolders,
+    files: impl Iterator<Item = &'e StoredEntry>,
+) -> Result<Vec<Sha256>> {
+    let mut folders = BTreeSet::new();
+    let mut touched = Vec::new();
+    for entry in files {
+        let path = entry.path.under(tree.base());
+        let found = match fs::symlink_metadata(&path) {
+            // What is a folder now is another's.
+            Ok(found) if !found.is_dir() && tree.holds(&entry.path) => found,
+            _ => continue,
+        };
+        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+        if store.state().content(&found) == Some(entry.sha256) {
+            touched.push(entry.sha256);
         }
-        dropped
+        let mut parent = entry.path.parent();
+        while let Some(folder) = parent {
+            parent = folder.parent();
+            folders.insert(folder);
+        }
     }
+    // Deepest first; one that still holds something stays.
+    for folder in folders.into_iter().rev() {
+        let _ = fs::remove_dir(folder.under(tree.base()));
+    }
+    Ok(touched)
+}
+
+/// Whether a tree that holds `new` cannot hold `old` as well: one would be a folder of the other.
+fn excludes(new: &RepoPath, old: &RepoPath) -> bool {
+    new != old && (new.is_within(old) || old.is_within(new))
+}
+
+/// Earlier generations, oldest first, of which the last one was superseded at `superseded`: those
+/// in grace and those past it, newest first.
+pub(super) fn split_by_grace(
+    earlier: Vec<Generation>,
+    mut superseded: Timestamp,
+    now: Timestamp,
+    grace: Duration,
+) -> (Vec<Generation>, Vec<Generation>) {
+    let grace = i64::try_from(grace.as_secs()).unwrap_or(i64::MAX);
+    let (mut in_grace, mut past) = (Vec::new(), Vec::new());
+    for generation in earlier.into_iter().rev() {
+        let age = now.duration_since(superseded);
+        superseded = generation.published_at(now);
+        if in_grace.is_empty() || (past.is_empty() && age.as_secs() < grace) {
+            in_grace.push(generation);
+        } else {
+            past.push(generation);
+        }
+    }
+    (in_grace, past)
 }
 
 /// Makes the folders that `name` has below `folder`.

@@ -5,15 +5,20 @@
 //!
 //! ```text
 //! mirror-state 1
-//! boot ID                                  who wrote what follows
-//! file INODE SIZE MTIME CTIME SHA256       times in nanoseconds
-//! digest SCOPE ALGORITHM:HEX SHA256        the content that an upstream's digest stands for
-//! synced                                   everything above has reached the disk
+//! boot ID                                    who wrote what follows
+//! file DISK INODE SIZE MTIME CTIME SHA256    times in nanoseconds
+//! digest SCOPE ALGORITHM:HEX SHA256          the content that an upstream's digest stands for
+//! synced LINES                               what the first so many lines say has reached the disk
 //! ```
 //!
 //! An inode is trusted while its size and both times are what they were: ctime changes with every
 //! write and cannot be set back. After a power loss a file may hold less than was written; lines
-//! behind the last `synced` are therefore trusted only within the boot that wrote them.
+//! that no `synced` counts are therefore trusted only within the boot that wrote them. It counts
+//! because others go on noting things while the disks are synced.
+//!
+//! DISK is 0 for the file system of the state itself, else the device's number: trees that are
+//! mounted from other disks have inodes of the same numbers. A device that gets another number costs
+//! reading.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -73,22 +78,41 @@ impl Seen {
 #[derive(Debug)]
 pub(super) struct State {
     path: PathBuf,
+    /// The device of the state's own file system.
+    home: u64,
     log: Option<File>,
-    files: HashMap<u64, Seen>,
+    files: HashMap<Inode, Noted>,
     digests: HashMap<(Scope, Digest), Sha256>,
+    /// Lines of the log behind its first.
     lines: usize,
+    /// How many of them have reached the disk, with what they speak of.
+    synced: usize,
+}
+
+/// An inode: of which disk, and which one.
+type Inode = (u64, u64);
+
+/// What is known of an inode, and the number of the line that says so.
+#[derive(Debug, Clone, Copy)]
+struct Noted {
+    seen: Seen,
+    line: usize,
 }
 
 impl State {
     /// Reads the state. A damaged one is begun anew: it only saves work. A later version's is an
     /// error, since its owner would lose that work.
     pub(super) fn load(path: &Path) -> Result<Self> {
+        let folder = path.parent().unwrap_or(path);
+        let home = fs::metadata(folder).map_err(Error::io("look at", folder))?.dev();
         let mut state = Self {
             path: path.to_owned(),
+            home,
             log: None,
             files: HashMap::new(),
             digests: HashMap::new(),
             lines: 0,
+            synced: 0,
         };
         let text = match fs::read(path) {
             Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
@@ -117,19 +141,21 @@ impl State {
     fn read(&mut self, lines: &str) {
         let this_boot = boot_id();
         // A line that a crash cut short has no end: it is not taken.
-        let whole = lines.rfind('\n').map_or("", |end| &lines[..end]);
-        let synced = whole.rfind("\nsynced").map_or(0, |at| at + 1);
+        let whole = lines.rfind('\n').map_or("", |end| &lines[..=end]);
+        let counts = whole.lines().enumerate().filter_map(|(number, line)| {
+            let count = line.strip_prefix("synced ")?.parse().ok()?;
+            (count <= number).then_some(count)
+        });
+        self.synced = counts.max().unwrap_or(0);
         let mut boot = "";
-        let mut at = 0;
-        for line in whole.split('\n') {
-            let trusted = at < synced || boot == this_boot;
-            at += line.len() + 1;
+        for (line, text) in whole.lines().enumerate() {
+            let trusted = line < self.synced || boot == this_boot;
             self.lines += 1;
-            match line.split_once(' ') {
+            match text.split_once(' ') {
                 Some(("boot", id)) => boot = id,
                 Some(("file", rest)) if trusted => {
                     if let Some((inode, seen)) = read_file(rest) {
-                        self.files.insert(inode, seen);
+                        self.files.insert(inode, Noted { seen, line });
                     }
                 }
                 Some(("digest", rest)) => {
@@ -142,16 +168,20 @@ impl State {
         }
     }
 
+    fn inode(&self, found: &Metadata) -> Inode {
+        (if found.dev() == self.home { 0 } else { found.dev() }, found.ino())
+    }
+
     /// The content of a file that was verified and has not changed since.
     pub(super) fn content(&self, found: &Metadata) -> Option<Sha256> {
-        let seen = self.files.get(&found.ino())?;
+        let Noted { seen, .. } = self.files.get(&self.inode(found))?;
         (*seen == Seen::new(found, seen.sha256)).then_some(seen.sha256)
     }
 
     /// The same for a file of which links were made or removed since, which changes its ctime:
     /// only for the one who did that.
     pub(super) fn content_but_for_links(&self, found: &Metadata) -> Option<Sha256> {
-        let seen = self.files.get(&found.ino())?;
+        let Noted { seen, .. } = self.files.get(&self.inode(found))?;
         let now = Seen::new(found, seen.sha256);
         (*seen == Seen { ctime: seen.ctime, ..now }).then_some(seen.sha256)
     }
@@ -163,11 +193,18 @@ impl State {
 
     /// Notes the verified content of a file.
     pub(super) fn record(&mut self, found: &Metadata, sha256: Sha256) -> Result<()> {
-        let seen = Seen::new(found, sha256);
-        if self.files.insert(found.ino(), seen) == Some(seen) {
+        let (inode, seen) = (self.inode(found), Seen::new(found, sha256));
+        if self.files.get(&inode).is_some_and(|noted| noted.seen == seen) {
             return Ok(());
         }
-        self.append(&file_line(found.ino(), &seen))
+        self.append(&file_line(inode, &seen))?;
+        self.files.insert(inode, Noted { seen, line: self.lines - 1 });
+        Ok(())
+    }
+
+    /// Forgets a file that is removed.
+    pub(super) fn forget(&mut self, found: &Metadata) {
+        self.files.remove(&self.inode(found));
     }
 
     /// Notes what `digest` stands for when `scope` gives it.
@@ -183,43 +220,64 @@ impl State {
         self.append(&digest_line(scope, &digest, sha256))
     }
 
-    /// Notes that everything so far has reached the disk.
-    pub(super) fn synced(&mut self) -> Result<()> {
-        if self.log.is_none() {
-            return Ok(());
-        }
-        self.append("synced\n")
+    /// Where the log ends: what [`State::synced`] is told once everything up to here is on disk.
+    pub(super) fn mark(&self) -> usize {
+        self.lines
     }
 
-    /// Rewrites the log where most of it no longer holds. Only once everything is synced.
+    /// Whether something was noted that no `synced` counts.
+    pub(super) fn is_unsynced(&self) -> bool {
+        self.log.is_some() && self.lines > self.synced
+    }
+
+    /// Notes that everything up to `mark` has reached the disk.
+    pub(super) fn synced(&mut self, mark: usize) -> Result<()> {
+        if self.log.is_none() || mark <= self.synced {
+            return Ok(());
+        }
+        self.append(&format!("synced {mark}\n"))?;
+        // A log that ends with such a line says no more than what it counts.
+        self.synced = if mark + 1 == self.lines { self.lines } else { mark };
+        Ok(())
+    }
+
+    /// Rewrites the log where most of it no longer holds.
     pub(super) fn compact(&mut self) -> Result<()> {
         if self.lines <= 2 * (self.files.len() + self.digests.len()) + SLACK {
             return Ok(());
         }
         let mut text = format!("{HEADER}{VERSION}\n");
-        for (inode, seen) in &self.files {
-            text.push_str(&file_line(*inode, seen));
-        }
         for ((scope, digest), sha256) in &self.digests {
             text.push_str(&digest_line(*scope, digest, *sha256));
         }
-        text.push_str("synced\n");
+        let (synced, others): (Vec<_>, Vec<_>) =
+            self.files.iter_mut().partition(|(_, noted)| noted.line < self.synced);
+        let count = write_files(&mut text, synced, self.digests.len());
+        let _ = write!(text, "synced {count}\nboot {}\n", boot_id());
+        let lines = write_files(&mut text, others, count + 2);
         super::write_whole(&self.path, text.as_bytes())?;
         self.log = None;
-        self.lines = self.files.len() + self.digests.len() + 1;
+        self.lines = lines;
+        self.synced = count;
         Ok(())
     }
 
     fn append(&mut self, line: &str) -> Result<()> {
-        let wrong = Error::io("write", &self.path);
         let log = match &mut self.log {
             Some(log) => log,
-            none => none.insert(begin(&self.path).map_err(Error::io("write", &self.path))?),
+            none => {
+                let log = begin(&self.path).map_err(Error::io("write", &self.path))?;
+                self.lines += LINES_TO_BEGIN;
+                none.insert(log)
+            }
         };
         self.lines += 1;
-        log.write_all(line.as_bytes()).map_err(wrong)
+        log.write_all(line.as_bytes()).map_err(Error::io("write", &self.path))
     }
 }
+
+/// Lines that [`begin`] writes behind the header.
+const LINES_TO_BEGIN: usize = 2;
 
 fn begin(path: &Path) -> io::Result<File> {
     let mut log = OpenOptions::new().append(true).create(true).mode(0o600).open(path)?;
@@ -233,18 +291,28 @@ fn begin(path: &Path) -> io::Result<File> {
     Ok(log)
 }
 
-fn file_line(inode: u64, seen: &Seen) -> String {
+/// Writes files as the lines from number `line` on; returns the number of the line behind them.
+fn write_files(text: &mut String, files: Vec<(&Inode, &mut Noted)>, mut line: usize) -> usize {
+    for (inode, noted) in files {
+        text.push_str(&file_line(*inode, &noted.seen));
+        noted.line = line;
+        line += 1;
+    }
+    line
+}
+
+fn file_line((disk, inode): Inode, seen: &Seen) -> String {
     let Seen { size, mtime, ctime, sha256 } = seen;
-    format!("file {inode} {size} {mtime} {ctime} {sha256}\n")
+    format!("file {disk} {inode} {size} {mtime} {ctime} {sha256}\n")
 }
 
 fn digest_line(scope: Scope, digest: &Digest, sha256: Sha256) -> String {
     format!("digest {:016x} {digest} {sha256}\n", scope.0)
 }
 
-fn read_file(line: &str) -> Option<(u64, Seen)> {
+fn read_file(line: &str) -> Option<(Inode, Seen)> {
     let mut words = line.split(' ');
-    let inode = words.next()?.parse().ok()?;
+    let inode = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     let seen = Seen {
         size: words.next()?.parse().ok()?,
         mtime: words.next()?.parse().ok()?,
@@ -307,13 +375,45 @@ mod tests {
         let (a, b) = (file(folder.path(), "a", "a"), file(folder.path(), "b", "b"));
         let mut state = State::load(&path).unwrap();
         state.record(&a, Sha256::of(b"a")).unwrap();
-        state.synced().unwrap();
+        let mark = state.mark();
         state.record(&b, Sha256::of(b"b")).unwrap();
-        let text = fs::read_to_string(&path).unwrap().replace(&boot_id(), "another");
-        fs::write(&path, text).unwrap();
+        state.synced(mark).unwrap();
+        reboot(&path);
         let state = State::load(&path).unwrap();
         assert_eq!(state.content(&a), Some(Sha256::of(b"a")));
-        assert_eq!(state.content(&b), None);
+        assert_eq!(state.content(&b), None, "it was noted while the disk was synced");
+    }
+
+    fn reboot(path: &Path) {
+        let text = fs::read_to_string(path).unwrap().replace(&boot_id(), "another");
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn a_log_that_is_rewritten_says_the_same() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let (a, b) = (file(folder.path(), "a", "a"), file(folder.path(), "b", "b"));
+        let mut state = State::load(&path).unwrap();
+        for content in ["x", "y"].iter().cycle().take(SLACK + 10) {
+            state.record(&a, Sha256::of(content.as_bytes())).unwrap();
+        }
+        state.record(&a, Sha256::of(b"a")).unwrap();
+        state.synced(state.mark()).unwrap();
+        state.record(&b, Sha256::of(b"b")).unwrap();
+        state.compact().unwrap();
+        assert!(fs::read_to_string(&path).unwrap().lines().count() < 10);
+        let c = file(folder.path(), "c", "c");
+        state.record(&c, Sha256::of(b"c")).unwrap();
+        let again = State::load(&path).unwrap();
+        assert_eq!(again.lines, state.lines);
+        for (found, content) in [(&a, "a"), (&b, "b"), (&c, "c")] {
+            assert_eq!(again.content(found), Some(Sha256::of(content.as_bytes())));
+        }
+        reboot(&path);
+        let later = State::load(&path).unwrap();
+        assert_eq!(later.content(&a), Some(Sha256::of(b"a")));
+        assert_eq!((later.content(&b), later.content(&c)), (None, None));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! A tree's files as they are: what the plan is held against.
 
 use std::collections::HashSet;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Store;
@@ -42,13 +43,30 @@ impl TreeFolders {
         self.make_all(&folder)
     }
 
+    /// The same, but for a file in its way: false where there is one.
+    pub(super) fn make_beside_files(&mut self, path: &RepoPath) -> Result<bool> {
+        let folder = self.folder(path);
+        for folder in self.each_below_root(&folder) {
+            if self.real.contains(&folder) {
+                continue;
+            }
+            if fs::symlink_metadata(&folder).is_ok_and(|found| found.is_file()) {
+                return Ok(false);
+            }
+            make_folder(&folder)?;
+            self.real.insert(folder);
+        }
+        Ok(true)
+    }
+
     /// Makes the tree's own folder.
     pub(super) fn make_base(&mut self) -> Result<()> {
         let base = self.base.clone();
         self.make_all(&base)
     }
 
-    fn make_all(&mut self, folder: &Path) -> Result<()> {
+    /// Makes a folder below the root and all that it lies in.
+    pub(super) fn make_all(&mut self, folder: &Path) -> Result<()> {
         for folder in self.each_below_root(folder) {
             if !self.real.contains(&folder) {
                 make_folder(&folder)?;

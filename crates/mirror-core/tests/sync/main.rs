@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 #![allow(clippy::case_sensitive_file_extension_comparisons)] // the names are ours
 
+mod crash;
 mod damage;
 mod faults;
 mod groups;
@@ -10,4 +11,5 @@ mod layout;
 mod lists;
 mod publication;
 mod real;
+mod store;
 mod support;

@@ -1,0 +1,291 @@
+//! A publication that is killed at any instant, and readers while trees are published.
+//!
+//! The one that is killed is this test binary again, at [`child`], in a process of its own.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use mirror_core::digest::{Hasher, Sha256};
+use mirror_core::format::compression::decoder;
+use mirror_core::format::rpm::FormatError;
+use mirror_core::format::rpm::primary::read_packages;
+use mirror_core::format::rpm::repomd::Repomd;
+use mirror_core::report::{Event, Outcome, Reporter};
+use mirror_core::store::{LockWait, Store};
+use mirror_core::{CancellationToken, Job, Mirror, Mode};
+use mirror_fixtures::upstream::Upstream;
+use mirror_fixtures::{Repository, Written, WrittenKind, samples};
+use tempfile::TempDir;
+
+use super::support::{Site, listing, options, source, sync};
+
+/// Root and URLs, for [`child`]: one variable, absent when the tests are run as usual.
+const CHILD: &str = "MIRROR_TEST_CRASH";
+
+/// Kills of each test: enough for every step to be hit, few enough for some seconds.
+const KILLS: u32 = 40;
+
+/// The trees of the group that is killed. The first has a file that is replaced by name.
+const TREES: [&str; 2] = ["group/a", "group/b"];
+
+fn jobs(urls: &[String]) -> Vec<Job> {
+    let job = |(number, url): (usize, &String)| {
+        let source = source(url).with_treeinfo(number == 0);
+        Job::new(source, TREES[number].parse().unwrap()).in_group("group")
+    };
+    urls.iter().enumerate().map(job).collect()
+}
+
+/// Says when the publication begins.
+struct Announcer;
+
+impl Reporter for Announcer {
+    fn on_event(&self, event: &Event<'_>) {
+        if matches!(event, Event::Publishing { .. }) {
+            let mut out = std::io::stdout().lock();
+            out.write_all(b"publishing\n").and_then(|()| out.flush()).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+#[ignore = "what the tests of this module run and kill"]
+async fn child() {
+    let Ok(words) = std::env::var(CHILD) else { return };
+    let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+    let mirror = Mirror::open(Path::new(&words[0]), options()).await.unwrap();
+    let cancel = CancellationToken::new();
+    let jobs = jobs(&words[1..]);
+    mirror.sync(&jobs, Mode::Apply, Arc::new(Announcer), &cancel).await.unwrap();
+}
+
+/// Two upstreams and a root.
+struct Group {
+    folder: TempDir,
+    repositories: [Repository; 2],
+    upstreams: [Upstream; 2],
+    written: [Written; 2],
+}
+
+impl Group {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let image: &[(&str, &[u8])] = &[("images/boot.iso", b"first")];
+        let repositories = [samples::plain(6).treeinfo("A", image), samples::odd_names()];
+        let written = [0, 1].map(|n| repositories[n].write(folder.path().join(format!("{n}"))));
+        let upstreams = [0, 1].map(|n| Upstream::serve(&written[n].dir));
+        Self { folder, repositories, upstreams, written }
+    }
+
+    fn root(&self) -> std::path::PathBuf {
+        self.folder.path().join("root")
+    }
+
+    fn urls(&self) -> Vec<String> {
+        self.upstreams.iter().map(Upstream::url).collect()
+    }
+
+    /// Upstream moves on: packages come, change and go, and an image is another of the same name.
+    fn moves_on(&mut self, number: u32) {
+        let [a, b] = &mut self.repositories;
+        a.update(samples::plain_package(3, &format!("{number}.2")));
+        b.add(samples::plain_package(number as usize + 10, "1"));
+        if number > 1 {
+            b.remove(&format!("plain-{:04}", number + 9));
+        }
+        let content = format!("image {number}");
+        *a = a.clone().treeinfo("A", &[("images/boot.iso", content.as_bytes())]);
+        self.written = [0, 1].map(|n| self.repositories[n].write(&self.written[n].dir));
+    }
+
+    fn spawn(&self) -> Child {
+        let words = format!("{} {}", self.root().display(), self.urls().join(" "));
+        Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "crash::child", "--ignored", "--nocapture"])
+            .env(CHILD, words)
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap()
+    }
+
+    /// Runs the publication in a process of its own, which is killed so long after it began; returns
+    /// how long it took where it ended by itself.
+    fn publish_and_kill(&self, after: Duration) -> Duration {
+        let mut child = self.spawn();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().ends_with("publishing")), "nothing was published");
+        let begun = Instant::now();
+        while begun.elapsed() < after && child.try_wait().unwrap().is_none() {
+            std::hint::spin_loop();
+        }
+        let took = begun.elapsed();
+        let _ = child.kill();
+        child.wait().unwrap();
+        took
+    }
+
+    /// Which state a tree is in, if it is entirely in one: `None` for none at all.
+    fn state<'a>(&self, tree: usize, states: &'a [[Written; 2]]) -> Option<&'a Written> {
+        let folder = self.root().join(TREES[tree]);
+        let repomd = Sha256::of(&fs::read(folder.join("repodata/repomd.xml")).ok()?).hex();
+        let state = states.iter().map(|state| &state[tree]).find(|written| {
+            let entry = written.files.iter().find(|f| f.path == "repodata/repomd.xml");
+            entry.unwrap().sha256 == repomd
+        });
+        let state = state.expect("repomd.xml is one of upstream's");
+        for file in state.files.iter().filter(|file| file.kind != WrittenKind::Other) {
+            let found = fs::read(folder.join(&file.path)).map(|found| Sha256::of(&found).hex());
+            assert_eq!(found.ok().as_ref(), Some(&file.sha256), "{}", file.path);
+        }
+        Some(state)
+    }
+
+    async fn check_and_finish(&self, old: Option<[Written; 2]>) {
+        let states: Vec<_> = old.clone().into_iter().chain([self.written.clone()]).collect();
+        for tree in [0, 1] {
+            let state = self.state(tree, &states);
+            assert!(state.is_some() || old.is_none(), "repomd.xml is there once it was there");
+        }
+        drop(Store::open(&self.root(), LockWait::AtMost(Duration::from_secs(5))).await.unwrap());
+        let [a, b] = [0, 1].map(|tree| self.state(tree, &states).map(|state| &state.dir));
+        assert_eq!(a.is_some(), b.is_some(), "a group is published together");
+        let [a, b] = [0, 1].map(|tree| {
+            self.state(tree, &states).is_some_and(|now| now.files == self.written[tree].files)
+        });
+        assert_eq!(a, b, "a group is published together");
+        if a {
+            let image = fs::read(self.root().join(TREES[0]).join("images/boot.iso")).unwrap();
+            assert_eq!(image, fs::read(self.written[0].dir.join("images/boot.iso")).unwrap());
+        }
+
+        for upstream in &self.upstreams {
+            upstream.clear_requests();
+        }
+        let report = sync(&self.root(), &jobs(&self.urls())).await.unwrap();
+        assert!(report.is_complete(), "{report:#?}");
+        for (number, upstream) in self.upstreams.iter().enumerate() {
+            for request in upstream.requests() {
+                let name = request.path.rsplit('/').next().unwrap();
+                let expected = ["repomd.xml", "repomd.xml.asc", "repomd.xml.key", ".treeinfo"];
+                assert!(expected.contains(&name), "{} was fetched again", request.path);
+            }
+            let state = self.state(number, std::slice::from_ref(&self.written));
+            assert!(state.is_some());
+        }
+        self.assert_nothing_is_left_over();
+        let report = sync(&self.root(), &jobs(&self.urls())).await.unwrap();
+        assert!(report.trees.iter().all(|tree| tree.outcome == Outcome::Unchanged));
+        assert_eq!(report.requests, 2);
+    }
+
+    fn assert_nothing_is_left_over(&self) {
+        for path in listing(&self.root()).into_keys() {
+            let name = path.file_name().unwrap().to_str().unwrap();
+            let foreign = name == ".mirror-stage"
+                || path.extension().is_some_and(|end| end == "new")
+                || path == self.root().join(".mirror/journal");
+            assert!(!foreign, "{} is left over", path.display());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_first_publication_that_is_killed_is_none_or_whole() {
+    let mut longest = Group::new().publish_and_kill(Duration::from_secs(10));
+    for kill in 0..KILLS / 2 {
+        let group = Group::new();
+        longest = longest.max(group.publish_and_kill(longest * kill / (KILLS / 2)));
+        group.check_and_finish(None).await;
+    }
+}
+
+#[tokio::test]
+async fn a_publication_that_is_killed_is_old_or_whole() {
+    let mut group = Group::new();
+    sync(&group.root(), &jobs(&group.urls())).await.unwrap();
+    let mut longest = Duration::ZERO;
+    for kill in 0..KILLS {
+        let old = group.written.clone();
+        group.moves_on(kill + 1);
+        // The first one is left alone, and says how long one takes.
+        let after = if kill == 0 { Duration::from_secs(10) } else { longest * kill / KILLS };
+        longest = longest.max(group.publish_and_kill(after));
+        group.check_and_finish(Some(old)).await;
+    }
+}
+
+/// Reads a repository as a client does and returns how many files it has.
+fn read_repository(folder: &Path) -> Result<u64, String> {
+    let at = |path: &str| folder.join(path);
+    let fault = |path: &str, error: &dyn std::fmt::Display| format!("{path}: {error}");
+    let repomd = fs::read(at("repodata/repomd.xml")).map_err(|e| fault("repomd.xml", &e))?;
+    let repomd = Repomd::read(&*repomd).map_err(|e| fault("repomd.xml", &e))?;
+    let check = |path: &str, wanted: mirror_core::digest::Digest| {
+        let content = fs::read(at(path)).map_err(|e| fault(path, &e))?;
+        let mut hasher = Hasher::new(Some(wanted.algorithm()));
+        hasher.update(&content);
+        if hasher.finish().1 == wanted { Ok(content) } else { Err(fault(path, &"torn")) }
+    };
+    let mut files = 0;
+    for record in &repomd.records {
+        let content = check(&record.href, record.checksum.unwrap())?;
+        files += 1;
+        if record.kind == "primary" {
+            let mut packages = Vec::new();
+            let opened = decoder(BufReader::new(&*content), 1 << 30).unwrap();
+            read_packages(BufReader::new(opened), |package| {
+                packages.push((package.href.to_owned(), package.checksum));
+                Ok::<_, FormatError>(())
+            })
+            .map_err(|e| fault(&record.href, &e))?;
+            for (path, checksum) in packages {
+                check(&path, checksum)?;
+                files += 1;
+            }
+        }
+    }
+    Ok(files)
+}
+
+#[tokio::test]
+async fn who_reads_while_trees_are_published_misses_nothing() {
+    let mut repository = samples::plain(8);
+    let mut site = Site::new(&repository);
+    site.sync().await;
+    let (tree, done) = (site.tree(), Arc::new(AtomicBool::new(false)));
+    let reads = Arc::new(AtomicU64::new(0));
+    let readers: Vec<_> = (0..2)
+        .map(|_| {
+            let (tree, done, reads) = (tree.clone(), Arc::clone(&done), Arc::clone(&reads));
+            std::thread::spawn(move || {
+                while !done.load(Ordering::Relaxed) {
+                    read_repository(&tree)?;
+                    reads.fetch_add(1, Ordering::Relaxed);
+                }
+                Ok::<_, String>(())
+            })
+        })
+        .collect();
+    for number in 0..20 {
+        let before = reads.load(Ordering::Relaxed);
+        repository.update(samples::plain_package(number % 8, &format!("{}", number + 2)));
+        site.write(&repository);
+        assert_eq!(site.sync_tree().await.outcome, Outcome::Published);
+        // Every generation is read by someone.
+        let asked = Instant::now();
+        while reads.load(Ordering::Relaxed) == before && asked.elapsed() < Duration::from_secs(5) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+    done.store(true, Ordering::Relaxed);
+    for reader in readers {
+        reader.join().unwrap().unwrap();
+    }
+    assert!(reads.load(Ordering::Relaxed) >= 20);
+    site.assert_equal_to_upstream();
+}
