@@ -138,13 +138,15 @@ impl Client {
             watch.progress(-i64::try_from(size).unwrap_or(i64::MAX));
             // A part that an earlier run left may be damaged, and a cache on the way may have been
             // caught half-filled: the same URL gets a second chance, from zero.
-            mismatches += u32::from(!filled);
-            filled = false;
+            if std::mem::take(&mut filled) {
+                continue;
+            }
+            first_error.get_or_insert(rejected.error);
+            mismatches += 1;
             if mismatches >= 2 {
                 mismatches = 0;
                 urls.remove(0);
             }
-            first_error.get_or_insert(rejected.error);
         }
     }
 }

@@ -16,9 +16,12 @@ use crate::part::Part;
 /// Redirects followed for one request (mirror managers use one or two).
 const REDIRECTS: usize = 10;
 
-/// An attempt that brought at least this part of a file did not fail for nothing: it is not counted
-/// against [`Options::attempts`]. So a file costs at most a thousand attempts and a few.
+/// An attempt that brought a file further than any before it, by at least this part of it, did not
+/// fail for nothing: it is not counted against [`Options::attempts`].
 const PROGRESS_FRACTION: u64 = 1_000;
+
+/// How often that is so at most: a size may be a lie, and then a byte would be progress for ever.
+const PROGRESSES: u32 = 1_000;
 
 /// The same in bytes where the size is not known.
 const PROGRESS_BYTES: u64 = 64 << 10;
@@ -104,12 +107,14 @@ impl Client {
         let mut validator = None;
         let mut failures = 0;
         let mut first_error = None;
+        // Where a server ignores ranges, each attempt begins anew: only what is further counts.
+        let mut furthest = part.size();
+        let mut progresses = 0;
         let enough = request.expected.size.map_or(PROGRESS_BYTES, |size| size / PROGRESS_FRACTION);
         loop {
             let Some(url) = urls.first().cloned() else {
                 return Err(first_error.unwrap_or_else(|| Error::NoUrl(request.name.into())));
             };
-            let before = part.size();
             let failed = match self.attempt(part, &url, request, &mut validator, watch).await {
                 Ok(time) => return Ok(time),
                 Err(failed) => failed,
@@ -125,7 +130,9 @@ impl Client {
             }
             // A stall's few bytes are no progress: one byte a second would never end.
             let stalled = matches!(failed.error, Error::Stalled { .. });
-            let progressed = !stalled && part.size() > before + enough.min(part.size());
+            let progressed = !stalled && progresses < PROGRESSES && part.size() > furthest + enough;
+            furthest = furthest.max(part.size());
+            progresses += u32::from(progressed);
             failures = if progressed { 1 } else { failures + 1 };
             if failures >= self.options.attempts.max(1) {
                 urls.remove(0);
@@ -155,6 +162,11 @@ impl Client {
     ) -> Result<Option<SystemTime>, Failed> {
         // The semaphore is never closed.
         let _slot = self.slots.acquire().await.map_err(|error| Error::Client(error.into()))?;
+        let same_file = validator.as_ref().is_some_and(|validator| validator.url == *url);
+        if part.size() > 0 && request.expected.digest.is_none() && !same_file {
+            // Nothing could tell that it became a mixture of two files.
+            self.throw_away(part, watch)?;
+        }
         let response = self.send(part, url, validator.as_ref()).await?;
         let shown = redact(url);
         let headers = response.headers();
@@ -188,7 +200,8 @@ impl Client {
         if resumed {
             match content_range(headers) {
                 Some((start, total)) if start == part.size() && fits(request, total) => {
-                    end = end.map(|length| length.saturating_add(start)).or(total);
+                    // A server may send less than was asked for: then it is asked again.
+                    end = end.map(|length| length.saturating_add(start)).max(total);
                 }
                 _ => {
                     self.throw_away(part, watch)?;

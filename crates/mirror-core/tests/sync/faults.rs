@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mirror_core::report::Outcome;
-use mirror_core::{Error, Mirror, Mode};
+use mirror_core::source::rpm::{Location, RpmSource};
+use mirror_core::{Error, Job, Mirror, Mode};
 use mirror_fixtures::samples;
 use mirror_fixtures::upstream::Fault;
 use mirror_fixtures::{Package, Repository};
 use tokio_util::sync::CancellationToken;
 
-use super::support::{Site, options};
+use super::support::{Recorder, Site, options};
 
 fn large() -> Repository {
     let package = Package::new("large", "1", "1").payload_size(2 << 20);
@@ -217,4 +218,92 @@ async fn a_plan_that_does_not_fit_ends_before_the_first_byte() {
     let error = super::support::sync(&site.root(), &[job]).await.unwrap_err();
     assert!(matches!(error, Error::NoSpace { .. }), "{error}");
     assert!(site.upstream.requests().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_ends_anywhere_and_always_begins_anew_is_given_up() {
+    let site = Site::new(&large());
+    let path = site.written.package("large").path.clone();
+    for attempt in 0..60 {
+        let end = if attempt % 2 == 0 { 100_000 } else { 1_000_000 };
+        let fault = Fault::All(vec![Fault::IgnoreRange, Fault::CutAt(end)]);
+        site.upstream.fault(&path, fault).times(1);
+    }
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Incomplete);
+    assert!(site.upstream.count(&path) < 10, "{}", site.upstream.count(&path));
+}
+
+#[tokio::test]
+async fn a_range_that_is_shorter_than_asked_for_is_gone_on_with() {
+    let site = Site::new(&large());
+    let path = site.written.package("large").path.clone();
+    site.upstream.fault(&path, Fault::CutAt(300_000)).times(1);
+    site.upstream.fault(&path, Fault::ShortRange(400_000));
+    let report = site.sync().await;
+    assert!(report.is_complete(), "{report:#?}");
+    site.assert_equal_to_upstream();
+    let sizes: u64 = site.written.files.iter().map(|file| file.size).sum();
+    assert_eq!(report.received, sizes, "no byte came twice");
+}
+
+#[tokio::test]
+async fn what_has_no_digest_is_never_a_mixture_of_two_mirrors() {
+    let (old, new) = (Site::new(&samples::plain(2)), Site::new(&samples::plain(3)));
+    old.upstream.fault("repodata/repomd.xml", Fault::CutAt(900)).times(1);
+    let bases = [&old, &new].map(|site| site.upstream.url().parse().unwrap());
+    let source = RpmSource::new(Location::Bases(bases.into()));
+    let job = Job::new(source, "demo".parse().unwrap());
+    let report = super::support::sync(&new.root(), &[job]).await.unwrap();
+    assert_eq!(report.trees[0].outcome, Outcome::Published, "{report:#?}");
+    new.assert_equal_to_upstream();
+}
+
+#[tokio::test]
+async fn what_is_told_of_a_transfer_adds_up_to_its_size() {
+    let faults = [
+        vec![Fault::CutAt(300_000)],
+        vec![Fault::CutAt(300_000), Fault::IgnoreRange],
+        vec![Fault::CutAt(300_000), Fault::WrongBytesInRange],
+        vec![Fault::CutAt(300_000), Fault::RangeNotSatisfiable],
+        vec![Fault::CutAt(300_000), Fault::WrongContentRange],
+        vec![Fault::FlipByte(9)],
+    ];
+    for faults in faults {
+        let site = Site::new(&large());
+        let path = site.written.package("large").path.clone();
+        for fault in &faults {
+            site.upstream.fault(&path, fault.clone()).times(1);
+        }
+        let mirror = Mirror::open(&site.root(), options()).await.unwrap();
+        let (jobs, recorder) = ([site.job()], Arc::new(Recorder::default()));
+        let cancel = CancellationToken::new();
+        mirror.sync(&jobs, Mode::Apply, recorder.clone(), &cancel).await.unwrap();
+        site.assert_equal_to_upstream();
+        let mut told = 0;
+        for line in recorder.lines() {
+            let event: serde_json::Value = serde_json::from_str(&line).unwrap();
+            if event["path"] != *path {
+                continue;
+            }
+            told += event["bytes"].as_i64().or(event["resumed"].as_i64()).unwrap_or_default();
+            if let Some(size) = event["size"].as_i64().filter(|_| event["event"] == "fetched") {
+                assert_eq!(told, size, "{faults:?}");
+            }
+        }
+        assert!(told > 2 << 20, "{faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_part_that_was_damaged_is_not_what_a_failure_names() {
+    let site = Site::new(&samples::plain(1));
+    let package = site.written.package("plain-0000");
+    let parts = site.root().join(".mirror/parts");
+    std::fs::create_dir_all(&parts).unwrap();
+    let part = parts.join(format!("sha256-{}.0.part", package.sha256));
+    std::fs::write(part, vec![0; usize::try_from(package.size).unwrap()]).unwrap();
+    site.upstream.fault(&package.path, Fault::Status(404));
+    let report = site.sync_tree().await;
+    let url = site.upstream.url_of(&package.path);
+    assert_eq!(report.failures[0].reason, format!("{url}: 404 Not Found, expected 200 OK"));
 }
