@@ -21,7 +21,7 @@ const REDIRECTS: usize = 10;
 const PROGRESS_FRACTION: u64 = 1_000;
 
 /// How often that is so at most: a size may be a lie, and then a byte would be progress for ever.
-const PROGRESSES: u32 = 1_000;
+const SPARED: u32 = 1_000;
 
 /// The same in bytes where the size is not known.
 const PROGRESS_BYTES: u64 = 64 << 10;
@@ -109,7 +109,7 @@ impl Client {
         let mut first_error = None;
         // Where a server ignores ranges, each attempt begins anew: only what is further counts.
         let mut furthest = part.size();
-        let mut progresses = 0;
+        let mut spared = 0;
         let enough = request.expected.size.map_or(PROGRESS_BYTES, |size| size / PROGRESS_FRACTION);
         loop {
             let Some(url) = urls.first().cloned() else {
@@ -130,9 +130,9 @@ impl Client {
             }
             // A stall's few bytes are no progress: one byte a second would never end.
             let stalled = matches!(failed.error, Error::Stalled { .. });
-            let progressed = !stalled && progresses < PROGRESSES && part.size() > furthest + enough;
+            let progressed = !stalled && spared < SPARED && part.size() > furthest + enough;
             furthest = furthest.max(part.size());
-            progresses += u32::from(progressed);
+            spared += u32::from(progressed);
             failures = if progressed { 1 } else { failures + 1 };
             if failures >= self.options.attempts.max(1) {
                 urls.remove(0);
