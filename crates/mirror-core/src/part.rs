@@ -221,6 +221,11 @@ impl Verified {
         self.modified
     }
 
+    /// The content, for small files.
+    pub(crate) fn read(&self) -> Result<Vec<u8>> {
+        fs::read(&self.path).map_err(Error::io("read", &self.path))
+    }
+
     /// Removes the file: its content is not needed.
     pub(crate) fn discard(&self) -> Result<()> {
         fs::remove_file(&self.path).map_err(Error::io("remove", &self.path))

@@ -24,6 +24,10 @@ use crate::part::{Expected, Part, Verified};
 use crate::report::{Event, Reporter};
 use crate::store::Store;
 
+/// Mirrors that are asked for a file that upstream may not have: most have none, and a metalink names
+/// hundreds.
+pub const OPTIONAL_MIRRORS: usize = 3;
+
 /// What an upstream holds now.
 #[derive(Debug)]
 pub enum Resolution {
@@ -119,19 +123,37 @@ impl<'a> Context<'a> {
         let watch = Transfer { reporter: self.reporter.reporter, tree: self.reporter.tree, name };
         let verified = self.client.download(&request, &self.store.parts(), &watch).await?;
         let stored = self.put(&verified)?;
+        if let Some(listed) = expected.size.filter(|listed| *listed != stored.size) {
+            self.warn(format!("{name}: {} bytes, listed with {listed}", stored.size));
+        }
         let (tree, path, size) = (self.reporter.tree, name, stored.size);
         self.reporter.reporter.on_event(&Event::Fetched { tree, path, size });
         Ok(stored)
     }
 
-    /// The same for a file that upstream may not have: `None` where it says so.
+    /// Reads a small file without a digest, such as a list of mirrors, that nothing is published of:
+    /// it does not stay in the store.
+    pub async fn read(&self, name: &str, urls: Vec<Url>, limit: u64) -> Result<Vec<u8>> {
+        let request = fetch::Request { name, urls, expected: Expected::default(), limit };
+        let watch = Transfer { reporter: self.reporter.reporter, tree: self.reporter.tree, name };
+        let verified = self.client.download(&request, &self.store.parts(), &watch).await?;
+        let content = verified.read()?;
+        verified.discard()?;
+        let (tree, path, size) = (self.reporter.tree, name, verified.size());
+        self.reporter.reporter.on_event(&Event::Fetched { tree, path, size });
+        Ok(content)
+    }
+
+    /// The same as [`Context::fetch`] for a file that upstream may not have: `None` where it says so,
+    /// and at most [`OPTIONAL_MIRRORS`] of its mirrors are asked.
     pub async fn fetch_optional(
         &self,
         name: &str,
-        urls: Vec<Url>,
+        mut urls: Vec<Url>,
         expected: Expected,
         limit: u64,
     ) -> Result<Option<Stored>> {
+        urls.truncate(OPTIONAL_MIRRORS);
         match self.fetch(name, urls, expected, limit).await {
             Ok(stored) => Ok(Some(stored)),
             // Object stores answer 403 for what does not exist.

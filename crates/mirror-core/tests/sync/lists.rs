@@ -32,6 +32,20 @@ async fn a_mirror_list_leads_to_mirrors_and_the_next_one_takes_over() {
     assert_eq!(report.outcome, Outcome::Published, "{report:#?}");
     site.assert_equal_to_upstream();
     assert_eq!(site.upstream.count(lost), 1, "the second mirror gave what the first lacks");
+    let blobs = super::support::listing(&site.root().join(".mirror/blobs"));
+    let blobs = blobs.into_keys().filter(|path| path.is_file()).count();
+    assert_eq!(blobs, site.written.files.len(), "the list itself is not kept");
+}
+
+#[tokio::test]
+async fn what_most_mirrors_lack_is_not_asked_of_all_of_them() {
+    let site = Site::new(&samples::plain(1));
+    let mirrors: Vec<_> = (0..5).map(|_| Upstream::serve(&site.written.dir)).collect();
+    let bases = mirrors.iter().map(|mirror| mirror.url().parse().unwrap()).collect();
+    let report = run(&site, RpmSource::new(Location::Bases(bases))).await;
+    assert_eq!(report.outcome, Outcome::Published);
+    let asked = mirrors.iter().map(|m| m.count("repodata/repomd.xml.asc")).sum::<usize>();
+    assert_eq!(asked, 3);
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ mod crash;
 mod damage;
 mod faults;
 mod groups;
+mod hostile;
 mod layout;
 mod lists;
 mod publication;

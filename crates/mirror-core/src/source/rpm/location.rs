@@ -1,7 +1,5 @@
 //! Mirror lists and metalinks → base URLs.
 
-use std::io::{BufReader, Read as _};
-
 use url::Url;
 
 use super::resolve::metadata;
@@ -9,7 +7,6 @@ use crate::error::{Error, Result, redact};
 use crate::format::rpm::metalink::Metalink;
 use crate::format::rpm::mirrorlist;
 use crate::limits;
-use crate::part::Expected;
 use crate::source::Context;
 
 /// What a metalink says of this file is what it says of the repository.
@@ -17,26 +14,17 @@ const FILE: &str = "repomd.xml";
 
 /// The folders that a mirror list names, in its order.
 pub(super) async fn mirror_list(context: &Context<'_>, url: &Url) -> Result<Vec<Url>> {
-    let text = fetch(context, "mirrorlist", url).await?;
+    let text = context.read("mirrorlist", vec![url.clone()], limits::LIST_SIZE).await?;
     let urls = mirrorlist::read(&*text).map_err(|error| metadata(&redact(url), error))?;
     usable(urls.iter().map(String::as_str), url)
 }
 
 /// The folders that a metalink of `repodata/repomd.xml` names, the preferred ones first.
 pub(super) async fn metalink(context: &Context<'_>, url: &Url) -> Result<Vec<Url>> {
-    let text = fetch(context, "metalink", url).await?;
+    let text = context.read("metalink", vec![url.clone()], limits::LIST_SIZE).await?;
     let metalink = Metalink::read(&*text, FILE).map_err(|error| metadata(&redact(url), error))?;
     let suffix = "/repodata/repomd.xml";
     usable(metalink.urls.iter().filter_map(|mirror| mirror.url.strip_suffix(suffix)), url)
-}
-
-async fn fetch(context: &Context<'_>, name: &str, url: &Url) -> Result<Vec<u8>> {
-    let urls = vec![url.clone()];
-    let stored = context.fetch(name, urls, Expected::default(), limits::LIST_SIZE).await?;
-    let mut text = Vec::new();
-    let mut file = BufReader::new(context.open(&stored.sha256)?);
-    file.read_to_end(&mut text).map_err(Error::io("read", std::path::Path::new(name)))?;
-    Ok(text)
 }
 
 /// Those that we speak the protocol of. A list that came by https is not followed to plain http

@@ -1,5 +1,6 @@
 //! From `repomd.xml` to a manifest.
 
+use std::collections::HashSet;
 use std::io::BufReader;
 use std::sync::Arc;
 
@@ -198,11 +199,13 @@ impl<'a> Resolving<'a> {
         Ok(())
     }
 
-    /// Adds an entry for a file to fetch, unless the tree already has one of that path.
+    /// The paths of all entries so far.
+    pub(super) fn paths(&self) -> HashSet<RepoPath> {
+        self.entries.iter().map(|entry| entry.path.clone()).collect()
+    }
+
+    /// Adds an entry for a file to fetch.
     pub(super) fn wanted(&mut self, path: RepoPath, digest: Option<Digest>) {
-        if self.entries.iter().any(|entry| entry.path == path) {
-            return;
-        }
         let unverified = digest.is_none().then(|| "upstream lists no checksum for it".into());
         self.entries.push(Entry {
             path,

@@ -26,9 +26,11 @@ impl Resolving<'_> {
             let file = BufReader::new(self.context.open(&stored.sha256)?);
             let tree = TreeInfo::read(file).map_err(|error| metadata(&url, error))?;
             self.stored(name, stored, Role::EntryPoint)?;
+            let mut known = self.paths();
             for file in tree.files {
                 let path = path(&url, &file.path)?;
-                if path.as_str().split('/').next() != Some("repodata") && path.as_str() != name {
+                if path.as_str().split('/').next() != Some("repodata") && known.insert(path.clone())
+                {
                     self.wanted(path, file.checksum);
                 }
             }
