@@ -67,6 +67,22 @@ impl Remote {
         self.href.as_deref()
     }
 
+    /// The same without users and passwords, which are never kept below a root.
+    #[must_use]
+    pub fn without_credentials(&self) -> Self {
+        let secret = |url: &Url| !url.username().is_empty() || url.password().is_some();
+        if !self.bases.iter().any(secret) {
+            return self.clone();
+        }
+        let plain = self.bases.iter().cloned().map(|mut url| {
+            // Both refuse only URLs without a host, which have neither.
+            let _ = url.set_username("");
+            let _ = url.set_password(None);
+            url
+        });
+        Self { bases: plain.collect(), href: self.href.clone() }
+    }
+
     /// The URLs of the file whose path in the tree is `path`, best first.
     pub fn urls(&self, path: &RepoPath) -> Vec<Url> {
         let from_path = self.href.is_none().then(|| path.to_url_path());
@@ -187,7 +203,7 @@ pub struct StoredEntry {
     pub sha256: Sha256,
     /// The digest that upstream gave, where that is not the SHA-256.
     pub digest: Option<Digest>,
-    /// Where it can be had again.
+    /// Where it can be had again, without credentials.
     pub remote: Option<Remote>,
     /// When it is published.
     pub role: Role,

@@ -10,7 +10,7 @@ use super::fetching::{self, Done, Fetched, Units};
 use super::{Job, Mirror, Mode};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
-use crate::manifest::{Manifest, Origin, StoredEntry, StoredManifest};
+use crate::manifest::{Manifest, Origin, Remote, StoredEntry, StoredManifest};
 use crate::plan::{Inventory as _, Plan, Step};
 use crate::report::{Event, Failure, Outcome, Report, Reporter, TreeReport};
 use crate::source::{Context, Resolution};
@@ -363,8 +363,10 @@ impl<'a> Run<'a> {
                 sha256,
                 digest: entry.digest.filter(|digest| digest.as_sha256().is_none()),
                 remote: match &entry.origin {
-                    Origin::Remote(remote) => Some(remote.clone()),
-                    Origin::Stored { remote, .. } => remote.clone(),
+                    Origin::Remote(remote) => Some(remote.without_credentials()),
+                    Origin::Stored { remote, .. } => {
+                        remote.as_ref().map(Remote::without_credentials)
+                    }
                 },
                 role: entry.role,
                 subject: entry.subject.clone(),

@@ -321,3 +321,18 @@ async fn an_upstream_at_two_places_is_no_move() {
     let error = sync(&site.root(), &[at("c")]).await.unwrap_err();
     assert!(matches!(error, Error::TreeMoved { .. }), "{error}");
 }
+
+#[tokio::test]
+async fn no_password_is_kept_below_the_root() {
+    let site = Site::new(&samples::plain(2));
+    let secret = site.upstream.url().replace("http://", "http://me:hush-hush@");
+    sync(&site.root(), &[job(&secret, "demo")]).await.unwrap();
+    let files = listing(&site.root()).into_keys().filter(|path| path.is_file());
+    for path in files {
+        let content = fs::read(&path).unwrap();
+        let found = content.windows(9).any(|window| window == b"hush-hush");
+        assert!(!found, "{}", path.display());
+    }
+    let report = sync(&site.root(), &[job(&secret, "demo")]).await.unwrap();
+    assert_eq!(report.trees[0].outcome, Outcome::Unchanged);
+}
