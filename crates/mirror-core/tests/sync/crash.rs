@@ -27,8 +27,17 @@ use super::support::{Site, listing, options, source, sync};
 /// Root and URLs, for [`child`]: one variable, absent when the tests are run as usual.
 const CHILD: &str = "MIRROR_TEST_CRASH";
 
-/// Kills of each test: enough for every step to be hit, few enough for some seconds.
+/// Kills of each test, spread over the time that a publication takes: enough for every step to be hit.
 const KILLS: u32 = 40;
+
+/// A host that is busy ends with fewer.
+const LONGEST: Duration = Duration::from_secs(5);
+
+/// Where in a publication that takes so long the kill of that number falls: in an order that has hit
+/// all parts of it wherever it ends.
+fn moment(longest: Duration, number: u32) -> Duration {
+    longest * (number * 7 % KILLS) / KILLS
+}
 
 /// The trees of the group that is killed. The first has a file that is replaced by name.
 const TREES: [&str; 2] = ["group/a", "group/b"];
@@ -197,9 +206,10 @@ impl Group {
 #[tokio::test]
 async fn a_first_publication_that_is_killed_is_none_or_whole() {
     let mut longest = Group::new().publish_and_kill(Duration::from_secs(10));
-    for kill in 0..KILLS / 2 {
+    let begun = Instant::now();
+    for kill in (0..KILLS).take_while(|_| begun.elapsed() < LONGEST) {
         let group = Group::new();
-        longest = longest.max(group.publish_and_kill(longest * kill / (KILLS / 2)));
+        longest = longest.max(group.publish_and_kill(moment(longest, kill)));
         group.check_and_finish(None).await;
     }
 }
@@ -209,11 +219,12 @@ async fn a_publication_that_is_killed_is_old_or_whole() {
     let mut group = Group::new();
     sync(&group.root(), &jobs(&group.urls())).await.unwrap();
     let mut longest = Duration::ZERO;
-    for kill in 0..KILLS {
+    let begun = Instant::now();
+    for kill in (0..KILLS).take_while(|_| begun.elapsed() < LONGEST) {
         let old = group.written.clone();
         group.moves_on(kill + 1);
         // The first one is left alone, and says how long one takes.
-        let after = if kill == 0 { Duration::from_secs(10) } else { longest * kill / KILLS };
+        let after = if kill == 0 { Duration::from_secs(10) } else { moment(longest, kill) };
         longest = longest.max(group.publish_and_kill(after));
         group.check_and_finish(Some(old)).await;
     }
