@@ -3,7 +3,9 @@
 use std::fs;
 use std::process::Command;
 
-use crate::support::{Site, has};
+use mirror_fixtures::tool;
+
+use crate::support::Site;
 
 #[test]
 fn completions_are_made_for_each_shell() {
@@ -14,10 +16,10 @@ fn completions_are_made_for_each_shell() {
         assert!(ran.out.contains("newest-only"), "{shell}");
         let path = site.path(shell);
         fs::write(&path, &ran.out).unwrap();
-        if ["bash", "zsh"].contains(&shell) && has(shell) {
+        if ["bash", "zsh"].contains(&shell) && tool(shell).is_some() {
             assert!(Command::new(shell).arg("-n").arg(&path).status().unwrap().success());
         }
-        if shell == "fish" && has(shell) {
+        if shell == "fish" && tool(shell).is_some() {
             assert!(Command::new(shell).arg("--no-execute").arg(&path).status().unwrap().success());
         }
     }
@@ -25,7 +27,7 @@ fn completions_are_made_for_each_shell() {
 
 #[test]
 fn bash_completes_options() {
-    if !has("bash") {
+    if tool("bash").is_none() {
         return;
     }
     let site = Site::empty();
@@ -49,7 +51,7 @@ fn every_command_has_a_man_page() {
         let page = fs::read_to_string(&path).unwrap();
         assert!(all.contains(&page), "{name}");
         assert!(page.contains(&format!(".TH {} 1 ", name.to_uppercase())), "{page}");
-        if has("man") {
+        if tool("man").is_some() {
             let output = Command::new("man")
                 .args(["--warnings", "-l"])
                 .arg(&path)

@@ -7,7 +7,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
-use mirror_fixtures::{Compression, samples, tool};
+use mirror_fixtures::{Compression, Package, Repository, samples, tool};
 
 use crate::support::{Site, wait_until};
 
@@ -41,7 +41,7 @@ fn nginx(site: &Site, program: &Path) -> Serving {
         .map(|kind| format!("{kind}_temp_path {};", at(kind)))
         .join(" ");
     let config = format!(
-        "daemon off; pid {}; error_log {}; user root; events {{}} http {{ access_log off; {temporary}
+        "daemon off; master_process off; pid {}; error_log {}; user root; events {{}} http {{ access_log off; {temporary}
         server {{ listen 127.0.0.1:{port}; root {}; location ~ /\\.mirror {{ return 404; }} }} }}",
         at("pid"),
         at("log"),
@@ -178,7 +178,10 @@ fn dnf_reads_real_repositories_and_installs_from_one() {
         println!("skipped: no real data at {}", folder.display());
         return;
     }
-    let site = Site::empty();
+    // Real packages want a shell.
+    let shell = Package::new("shell", "1", "1").provides("/bin/sh");
+    let site = Site::of(&Repository::new().package(shell));
+    assert_eq!(site.sync("").code, Some(0));
     site.upstream.set_root(&zoo);
     let trees = ["zoo", "zoo2", "zoo_dup"];
     for tree in trees {
@@ -186,7 +189,7 @@ fn dnf_reads_real_repositories_and_installs_from_one() {
         let ran = site.run(&format!("sync --url {url} --path {tree} --root mirror"));
         assert_eq!(ran.code, Some(0), "{}", ran.text());
     }
-    each_server(&site, &trees, |dnf| {
+    each_server(&site, &["up", "zoo", "zoo2", "zoo_dup"], |dnf| {
         dnf.run(&["makecache"]);
         let found = dnf.run(&["-C", "repoquery", "--qf=%{repoid} %{name}"]);
         for tree in trees {
@@ -201,7 +204,7 @@ fn dnf_reads_real_repositories_and_installs_from_one() {
     let ran =
         site.run(&format!("sync --url {} --path azurelinux --root mirror", site.upstream.url()));
     assert_eq!(ran.code, Some(3), "{}", ran.text());
-    assert_eq!(ran.text().matches("404 Not Found").count() / 8, 1, "{}", ran.text());
+    assert_eq!(ran.out.matches("404 Not Found").count(), 8, "{}", ran.text());
     for lost in ["Flat-Adwaita-0-1.azl3.noarch.rpm", "xfdesktop-4.18.1-1.azl3.x86_64.rpm"] {
         assert!(ran.text().contains(lost), "{}", ran.text());
     }

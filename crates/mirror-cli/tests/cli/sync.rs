@@ -5,7 +5,7 @@ use std::process::Command;
 
 use mirror_fixtures::{Fault, Package, Repository, samples};
 
-use crate::support::{Ran, Site, has};
+use crate::support::{Ran, Site};
 
 /// The objects of a run with `--json`.
 fn objects(ran: &Ran) -> Vec<serde_json::Value> {
@@ -228,7 +228,7 @@ exit 1
 
 #[test]
 fn bars_are_drawn_on_a_terminal_and_gone_at_the_end() {
-    if !has("script") {
+    if mirror_fixtures::tool("script").is_none() {
         return;
     }
     let large = Package::new("large", "1.0", "1").payload_size(2_000_000);
