@@ -244,6 +244,11 @@ impl Error {
         move |source| Self::Io { action, path, source }
     }
 
+    /// An [`Error::Metadata`] of `file`.
+    pub fn metadata(file: &str, source: impl Into<Cause>) -> Self {
+        Self::Metadata { file: file.to_owned(), source: source.into() }
+    }
+
     /// Whether trying again may help.
     pub fn is_transient(&self) -> bool {
         match self {

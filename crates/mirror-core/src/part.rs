@@ -161,6 +161,11 @@ impl Part {
         self.verified(sha256, digest)
     }
 
+    /// Removes the part: nothing of it is of use.
+    pub fn discard(self) -> Result<()> {
+        fs::remove_file(&self.path).map_err(Error::io("remove", &self.path))
+    }
+
     fn verified(self, sha256: Sha256, digest: Digest) -> Verified {
         Verified {
             path: self.path,

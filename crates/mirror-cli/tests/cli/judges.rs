@@ -2,61 +2,13 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::io::{BufRead as _, BufReader};
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use mirror_fixtures::{Compression, Package, Repository, samples, tool};
 
-use crate::support::{Site, wait_until};
-
-/// A server that ends with its test.
-struct Serving {
-    child: Child,
-    url: String,
-}
-
-impl Drop for Serving {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn embedded(site: &Site) -> Serving {
-    let mut child = site.command("serve --root mirror --listen 127.0.0.1:0").spawn().unwrap();
-    let mut first = String::new();
-    BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
-    let url = first.trim().strip_prefix("serving mirror at ").unwrap().to_owned();
-    Serving { child, url }
-}
-
-fn nginx(site: &Site, program: &Path) -> Serving {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let folder = site.path("nginx");
-    fs::create_dir_all(&folder).unwrap();
-    let at = |name: &str| folder.join(name).display().to_string();
-    let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
-        .map(|kind| format!("{kind}_temp_path {};", at(kind)))
-        .join(" ");
-    let config = format!(
-        "daemon off; master_process off; pid {}; error_log {}; user root; events {{}} http {{ access_log off; {temporary}
-        server {{ listen 127.0.0.1:{port}; root {}; location ~ /\\.mirror {{ return 404; }} }} }}",
-        at("pid"),
-        at("log"),
-        site.path("mirror").display(),
-    );
-    fs::write(folder.join("nginx.conf"), config).unwrap();
-    let child = Command::new(program)
-        .arg("-c")
-        .arg(folder.join("nginx.conf"))
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    wait_until("nginx listens", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
-    Serving { child, url: format!("http://127.0.0.1:{port}/") }
-}
+use crate::servers::{embedded, nginx};
+use crate::support::Site;
 
 /// dnf over trees of a server, with nothing of this host's configuration.
 struct Dnf {
@@ -113,7 +65,9 @@ fn each_server(site: &Site, trees: &[&str], judge: impl Fn(&Dnf)) {
     judge(&Dnf::new(program.clone(), &server.url, trees));
     drop(server);
     let Some(nginx_program) = tool("nginx") else { return };
-    let server = nginx(site, &nginx_program);
+    let root = site.path("mirror");
+    let block = format!("root {}; location ~ /\\.mirror {{ return 404; }}", root.display());
+    let server = nginx(site, &nginx_program, "http", &block);
     judge(&Dnf::new(program, &server.url, trees));
 }
 

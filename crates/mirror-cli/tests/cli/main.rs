@@ -9,6 +9,8 @@ mod judges;
 mod lock;
 mod repos;
 mod serve;
+mod servers;
 mod support;
 mod sync;
+mod tls;
 mod usage;

@@ -118,14 +118,15 @@ impl Client {
                 _ if filled => request.name.to_owned(),
                 Some(url) => crate::error::redact(url),
                 None => {
-                    return Err(first_error.unwrap_or_else(|| Error::NoUrl(request.name.into())));
+                    let error = first_error.unwrap_or_else(|| Error::NoUrl(request.name.into()));
+                    return Err(give_up(part, request, error));
                 }
             };
             if !filled {
                 match self.fill(&mut part, &mut urls, request, watch).await {
                     Ok(time) => modified = time,
                     Err(error) if error.is_local() => return Err(error),
-                    Err(error) => return Err(first_error.unwrap_or(error)),
+                    Err(error) => return Err(give_up(part, request, first_error.unwrap_or(error))),
                 }
             }
             let size = part.size();
@@ -149,6 +150,14 @@ impl Client {
             }
         }
     }
+}
+
+/// Keeps what the next run can go on with, and nothing else.
+fn give_up(part: Part, request: &Request<'_>, error: Error) -> Error {
+    if part.size() > 0 && request.expected.digest.is_some() {
+        return error;
+    }
+    part.discard().err().unwrap_or(error)
 }
 
 fn seal(part: Part, request: &Request<'_>, url: &str) -> Result<Verified, Box<Rejected>> {

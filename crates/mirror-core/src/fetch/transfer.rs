@@ -371,11 +371,24 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 
 fn transport(url: &Url, error: reqwest::Error) -> Error {
     let url = redact(url);
-    // A redirect that is refused, or an answer that is no HTTP, is so the next time too.
-    if error.is_redirect() || error.is_builder() {
+    // A redirect or a certificate that is refused is refused the next time too.
+    if error.is_redirect() || error.is_builder() || is_certificate(&error) {
         return Error::Protocol { url, reason: innermost(error).to_string() };
     }
     Error::Transport { url, source: innermost(error) }
+}
+
+/// Whether a certificate that was refused lies somewhere below `error`.
+fn is_certificate(error: &(dyn std::error::Error + 'static)) -> bool {
+    if let Some(tls) = error.downcast_ref::<rustls::Error>() {
+        return matches!(tls, rustls::Error::InvalidCertificate(_));
+    }
+    // An io::Error names the source of what it wraps as its own, and passes over that itself.
+    let wrapped = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
+    match wrapped {
+        Some(wrapped) => is_certificate(wrapped),
+        None => error.source().is_some_and(is_certificate),
+    }
 }
 
 /// The cause that says something: reqwest's own layers only repeat the URL.

@@ -307,3 +307,15 @@ async fn a_part_that_was_damaged_is_not_what_a_failure_names() {
     let url = site.upstream.url_of(&package.path);
     assert_eq!(report.failures[0].reason, format!("{url}: 404 Not Found, expected 200 OK"));
 }
+
+#[tokio::test]
+async fn what_cannot_be_gone_on_with_leaves_no_part() {
+    let site = Site::new(&samples::plain(3));
+    let lost = site.written.package("plain-0001").path.clone();
+    site.upstream.fault(&lost, Fault::Status(404));
+    // Upstream has neither signature nor key, which are asked for.
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Incomplete);
+    let parts = std::fs::read_dir(site.root().join(".mirror/parts")).unwrap();
+    let names: Vec<_> = parts.map(|part| part.unwrap().file_name()).collect();
+    assert!(names.is_empty(), "{names:?}");
+}

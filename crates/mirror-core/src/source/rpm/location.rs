@@ -2,7 +2,6 @@
 
 use url::Url;
 
-use super::resolve::metadata;
 use crate::error::{Error, Result, redact};
 use crate::format::rpm::metalink::Metalink;
 use crate::format::rpm::mirrorlist;
@@ -15,14 +14,15 @@ const FILE: &str = "repomd.xml";
 /// The folders that a mirror list names, in its order.
 pub(super) async fn mirror_list(context: &Context<'_>, url: &Url) -> Result<Vec<Url>> {
     let text = context.read("mirrorlist", vec![url.clone()], limits::LIST_SIZE).await?;
-    let urls = mirrorlist::read(&*text).map_err(|error| metadata(&redact(url), error))?;
+    let urls = mirrorlist::read(&*text).map_err(|error| Error::metadata(&redact(url), error))?;
     usable(urls.iter().map(String::as_str), url)
 }
 
 /// The folders that a metalink of `repodata/repomd.xml` names, the preferred ones first.
 pub(super) async fn metalink(context: &Context<'_>, url: &Url) -> Result<Vec<Url>> {
     let text = context.read("metalink", vec![url.clone()], limits::LIST_SIZE).await?;
-    let metalink = Metalink::read(&*text, FILE).map_err(|error| metadata(&redact(url), error))?;
+    let metalink =
+        Metalink::read(&*text, FILE).map_err(|error| Error::metadata(&redact(url), error))?;
     let suffix = "/repodata/repomd.xml";
     usable(metalink.urls.iter().filter_map(|mirror| mirror.url.strip_suffix(suffix)), url)
 }

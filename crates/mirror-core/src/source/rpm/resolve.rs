@@ -58,7 +58,8 @@ impl<'a> Resolving<'a> {
         self.fetch_beside().await?;
         let file = self.context.open(&repomd.sha256)?;
         let url = self.url(REPOMD);
-        let parsed = Repomd::read(BufReader::new(file)).map_err(|error| metadata(&url, error))?;
+        let parsed =
+            Repomd::read(BufReader::new(file)).map_err(|error| Error::metadata(&url, error))?;
         let primary = self.list_metadata(&parsed)?;
         self.list_packages(&primary).await?;
         if self.source.treeinfo {
@@ -143,12 +144,12 @@ impl<'a> Resolving<'a> {
             let mut reader = reader;
             let opened =
                 decoder(BufReader::with_capacity(256 << 10, file), limits::METADATA_OPEN_SIZE)
-                    .map_err(|error| metadata(&reader.url, error.into()))?;
+                    .map_err(|error| Error::metadata(&reader.url, FormatError::from(error)))?;
             let summary =
                 read_ahead(opened, |ahead| read_packages(ahead, |package| reader.take(&package)));
             summary.map(|summary| (reader, summary)).map_err(|Stop(stop)| match stop {
                 Ok(error) => error,
-                Err(error) => metadata(&url, error),
+                Err(error) => Error::metadata(&url, error),
             })
         });
         let (reader, summary) = parsing.await.map_err(|error| Error::Client(error.into()))??;
@@ -279,8 +280,4 @@ impl Packages {
 pub(super) fn path(file: &str, href: &str) -> Result<RepoPath> {
     let plain = href.strip_prefix("./").unwrap_or(href);
     RepoPath::new(plain).map_err(|source| Error::Path { file: file.to_owned(), source })
-}
-
-pub(super) fn metadata(file: &str, error: FormatError) -> Error {
-    Error::Metadata { file: file.to_owned(), source: error.into() }
 }

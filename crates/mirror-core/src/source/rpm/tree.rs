@@ -2,8 +2,8 @@
 
 use std::io::BufReader;
 
-use super::resolve::{Resolving, metadata, path};
-use crate::error::Result;
+use super::resolve::{Resolving, path};
+use crate::error::{Error, Result};
 use crate::format::rpm::treeinfo::TreeInfo;
 use crate::limits;
 use crate::manifest::Role;
@@ -24,7 +24,7 @@ impl Resolving<'_> {
             let Some(stored) = found else { continue };
             let url = self.url(name);
             let file = BufReader::new(self.context.open(&stored.sha256)?);
-            let tree = TreeInfo::read(file).map_err(|error| metadata(&url, error))?;
+            let tree = TreeInfo::read(file).map_err(|error| Error::metadata(&url, error))?;
             self.stored(name, stored, Role::EntryPoint)?;
             let mut known = self.paths();
             for file in tree.files {

@@ -1,0 +1,56 @@
+//! Upstreams over TLS, with a site's own certificate authority.
+
+use std::fs;
+use std::process::Command;
+
+use mirror_fixtures::{samples, tool};
+
+use crate::servers::{Serving, nginx};
+use crate::support::Site;
+
+/// nginx over the upstream's files, with a certificate of an authority of its own (`ca.pem`).
+fn upstream(site: &Site) -> Option<Serving> {
+    let (nginx_program, openssl) = (tool("nginx")?, tool("openssl")?);
+    fs::write(site.path("extensions"), "subjectAltName=IP:127.0.0.1\n").unwrap();
+    let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30";
+    for arguments in [
+        format!("req -x509 {key} -keyout ca.key -out ca.pem -subj /CN=authority"),
+        format!("req {key} -keyout server.key -out server.csr -subj /CN=server"),
+        "x509 -req -in server.csr -CA ca.pem -CAkey ca.key -CAcreateserial -out server.pem \
+         -days 30 -extfile extensions"
+            .to_owned(),
+    ] {
+        let mut command = Command::new(&openssl);
+        command.args(arguments.split(' ')).current_dir(site.path("."));
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    let at = |path: &str| site.path(path).display().to_string();
+    let block = format!(
+        "ssl_certificate {}; ssl_certificate_key {}; root {};",
+        at("server.pem"),
+        at("server.key"),
+        site.served("").display()
+    );
+    Some(nginx(site, &nginx_program, "https", &block))
+}
+
+#[test]
+fn an_authority_is_trusted_where_it_is_named_and_nowhere_else() {
+    let site = Site::of(&samples::plain(3));
+    let Some(server) = upstream(&site) else { return };
+    let arguments = format!("sync --url {} --path up --root mirror", server.url);
+
+    let ran = site.run(&arguments);
+    assert_eq!(ran.code, Some(1), "{}", ran.text());
+    assert!(ran.text().contains("invalid peer certificate: UnknownIssuer"), "{}", ran.text());
+    assert!(ran.text().contains("hint: the upstream's certificate authority"), "{}", ran.text());
+    assert!(!ran.text().contains("trying again"), "a refused certificate is not asked for again");
+
+    let ran = site.run(&format!("{arguments} --ca-file ca.pem"));
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+    let mut command = site.command(&arguments);
+    command.env("SSL_CERT_FILE", site.path("ca.pem"));
+    let ran = site.ran(command.output().unwrap());
+    assert!(ran.out.contains("unchanged"), "{}", ran.text());
+}
