@@ -56,7 +56,7 @@ fn one(preset: &PresetListing) -> String {
             .repos
             .iter()
             .map(|repo| {
-                let location = repo.mirrors.as_ref().or(repo.urls.first());
+                let location = repo.urls.first().or(repo.mirrors.as_ref());
                 [
                     format!("  {}", mark(repo)),
                     companions(repo),

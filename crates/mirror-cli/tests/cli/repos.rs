@@ -13,6 +13,7 @@ fn lists_presets_and_what_one_offers() {
     let ran = site.run("repos rocky");
     assert!(ran.out.starts_with("rocky: Rocky Linux\n\nrelease 10 (default), x86_64 "), "{ran:?}");
     assert!(ran.out.contains("\n  baseos*  "), "{ran:?}");
+    assert!(ran.out.contains(" https://dl.rockylinux.org/pub/rocky/10/BaseOS/"), "{ran:?}");
 }
 
 #[test]
