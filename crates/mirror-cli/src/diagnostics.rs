@@ -277,7 +277,7 @@ mod tests {
         assert!(status("a.rpm", 404, "404 Not Found").starts_with("upstream lists"));
         assert!(status("repodata/repomd.xml", 404, "404 Not Found").starts_with("no repository"));
         assert_eq!(status("a.rpm", 503, "503 Service Unavailable"), "");
-        let index = Error::NeedsIndex { tree: "t".to_owned(), dropped: 1, total: 2 };
+        let index = Error::NeedsIndex { dropped: 1, total: 2 };
         assert!(hint(index).starts_with("leave out"));
     }
 

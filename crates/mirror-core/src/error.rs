@@ -207,12 +207,10 @@ pub enum Error {
     },
     /// A selection drops packages, and metadata that lists fewer cannot be made yet.
     #[error(
-        "{tree}: the selection drops {dropped} of {total} packages, and publishing a part of a \
+        "the selection drops {dropped} of {total} packages, and publishing a part of a \
          repository needs generated metadata, which this version does not have"
     )]
     NeedsIndex {
-        /// The tree.
-        tree: String,
         /// Packages that the selection drops.
         dropped: usize,
         /// Packages of the repository.

@@ -212,7 +212,7 @@ async fn a_selection_that_drops_packages_ends_before_any_is_fetched() {
     assert_eq!(report.outcome, Outcome::Failed);
     assert_eq!(
         report.failures[0].reason,
-        "demo: the selection drops 2 of 5 packages, and publishing a part of a repository needs \
+        "the selection drops 2 of 5 packages, and publishing a part of a repository needs \
          generated metadata, which this version does not have"
     );
     assert!(!site.upstream.requests().iter().any(|request| request.path.ends_with(".rpm")));

@@ -162,8 +162,7 @@ impl<'a> Resolving<'a> {
             let taken = self.source.selection.takes(&candidates);
             let dropped = taken.iter().filter(|taken| !**taken).count();
             if dropped > 0 {
-                let (tree, total) = (self.context.tree().to_owned(), taken.len());
-                return Err(Error::NeedsIndex { tree, dropped, total });
+                return Err(Error::NeedsIndex { dropped, total: taken.len() });
             }
         }
         self.entries.extend(reader.entries);
