@@ -65,6 +65,7 @@ fn one(preset: &PresetListing) -> String {
             })
             .collect();
         text += &table(&rows);
+        text += &keys(release);
     }
     text += "\n* is mirrored where --repo names none\n";
     text
@@ -80,6 +81,17 @@ fn heading(release: &ReleaseListing) -> String {
         let _ = write!(text, ", {}", release.arches.join(" "));
     }
     text + "\n"
+}
+
+/// What packages are signed with, each key once.
+fn keys(release: &ReleaseListing) -> String {
+    let mut keys: Vec<&str> = Vec::new();
+    for key in release.repos.iter().flat_map(|repo| &repo.keys) {
+        if !keys.contains(&key.as_str()) {
+            keys.push(key);
+        }
+    }
+    keys.iter().fold(String::new(), |text, key| text + "  signed with the key at " + key + "\n")
 }
 
 fn companions(repo: &RepoListing) -> String {
