@@ -91,7 +91,14 @@ pub enum Event<'a> {
         /// The group.
         group: &'a str,
     },
-    /// A tree is published; one that is already what it should be is not.
+    /// A tree is what it should be already: nothing was published.
+    Unchanged {
+        /// The tree.
+        tree: &'a str,
+        /// Its generation.
+        generation: u64,
+    },
+    /// A tree is published, or mended.
     Published {
         /// The tree.
         tree: &'a str,

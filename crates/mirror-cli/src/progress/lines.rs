@@ -81,6 +81,9 @@ fn line(event: &Event<'_>) -> Option<String> {
         Event::Failed { tree, path, reason } => format!("{tree}: failed: {}", about(path, reason)),
         Event::Warning { tree, message } => format!("{tree}: warning: {message}"),
         Event::Publishing { group } => format!("{group}: publishing"),
+        Event::Unchanged { tree, generation } => {
+            format!("{tree}: unchanged, generation {generation} stays")
+        }
         Event::Published { tree, generation } => {
             format!("{tree}: generation {generation} is published")
         }

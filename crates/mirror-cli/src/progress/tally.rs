@@ -165,7 +165,9 @@ impl Tally {
                 self.failed.fetch_add(1, Relaxed);
                 self.with(tree, |tree| tree.failed(path));
             }
-            Event::Published { tree, .. } => self.with(tree, |tree| tree.set(Phase::Done)),
+            Event::Published { tree, .. } | Event::Unchanged { tree, .. } => {
+                self.with(tree, |tree| tree.set(Phase::Done));
+            }
             _ => {}
         }
     }

@@ -126,7 +126,25 @@ impl Mirror {
     pub fn move_tree(&self, upstream: &str, to: &TreePath) -> Result<bool> {
         for tree in self.store.trees()? {
             if tree != *to && self.store.upstream(&tree)?.as_deref() == Some(upstream) {
-                self.store.move_tree(&tree, to)?;
+                let others = self.store.trees()?;
+                if let Some(other) = others.iter().find(|o| **o != tree && o.overlaps(to)) {
+                    return Err(nested(other, to));
+                }
+                let is_root = |tree: &TreePath| tree.components().next().is_none();
+                if is_root(&tree) || is_root(to) {
+                    // The root holds the state too: it is no folder to rename.
+                    return Err(nested(&tree, to));
+                }
+                if tree.overlaps(to) {
+                    // Through a place of its own: should it end there, the next move goes on.
+                    let outer = if tree.as_str().len() < to.as_str().len() { &tree } else { to };
+                    let aside = TreePath::new(&format!("{outer}.moving"))
+                        .map_err(|source| Error::Path { file: outer.to_string(), source })?;
+                    self.store.move_tree(&tree, &aside)?;
+                    self.store.move_tree(&aside, to)?;
+                } else {
+                    self.store.move_tree(&tree, to)?;
+                }
                 return Ok(true);
             }
         }
@@ -135,10 +153,6 @@ impl Mirror {
 
     /// Trees have one owner and never contain one another, and an upstream has one tree.
     fn check_trees(&self, jobs: &[Job]) -> Result<()> {
-        let nested = |a: &TreePath, b: &TreePath| {
-            let (outer, inner) = if a.as_str().len() <= b.as_str().len() { (a, b) } else { (b, a) };
-            Error::NestedTrees { outer: outer.to_string(), inner: inner.to_string() }
-        };
         for (at, job) in jobs.iter().enumerate() {
             if let Some(other) = jobs[..at].iter().find(|other| other.tree.overlaps(&job.tree)) {
                 return Err(nested(&job.tree, &other.tree));
@@ -164,4 +178,9 @@ impl Mirror {
         }
         Ok(())
     }
+}
+
+fn nested(a: &TreePath, b: &TreePath) -> Error {
+    let (outer, inner) = if a.as_str().len() <= b.as_str().len() { (a, b) } else { (b, a) };
+    Error::NestedTrees { outer: outer.to_string(), inner: inner.to_string() }
 }

@@ -160,7 +160,7 @@ impl<'a> Run<'a> {
                         tree.report.outcome = Outcome::Unchanged;
                         tree.report.files = previous.entries.len() as u64;
                         tree.report.bytes = previous.size();
-                        self.is_published(tree);
+                        self.is_unchanged(tree);
                         return Ok(None);
                     }
                     // The tree was damaged: what it takes to mend it, the source says again.
@@ -309,7 +309,7 @@ impl<'a> Run<'a> {
                 published.push(tree);
             } else {
                 tree.report.outcome = Outcome::Unchanged;
-                self.is_published(tree);
+                self.is_unchanged(tree);
             }
         }
         if publications.is_empty() {
@@ -321,15 +321,16 @@ impl<'a> Run<'a> {
         for (tree, result) in published.into_iter().zip(results) {
             tree.report.outcome = Outcome::Published;
             tree.report.generation = Some(result.generation);
-            self.is_published(tree);
+            let (tree, generation) = (&*tree.name, result.generation);
+            self.reporter.on_event(&Event::Published { tree, generation });
         }
         Ok(())
     }
 
     /// Tells that a tree's newest generation is what its upstream is.
-    fn is_published(&self, tree: &Tree<'_>) {
+    fn is_unchanged(&self, tree: &Tree<'_>) {
         if let Some(generation) = tree.report.generation {
-            self.reporter.on_event(&Event::Published { tree: &tree.name, generation });
+            self.reporter.on_event(&Event::Unchanged { tree: &tree.name, generation });
         }
     }
 

@@ -204,6 +204,13 @@ impl Store {
         if let Some(sha256) = self.state().content(&found) {
             return Ok(Some(sha256));
         }
+        // A change of mode is a change of ctime, so it comes here.
+        let mut found = found;
+        if found.permissions().mode() & 0o7777 != 0o644 {
+            fs::set_permissions(path, Permissions::from_mode(0o644))
+                .map_err(Error::io("set the mode of", path))?;
+            found = fs::symlink_metadata(path).map_err(Error::io("look at", path))?;
+        }
         let sha256 = hash_file(path)?;
         self.state().record(&found, sha256)?;
         Ok(Some(sha256))
@@ -266,6 +273,8 @@ impl Store {
         let mut ops = Vec::new();
         let mut folders = TreeFolders::new(&self.root, to);
         for (from, to) in &moves {
+            // What a tree that lay within it left; a folder that holds anything stays.
+            let _ = fs::remove_dir(to);
             if fs::symlink_metadata(to).is_ok() {
                 let source = io::ErrorKind::AlreadyExists.into();
                 return Err(Error::Io { action: "move a tree to", path: to.clone(), source });

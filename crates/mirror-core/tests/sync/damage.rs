@@ -37,6 +37,17 @@ async fn heals_what_was_changed_removed_or_replaced() {
 }
 
 #[tokio::test]
+async fn heals_a_mode_that_keeps_a_web_server_out() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let site = Site::new(&samples::plain(2));
+    site.sync().await;
+    let path = site.tree().join(&site.written.package("plain-0001").path);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    site.sync().await;
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o7777, 0o644);
+}
+
+#[tokio::test]
 async fn follows_no_link_below_the_root() {
     let site = Site::new(&samples::plain(3));
     site.sync().await;

@@ -191,19 +191,24 @@ async fn blobs_that_were_lost_are_made_from_the_tree() {
 }
 
 #[tokio::test]
-async fn a_tree_moves_neither_into_itself_nor_onto_another() {
+async fn a_tree_moves_into_itself_and_out_again_and_onto_nothing() {
     let site = Site::new(&samples::plain(1));
     site.sync().await;
     let identity = site.job().source.identity();
     {
         let mirror = Mirror::open(&site.root(), options()).await.unwrap();
-        let error = mirror.move_tree(&identity, &TreePath::new("demo/below").unwrap()).unwrap_err();
-        assert!(matches!(error, Error::NestedTrees { .. }), "{error}");
-        fs::create_dir(site.root().join("taken")).unwrap();
-        let error = mirror.move_tree(&identity, &TreePath::new("taken").unwrap()).unwrap_err();
-        assert!(matches!(error, Error::Io { .. }), "{error}");
+        let to = |path: &str| mirror.move_tree(&identity, &TreePath::new(path).unwrap());
+        // As where an architecture is named for the first time, and no more.
+        assert!(to("demo/x86_64").unwrap());
+        assert!(site.tree().join("x86_64/repodata/repomd.xml").exists());
+        assert!(to("demo").unwrap());
+        assert!(!site.root().join("demo.moving").exists());
+        fs::create_dir_all(site.root().join("taken/by")).unwrap();
+        assert!(matches!(to("taken").unwrap_err(), Error::Io { .. }));
+        assert!(matches!(to(".").unwrap_err(), Error::NestedTrees { .. }));
     }
     assert_eq!(site.sync_tree().await.outcome, Outcome::Unchanged);
+    site.assert_equal_to_upstream();
 }
 
 #[tokio::test]
