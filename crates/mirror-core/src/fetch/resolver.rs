@@ -22,7 +22,15 @@ impl Resolve for HostResolver {
         let cell = Arc::clone(&self.0);
         Box::pin(async move {
             let resolver = cell.get_or_try_init(|| async { build() }).await?;
-            let found = resolver.lookup_ip(name.as_str()).await?;
+            let found = resolver.lookup_ip(name.as_str()).await.map_err(|error| {
+                // The resolver's own words are of queries and records.
+                let name = name.as_str();
+                if error.is_no_records_found() {
+                    format!("host {name} not found")
+                } else {
+                    format!("cannot look up host {name}: {error}")
+                }
+            })?;
             let addresses: Vec<_> = found.iter().map(|ip| SocketAddr::new(ip, 0)).collect();
             Ok(Box::new(addresses.into_iter()) as Addrs)
         })
