@@ -34,7 +34,7 @@ Exit codes:
   0    done
   1    failed
   2    wrong usage or configuration
-  3    incomplete: something was not published, the rest was
+  3    incomplete: something could not be published; its old state stays
   130  interrupted; a rerun continues
 
 Configuration: --config FILE, else ./mirror.toml, else /etc/mirror/mirror.toml.
