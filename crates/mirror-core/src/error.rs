@@ -185,6 +185,16 @@ pub enum Error {
         /// The rule that it breaks.
         source: PathError,
     },
+    /// Upstream is another each time that it is read.
+    #[error("{file}: changed {times} times while what it lists was fetched, last: {source}")]
+    Moving {
+        /// The entry point's URL, redacted.
+        file: String,
+        /// How often.
+        times: usize,
+        /// What was wrong with the last state that was read.
+        source: Box<Error>,
+    },
     /// A digest that metadata gives does not parse.
     #[error("{file}: {source}")]
     Digest {
@@ -254,6 +264,18 @@ impl Error {
             Self::Transport { .. } | Self::Truncated { .. } | Self::Stalled { .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether it may come of an upstream that moved on, or of a mirror or cache that is half done: an
+    /// answer came, and it is not the file that was listed.
+    pub fn is_other_answer(&self) -> bool {
+        matches!(
+            self,
+            Self::Status { code: ..500, .. }
+                | Self::SizeMismatch { .. }
+                | Self::DigestMismatch { .. }
+                | Self::TooLarge { .. }
+        )
     }
 
     /// Whether the fault is this host's, so that no other file or mirror can do better.

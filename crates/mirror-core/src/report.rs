@@ -58,7 +58,7 @@ pub enum Event<'a> {
         path: &'a str,
         /// Why.
         reason: &'a str,
-        /// Milliseconds until then.
+        /// Milliseconds until then; 0 where it is asked for once more when the others are done.
         after_ms: u64,
     },
     /// A file is verified and stored.

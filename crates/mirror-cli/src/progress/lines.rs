@@ -74,6 +74,9 @@ fn line(event: &Event<'_>) -> Option<String> {
             human::count(fetch_files),
             human::bytes(fetch_bytes)
         ),
+        Event::Retrying { tree, path, reason, after_ms: 0 } => {
+            format!("{tree}: trying again at the end: {}", about(path, reason))
+        }
         Event::Retrying { tree, path, reason, after_ms } => {
             format!("{tree}: trying again in {}: {}", wait(after_ms), about(path, reason))
         }

@@ -46,6 +46,15 @@ impl Unit {
     }
 }
 
+/// What becomes of a file that turned out to be another than was listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// It failed.
+    None,
+    /// It may be asked for once more, when its upstream has been read again.
+    Some,
+}
+
 /// What came of a unit.
 #[derive(Debug)]
 pub(super) struct Done {
@@ -130,6 +139,7 @@ impl Units {
 pub(super) fn start(
     mirror: &Mirror,
     queue: VecDeque<Unit>,
+    patience: Patience,
     reporter: &Arc<dyn Reporter>,
     transfers: &mut JoinSet<()>,
 ) -> mpsc::UnboundedReceiver<Done> {
@@ -156,6 +166,10 @@ pub(super) fn start(
                 match &result {
                     Ok(Fetched { size, .. }) => {
                         reporter.on_event(&Event::Fetched { tree, path: name, size: *size });
+                    }
+                    Err(error) if patience == Patience::Some && error.is_other_answer() => {
+                        let (reason, after_ms) = (&error.to_string(), 0);
+                        reporter.on_event(&Event::Retrying { tree, path: name, reason, after_ms });
                     }
                     Err(error) => {
                         let reason = &error.to_string();

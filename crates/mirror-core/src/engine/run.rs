@@ -1,12 +1,14 @@
 //! One run: resolve, plan, check, fetch, publish, report.
 
+mod again;
+
 use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 use tokio::task::JoinSet;
 
-use super::fetching::{self, Done, Fetched, Units};
+use super::fetching::{self, Done, Fetched, Patience, Units};
 use super::{Job, Mirror, Mode};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
@@ -40,6 +42,10 @@ struct Tree<'a> {
     upstream: Arc<str>,
     previous: Option<Arc<StoredManifest>>,
     work: Work,
+    /// What is missing may be so because upstream moved on.
+    may_have_moved: bool,
+    /// Files that are asked for once more before they are said to have failed, and why.
+    deferred: Vec<(String, String)>,
     report: TreeReport,
 }
 
@@ -69,7 +75,24 @@ impl<'a> Run<'a> {
         let units = collect(&mut trees);
         self.check_space(&units)?;
         if mode == Mode::Apply {
-            self.fetch_and_publish(&mut trees, units, transfers).await?;
+            let mut groups: Vec<&str> = Vec::new();
+            for job in self.jobs {
+                if !groups.contains(&job.group.as_str()) {
+                    groups.push(&job.group);
+                }
+            }
+            self.fetch_and_publish(&mut trees, groups, units, Patience::Some, transfers).await?;
+            for round in 0..again::MOVES {
+                let groups = self.resolve_again(&mut trees, round).await?;
+                self.tell_deferred(&mut trees);
+                if groups.is_empty() {
+                    break;
+                }
+                let units = collect(&mut trees);
+                self.check_space(&units)?;
+                let patience = Patience::None;
+                self.fetch_and_publish(&mut trees, groups, units, patience, transfers).await?;
+            }
             self.tidy(&trees).await?;
         }
         for tree in &mut trees {
@@ -114,7 +137,16 @@ impl<'a> Run<'a> {
             failures: Vec::new(),
         };
         let previous = previous.map(Arc::new);
-        let mut tree = Tree { job, name, upstream, previous, work: Work::None, report };
+        let mut tree = Tree {
+            job,
+            name,
+            upstream,
+            previous,
+            work: Work::None,
+            may_have_moved: false,
+            deferred: Vec::new(),
+            report,
+        };
         match self.resolution(&mut tree).await {
             Err(error) if error.is_local() => return Err(error),
             Err(error) => {
@@ -261,16 +293,13 @@ impl<'a> Run<'a> {
     async fn fetch_and_publish(
         &self,
         trees: &mut [Tree<'a>],
+        groups: Vec<&'a str>,
         units: Units,
+        patience: Patience,
         transfers: &mut JoinSet<()>,
     ) -> Result<()> {
-        let mut groups: Vec<&str> = Vec::new();
-        for job in self.jobs {
-            if !groups.contains(&job.group.as_str()) {
-                groups.push(&job.group);
-            }
-        }
-        let mut done = fetching::start(self.mirror, units.into_queue(), &self.reporter, transfers);
+        let (queue, reporter) = (units.into_queue(), &self.reporter);
+        let mut done = fetching::start(self.mirror, queue, patience, reporter, transfers);
         let mut open = groups;
         loop {
             let (ready, waiting): (Vec<_>, Vec<_>) =
@@ -280,7 +309,7 @@ impl<'a> Run<'a> {
             }
             open = waiting;
             match done.recv().await {
-                Some(done) => take(trees, done)?,
+                Some(done) => take(trees, done, patience)?,
                 None => return Ok(()),
             }
         }
@@ -407,11 +436,12 @@ impl<'a> Run<'a> {
 fn collect(trees: &mut [Tree<'_>]) -> Units {
     let mut units = Units::default();
     for (number, tree) in trees.iter_mut().enumerate() {
-        let Work::Plan { manifest, plan, missing, .. } = &mut tree.work else {
+        let Work::Plan { manifest, plan, content, missing } = &mut tree.work else {
             continue;
         };
         for (at, (entry, step)) in manifest.entries().iter().zip(&plan.steps).enumerate() {
-            if *step == Step::Fetch {
+            // One that is planned by now has nothing yet; others have what can be had.
+            if *step == Step::Fetch && content[at].is_none() && tree.report.failures.is_empty() {
                 units.add(&tree.name, &tree.upstream, entry, (number, at));
                 *missing += 1;
             }
@@ -436,7 +466,9 @@ fn is_settled(trees: &[Tree<'_>], group: &str) -> bool {
 }
 
 /// Notes what came of a transfer with everyone who wanted it.
-fn take(trees: &mut [Tree<'_>], done: Done) -> Result<()> {
+fn take(trees: &mut [Tree<'_>], done: Done, patience: Patience) -> Result<()> {
+    let is_other_answer = done.result.as_ref().is_err_and(Error::is_other_answer);
+    let mut deferred = (patience == Patience::Some && is_other_answer).then_some(done.unit.path);
     let reason = match &done.result {
         Err(error) if !error.is_local() => error.to_string(),
         _ => String::new(),
@@ -452,20 +484,19 @@ fn take(trees: &mut [Tree<'_>], done: Done) -> Result<()> {
             continue;
         };
         *missing -= 1;
-        match fetched {
-            Some(fetched) => {
-                content[at] = Some(fetched);
-                let entry = &manifest.entries()[at];
-                if let Some(listed) = entry.size.filter(|listed| *listed != fetched.size) {
-                    let (path, found) = (&entry.path, fetched.size);
-                    let warning = format!("{path}: {found} bytes, listed with {listed}");
-                    tree.report.warnings.push(warning);
-                }
-            }
-            None => tree.report.failures.push(Failure {
-                path: Some(manifest.entries()[at].path.clone()),
-                reason: reason.clone(),
-            }),
+        let Some(fetched) = fetched else {
+            tree.may_have_moved |= is_other_answer;
+            tree.deferred.extend(deferred.take().map(|path| (path, reason.clone())));
+            let path = Some(manifest.entries()[at].path.clone());
+            tree.report.failures.push(Failure { path, reason: reason.clone() });
+            continue;
+        };
+        content[at] = Some(fetched);
+        let entry = &manifest.entries()[at];
+        if let Some(listed) = entry.size.filter(|listed| *listed != fetched.size) {
+            let (path, found) = (&entry.path, fetched.size);
+            let warning = format!("{path}: {found} bytes, listed with {listed}");
+            tree.report.warnings.push(warning);
         }
     }
     Ok(())

@@ -87,6 +87,6 @@ impl Source for RpmSource {
     }
 
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>> {
-        Box::pin(async { resolve::Resolving::begin(self, context).await?.resolve().await })
+        Box::pin(async { resolve::Resolving::begin(self, context).await?.settle().await })
     }
 }

@@ -27,11 +27,16 @@ const REPOMD: &str = "repodata/repomd.xml";
 /// What may lie beside `repomd.xml` and belongs to it.
 const BESIDE: [&str; 2] = ["repodata/repomd.xml.asc", "repodata/repomd.xml.key"];
 
+/// How often upstream may be found changed while it is read.
+const MOVES: usize = 5;
+
 /// A repository being resolved.
 pub(super) struct Resolving<'a> {
     pub(super) source: &'a RpmSource,
     pub(super) context: &'a Context<'a>,
     pub(super) bases: Arc<[Url]>,
+    /// `repomd.xml`, once it is read.
+    repomd: Option<Stored>,
     entries: Vec<Entry>,
 }
 
@@ -45,11 +50,44 @@ impl<'a> Resolving<'a> {
         if bases.is_empty() {
             return Err(Error::NoUrl(context.tree().to_owned()));
         }
-        Ok(Self { source, context, bases: bases.into(), entries: Vec::new() })
+        Ok(Self { source, context, bases: bases.into(), repomd: None, entries: Vec::new() })
     }
 
-    pub(super) async fn resolve(mut self) -> Result<Resolution> {
+    /// Resolves until the files are those of one state: upstream may move on while they are fetched,
+    /// and what looks like a fault is then a mixture of two.
+    pub(super) async fn settle(mut self) -> Result<Resolution> {
+        let (mut moves, mut again) = (0, true);
+        loop {
+            let error = match self.resolve().await {
+                Err(error) if !error.is_local() && !error.is_transient() => error,
+                result => return result,
+            };
+            let before = self.repomd.take();
+            let Ok(now) = self.read_repomd().await else { return Err(error) };
+            if before != Some(now) {
+                moves += 1;
+                if moves >= MOVES {
+                    let (file, source) = (self.url(REPOMD), Box::new(error));
+                    return Err(Error::Moving { file, times: moves, source });
+                }
+            } else if !std::mem::take(&mut again) || !error.is_other_answer() {
+                return Err(error);
+            }
+        }
+    }
+
+    async fn read_repomd(&mut self) -> Result<Stored> {
         let repomd = self.fetch(REPOMD, Expected::default(), limits::REPOMD_SIZE).await?;
+        self.repomd = Some(repomd);
+        Ok(repomd)
+    }
+
+    async fn resolve(&mut self) -> Result<Resolution> {
+        self.entries.clear();
+        let repomd = match self.repomd {
+            Some(repomd) => repomd,
+            None => self.read_repomd().await?,
+        };
         let previous = self.context.previous().and_then(|previous| previous.get(REPOMD));
         if previous.is_some_and(|previous| previous.sha256 == repomd.sha256) {
             return Ok(Resolution::Unchanged);
@@ -65,7 +103,7 @@ impl<'a> Resolving<'a> {
         if self.source.treeinfo {
             self.list_tree().await?;
         }
-        let manifest = Manifest::new(self.entries, &url)?;
+        let manifest = Manifest::new(std::mem::take(&mut self.entries), &url)?;
         Ok(Resolution::Manifest(manifest.switching(path(&url, "repodata")?)))
     }
 
