@@ -11,6 +11,7 @@ use std::time::Duration;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 use mirror_core::fetch;
+use mirror_core::path::TreePath;
 use mirror_core::store::LockWait;
 
 /// Where the root is, if nothing says otherwise.
@@ -34,7 +35,7 @@ Exit codes:
   0    done
   1    failed
   2    wrong usage or configuration
-  3    incomplete: something could not be published; its old state stays
+  3    incomplete, its old state stays; or findings (verify)
   130  interrupted; a rerun continues
 
 Configuration: --config FILE, else ./mirror.toml, else /etc/mirror/mirror.toml.
@@ -51,6 +52,9 @@ pub(crate) enum Command {
     Sync(Box<SyncArgs>),
     /// List the presets, or the repositories of one
     Repos(ReposArgs),
+    /// Read every byte of the mirrors and hold it against what was published
+    #[command(long_about = VERIFY_ABOUT, after_long_help = VERIFY_EXAMPLES)]
+    Verify(VerifyArgs),
     /// Serve the mirrors over HTTP
     #[command(long_about = SERVE_ABOUT)]
     Serve(ServeArgs),
@@ -75,6 +79,23 @@ Examples:
   mirror sync --repo-file vendor.repo
   mirror sync --url https://example.com/repo/ --path vendor/tools
   mirror sync --dry-run";
+
+const VERIFY_ABOUT: &str = "\
+Read every byte of the mirrors and hold it against what was published
+
+Finds files that are missing, changed or foreign, links and folders where files should be, wrong \
+permissions, and damaged state; trusts no time, size or note of an earlier run. Writes nothing, needs \
+no network, and works on a root that is mounted read-only. A sync waits for it, or says who is there. \
+Ends with 3 where something is found.
+
+--repair puts right what was found: from content that is whole elsewhere in the root, else from \
+upstream, of which only what differs is fetched. Foreign files are left alone unless they are in the \
+way.";
+
+const VERIFY_EXAMPLES: &str = "\
+Examples:
+  mirror verify --root /srv/mirror
+  mirror verify rocky/10/baseos --repair";
 
 const SERVE_ABOUT: &str = "\
 Serve the mirrors over HTTP
@@ -231,6 +252,34 @@ pub(crate) struct OutputArgs {
     /// Print nothing but errors
     #[arg(short, long, conflicts_with = "json")]
     pub(crate) quiet: bool,
+}
+
+/// `mirror verify`.
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArgs {
+    /// The trees to read, such as rocky/10/baseos [default: all of them, and all kept content]
+    #[arg(value_name = "TREE")]
+    pub(crate) trees: Vec<TreePath>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Put right what is found
+    #[arg(long)]
+    pub(crate) repair: bool,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+    #[command(flatten)]
+    pub(crate) transfer: TransferArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
+}
+
+/// What to do while another process works on the root.
+#[derive(Debug, Args)]
+pub(crate) struct LockArgs {
+    /// Wait while another process works on the root, at most SECS seconds [without =SECS: forever]
+    #[arg(long, value_name = "SECS", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "forever", value_parser = lock_wait)]
+    pub(crate) lock_wait: Option<LockWait>,
 }
 
 /// `mirror repos`.

@@ -12,6 +12,7 @@ use mirror_serve::BindError;
 use crate::config::ConfigError;
 use crate::console::{self, Tag};
 use crate::human;
+use crate::suggest::nearest;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,6 +80,14 @@ pub(crate) enum Failure {
     /// A root that holds no tree.
     #[error("{}: no mirror here", .0.display())]
     NoTrees(PathBuf),
+    /// A tree that was never published.
+    #[error("no tree {name} is published here")]
+    NoSuchTree {
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// A file that cannot be written.
     #[error("{}: cannot write: {source}", path.display())]
     Write {
@@ -102,6 +111,7 @@ impl Failure {
             Self::Config(_)
             | Self::Variable { .. }
             | Self::ListTookPreset { .. }
+            | Self::NoSuchTree { .. }
             | Self::Core(Error::NestedTrees { .. } | Error::TreeMoved { .. }) => Exit::Usage,
             Self::Core(Error::Cancelled) => Exit::Interrupted,
             _ => Exit::Failed,
@@ -138,6 +148,7 @@ impl Failure {
                 "make one with `mirror sync --root {}`, or name another folder with --root",
                 root.display()
             )),
+            Self::NoSuchTree { name, known } => Some(did_you_mean(name, known)),
             Self::Write { path, source } => io_hint(path, source),
             Self::Output(_) | Self::Runtime(_) => None,
         }
@@ -155,6 +166,13 @@ impl Failure {
         if let Some(hint) = self.hint() {
             console::note(format_args!("{} {hint}", Tag::Hint));
         }
+    }
+}
+
+fn did_you_mean(name: &str, known: &[String]) -> String {
+    match nearest(name, known.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there is {}", known.join(", ")),
     }
 }
 

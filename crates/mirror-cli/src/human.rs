@@ -10,6 +10,12 @@ pub(crate) fn bytes(bytes: u64) -> impl fmt::Display {
     HumanBytes(bytes)
 }
 
+/// Bytes a second, in binary units.
+pub(crate) fn rate(bytes: u64, took: Duration) -> impl fmt::Display {
+    let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);
+    HumanBytes(bytes.saturating_mul(1000) / milliseconds)
+}
+
 /// A number with separators.
 pub(crate) fn count(number: u64) -> impl fmt::Display {
     HumanCount(number)

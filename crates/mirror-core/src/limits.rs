@@ -83,3 +83,7 @@ pub const PAYLOAD_SIZE: u64 = 1 << 40;
 
 /// Most mirrors taken from a mirror list or metalink (largest seen: 300).
 pub const MIRRORS: usize = 2_000;
+
+/// Bytes of a generation's file in which what it says before its files is looked for: a metalink
+/// names hundreds of mirrors.
+pub const GENERATION_HEADING: u64 = 4 << 20;

@@ -98,6 +98,33 @@ pub enum Event<'a> {
         /// Its generation.
         generation: u64,
     },
+    /// Files of a tree, or blobs of no tree, are about to be read.
+    Verifying {
+        /// The tree, or the state's folder.
+        tree: &'a str,
+        /// Files to read: hard links of one content count once, in one of their trees.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// A file was read.
+    Read {
+        /// The tree, or the state's folder.
+        tree: &'a str,
+        /// Its size in bytes.
+        size: u64,
+    },
+    /// Something is not as it should be.
+    Found {
+        /// The tree, or the state's folder.
+        tree: &'a str,
+        /// The file or folder.
+        path: &'a str,
+        /// What is wrong, in a word.
+        problem: &'a str,
+        /// What there is to say of it; may be empty.
+        reason: &'a str,
+    },
     /// A tree is published, or mended.
     Published {
         /// The tree.

@@ -6,14 +6,21 @@ mod man;
 mod repos;
 mod serve;
 mod sync;
+mod verify;
 
 use std::path::{Path, PathBuf};
 
+use mirror_core::path::TreePath;
+use mirror_core::store::{LockWait, View};
+use mirror_core::{Error, Mirror, Options, fetch};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::cli::{Command, ConfigArgs, DEFAULT_ROOT, Place};
+use crate::cli::{Command, ConfigArgs, DEFAULT_ROOT, Place, TransferArgs};
 use crate::config::{Config, ConfigError};
 use crate::diagnostics::{Exit, Failure};
+use crate::output::{self, Last};
+use crate::progress::Progress;
+use crate::{console, environment};
 
 /// Where the configuration is looked for, in this order.
 const CONFIG_FILES: [&str; 2] = ["mirror.toml", "/etc/mirror/mirror.toml"];
@@ -23,6 +30,7 @@ pub(crate) fn run(command: Command) -> Exit {
     let ran = match command {
         Command::Sync(args) => sync::run(&args),
         Command::Repos(args) => repos::run(&args),
+        Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
@@ -50,4 +58,54 @@ fn root(place: &Place, config: &Config) -> PathBuf {
 
 fn runtime() -> Result<Runtime, Failure> {
     Builder::new_multi_thread().enable_all().build().map_err(Failure::Runtime)
+}
+
+/// Tells a failure as the last line of JSON too.
+fn telling_json(json: bool, ran: Result<Exit, Failure>) -> Result<Exit, Failure> {
+    if let Err(failure) = &ran
+        && json
+    {
+        console::print(&output::json_line(&Last::error(failure))).map_err(Failure::Output)?;
+    }
+    ran
+}
+
+/// The trees of the root, of which those that are named have to be some.
+fn named_trees(view: &View, named: &[TreePath]) -> Result<Vec<TreePath>, Failure> {
+    let trees = view.trees()?;
+    if trees.is_empty() {
+        return Err(Failure::NoTrees(view.root().to_owned()));
+    }
+    match named.iter().find(|tree| !trees.contains(tree)) {
+        None => Ok(trees),
+        Some(tree) => {
+            let known = trees.iter().map(TreePath::to_string).collect();
+            Err(Failure::NoSuchTree { name: tree.to_string(), known })
+        }
+    }
+}
+
+/// How files are transferred: option, configuration, default.
+fn fetch_options(args: &TransferArgs, config: &Config) -> Result<fetch::Options, Failure> {
+    let options = fetch::Options::default();
+    let jobs = args.jobs.map(usize::from);
+    Ok(fetch::Options {
+        connections: jobs.or(config.connections).unwrap_or(options.connections),
+        trust: environment::trust(&args.ca_files),
+        proxies: environment::proxies()?,
+        ..options
+    })
+}
+
+/// Opens the root for writing, and says so where that has to wait.
+async fn open(root: &Path, options: Options, progress: &Progress) -> Result<Mirror, Error> {
+    let lock = options.lock;
+    let at_once = Options { lock: LockWait::No, ..options.clone() };
+    match Mirror::open(root, at_once).await {
+        Err(error @ Error::Locked { .. }) if lock != LockWait::No => {
+            progress.note(&format!("{error}; waiting"));
+            Mirror::open(root, options).await
+        }
+        opened => opened,
+    }
 }

@@ -7,11 +7,11 @@ use std::time::Instant;
 
 use mirror_core::report::{Outcome, Report, TreeReport};
 use mirror_core::source::rpm::RpmSource;
-use mirror_core::store::{LockWait, Retention};
-use mirror_core::{Error, Job, Mirror, Mode, Options, fetch};
+use mirror_core::store::Retention;
+use mirror_core::{Error, Job, Mode, Options};
 use tokio_util::sync::CancellationToken;
 
-use super::lists;
+use super::{lists, open};
 use crate::cli::SyncArgs;
 use crate::config::{Config, Upstream, Wanted};
 use crate::console::{self, Tag};
@@ -22,13 +22,7 @@ use crate::{environment, signals};
 
 /// Makes mirrors what their upstreams are.
 pub(super) fn run(args: &SyncArgs) -> Result<Exit, Failure> {
-    let ran = sync(args);
-    if let Err(failure) = &ran
-        && args.output.json
-    {
-        console::print(&output::json_line(&Last::error(failure))).map_err(Failure::Output)?;
-    }
-    ran
+    super::telling_json(args.output.json, sync(args))
 }
 
 fn sync(args: &SyncArgs) -> Result<Exit, Failure> {
@@ -84,19 +78,6 @@ async fn mirror(
     }
 }
 
-/// Opens the root, and says so where that has to wait.
-async fn open(root: &Path, options: Options, progress: &Progress) -> Result<Mirror, Error> {
-    let lock = options.lock;
-    let at_once = Options { lock: LockWait::No, ..options.clone() };
-    match Mirror::open(root, at_once).await {
-        Err(error @ Error::Locked { .. }) if lock != LockWait::No => {
-            progress.note(&format!("{error}; waiting"));
-            Mirror::open(root, options).await
-        }
-        opened => opened,
-    }
-}
-
 fn wanted(args: &SyncArgs) -> Wanted {
     let (upstream, selection) = (&args.upstream, &args.selection);
     Wanted {
@@ -120,15 +101,9 @@ fn wanted(args: &SyncArgs) -> Wanted {
 
 /// The settings: option, configuration, default.
 fn options(args: &SyncArgs, config: &Config) -> Result<Options, Failure> {
-    let (fetch, retention) = (fetch::Options::default(), Retention::default());
-    let jobs = args.transfer.jobs.map(usize::from);
+    let retention = Retention::default();
     Ok(Options {
-        fetch: fetch::Options {
-            connections: jobs.or(config.connections).unwrap_or(fetch.connections),
-            trust: environment::trust(&args.transfer.ca_files),
-            proxies: environment::proxies()?,
-            ..fetch
-        },
+        fetch: super::fetch_options(&args.transfer, config)?,
         lock: args.publication.lock_wait.or(config.lock_wait).unwrap_or_default(),
         retention: Retention {
             generations: config.keep_generations.map_or(retention.generations, NonZeroUsize::get),

@@ -83,6 +83,13 @@ fn line(event: &Event<'_>) -> Option<String> {
         Event::Failed { tree, path: "", reason } => format!("{tree}: failed: {reason}"),
         Event::Failed { tree, path, reason } => format!("{tree}: failed: {}", about(path, reason)),
         Event::Warning { tree, message } => format!("{tree}: warning: {message}"),
+        Event::Verifying { tree, files, bytes } => {
+            format!("{tree}: reading {} ({})", human::files(files), human::bytes(bytes))
+        }
+        Event::Found { tree, path, problem, reason: "" } => format!("{tree}: {problem}: {path}"),
+        Event::Found { tree, path, problem, reason } => {
+            format!("{tree}: {problem}: {path}: {reason}")
+        }
         Event::Publishing { group } => format!("{group}: publishing"),
         Event::Unchanged { tree, generation } => {
             format!("{tree}: unchanged, generation {generation} stays")

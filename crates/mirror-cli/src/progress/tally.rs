@@ -151,6 +151,9 @@ impl Tally {
             Event::Resolved { tree, fetch_files, fetch_bytes, .. } => {
                 self.with(tree, |tree| tree.planned(fetch_files, fetch_bytes));
             }
+            Event::Verifying { tree, files, bytes } => {
+                self.with(tree, |tree| tree.planned(files, bytes));
+            }
             Event::Started { tree, path, resumed, size } => {
                 let number = self.transfers.fetch_add(1, Relaxed);
                 self.with(tree, |tree| tree.started(path, number, resumed, size));
@@ -160,6 +163,7 @@ impl Tally {
                     transfer.wait_for(reason);
                 }
             }
+            Event::Read { tree, .. } => self.with(tree, TreeTally::read),
             Event::Fetched { tree, path, .. } => self.with(tree, |tree| tree.fetched(path)),
             Event::Failed { tree, path, .. } => {
                 self.failed.fetch_add(1, Relaxed);
@@ -263,6 +267,10 @@ impl TreeTally {
 
     fn fetched(&self, path: &str) {
         self.ended(path);
+        self.done_files.fetch_add(1, Relaxed);
+    }
+
+    fn read(&self) {
         self.done_files.fetch_add(1, Relaxed);
     }
 

@@ -7,6 +7,9 @@
 
 mod fetching;
 mod run;
+mod verify;
+
+pub use verify::verify;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -178,6 +181,13 @@ impl Mirror {
         }
         Ok(())
     }
+}
+
+/// Runs what may read or write a lot off the tasks that serve transfers.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Client(error.into()))?
 }
 
 fn nested(a: &TreePath, b: &TreePath) -> Error {

@@ -9,7 +9,7 @@ use futures::{StreamExt as _, stream};
 use tokio::task::JoinSet;
 
 use super::fetching::{self, Done, Fetched, Patience, Units};
-use super::{Job, Mirror, Mode};
+use super::{Job, Mirror, Mode, blocking};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, Origin, Remote, StoredEntry, StoredManifest};
@@ -112,15 +112,15 @@ impl<'a> Run<'a> {
         let name: Arc<str> = job.tree.as_str().into();
         let upstream: Arc<str> = job.source.identity().into();
         let mut warnings = Vec::new();
-        let newest = match mirror.store.newest(&job.tree) {
+        let published = match mirror.store.published(&job.tree) {
             Err(error @ Error::Damaged { .. }) => {
                 warnings.push(format!("{error}; publishing a new generation"));
                 None
             }
             other => other?,
         };
-        let generation = newest.as_ref().map(|newest| newest.id);
-        let previous = newest.map(|newest| newest.manifest);
+        let generation = published.as_ref().map(|published| published.id);
+        let previous = published.map(|published| published.manifest);
         self.reporter.on_event(&Event::Resolving { tree: &name });
         let report = TreeReport {
             tree: name.to_string(),
@@ -415,7 +415,8 @@ impl<'a> Run<'a> {
         {
             return Ok(None);
         }
-        Ok(Some(Publication { tree: tree.job.tree.clone(), manifest, in_place }))
+        let (group, tree) = (tree.job.group.clone(), tree.job.tree.clone());
+        Ok(Some(Publication { tree, group, manifest, in_place }))
     }
 
     fn size(&self, tree: &Tree<'_>, path: &str, sha256: &Sha256, step: Step) -> Result<u64> {
@@ -448,13 +449,6 @@ fn collect(trees: &mut [Tree<'_>]) -> Units {
         }
     }
     units
-}
-
-/// Runs what may read or write a lot off the tasks that serve transfers.
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T> + Send + 'static,
-) -> Result<T> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Client(error.into()))?
 }
 
 /// Whether nothing of the group is still to come.

@@ -3,6 +3,7 @@
 //! ```text
 //! mirror-generation 1
 //! published 2026-11-22T07:53:00Z
+//! group NAME
 //! upstream IDENTITY
 //! fingerprint FINGERPRINT
 //! switched FOLDER                          where there is one
@@ -21,6 +22,7 @@ use url::Url;
 
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
+use crate::limits;
 use crate::manifest::{Remote, Role, StoredEntry, StoredManifest};
 use crate::path::RepoPath;
 
@@ -34,8 +36,25 @@ pub struct Generation {
     pub id: u64,
     /// When it was published, in RFC 3339 and UTC.
     pub published: String,
+    /// What the tree was published together with, or not at all.
+    pub group: String,
     /// What it holds.
     pub manifest: StoredManifest,
+}
+
+/// What a generation says of itself before its files.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Heading {
+    /// Its number.
+    pub id: u64,
+    /// When it was published, in RFC 3339 and UTC.
+    pub published: String,
+    /// The publish group.
+    pub group: String,
+    /// The upstream's identity.
+    pub upstream: String,
+    /// How many files it holds.
+    pub files: u64,
 }
 
 impl Generation {
@@ -45,9 +64,10 @@ impl Generation {
     }
 }
 
-pub(super) fn write(manifest: &StoredManifest, published: &str) -> String {
+pub(super) fn write(manifest: &StoredManifest, group: &str, published: &str) -> String {
     let mut out = String::with_capacity(200 + manifest.entries.len() * 160);
     let _ = writeln!(out, "{HEADER}{VERSION}\npublished {published}");
+    let _ = writeln!(out, "group {}", one_line(group));
     let _ = writeln!(out, "upstream {}", one_line(&manifest.upstream));
     let _ = writeln!(out, "fingerprint {}", one_line(&manifest.fingerprint));
     if let Some(folder) = &manifest.switched {
@@ -107,16 +127,35 @@ fn one_line(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
 
-/// The upstream that a generation names in its first lines.
-pub(super) fn read_upstream(file: impl std::io::Read) -> std::io::Result<Option<String>> {
-    use std::io::{BufRead as _, BufReader};
-    for line in BufReader::new(file.take(64 << 10)).split(b'\n').take(4) {
-        let line = line?;
-        if let Some(upstream) = line.strip_prefix(b"upstream ") {
-            return Ok(Some(String::from_utf8_lossy(upstream).into_owned()));
+/// What a generation says before its files; what it does not say is empty.
+pub(super) fn read_heading(file: impl std::io::Read, id: u64) -> std::io::Result<Heading> {
+    use std::io::{BufRead as _, BufReader, Read as _};
+    let mut heading = Heading {
+        id,
+        published: String::new(),
+        group: String::new(),
+        upstream: String::new(),
+        files: 0,
+    };
+    let mut lines = BufReader::new(file.take(limits::GENERATION_HEADING));
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        if lines.by_ref().read_until(b'\n', &mut line)? == 0 {
+            return Ok(heading);
+        }
+        let text = String::from_utf8_lossy(line.trim_ascii_end());
+        match text.split_once(' ') {
+            Some(("published", value)) => value.clone_into(&mut heading.published),
+            Some(("group", value)) => value.clone_into(&mut heading.group),
+            Some(("upstream", value)) => value.clone_into(&mut heading.upstream),
+            Some(("files", value)) => {
+                heading.files = value.parse().unwrap_or(0);
+                return Ok(heading);
+            }
+            _ => {}
         }
     }
-    Ok(None)
 }
 
 pub(super) fn read(path: &Path, id: u64, text: &[u8]) -> Result<Generation> {
@@ -145,7 +184,7 @@ pub(super) fn read(path: &Path, id: u64, text: &[u8]) -> Result<Generation> {
 
 fn parse(body: &str, id: u64) -> Option<Generation> {
     let mut lines = body.lines().skip(1);
-    let mut published = String::new();
+    let (mut published, mut group) = (String::new(), String::new());
     let mut manifest = StoredManifest {
         upstream: String::new(),
         fingerprint: String::new(),
@@ -157,6 +196,7 @@ fn parse(body: &str, id: u64) -> Option<Generation> {
         let (key, value) = lines.next()?.split_once(' ')?;
         match key {
             "published" => value.clone_into(&mut published),
+            "group" => value.clone_into(&mut group),
             "upstream" => value.clone_into(&mut manifest.upstream),
             "fingerprint" => value.clone_into(&mut manifest.fingerprint),
             "switched" => manifest.switched = Some(RepoPath::new(value).ok()?),
@@ -174,7 +214,7 @@ fn parse(body: &str, id: u64) -> Option<Generation> {
     for line in lines {
         manifest.entries.push(parse_entry(line, &sets)?);
     }
-    Some(Generation { id, published, manifest })
+    Some(Generation { id, published, group, manifest })
 }
 
 fn parse_entry(line: &str, sets: &[Arc<[Url]>]) -> Option<StoredEntry> {
@@ -247,15 +287,18 @@ mod tests {
 
     #[test]
     fn reads_what_it_wrote() {
-        let text = write(&sample(), "2026-11-22T07:53:00Z");
+        let text = write(&sample(), "g", "2026-11-22T07:53:00Z");
         let read = read(Path::new("g"), 7, text.as_bytes()).unwrap();
         assert_eq!(read.manifest, sample());
         assert_eq!((read.id, read.published.as_str()), (7, "2026-11-22T07:53:00Z"));
+        let heading = read_heading(text.as_bytes(), 7).unwrap();
+        assert_eq!((heading.group.as_str(), heading.files), ("g", 3));
+        assert_eq!((heading.published, heading.upstream), (read.published, sample().upstream));
     }
 
     #[test]
     fn notices_damage_and_later_versions() {
-        let text = write(&sample(), "now");
+        let text = write(&sample(), "g", "now");
         let error = |text: &str| read(Path::new("g"), 1, text.as_bytes()).unwrap_err().to_string();
         assert_eq!(error(&text.replace("x=1", "x=2")), "g: damaged, its checksum does not fit");
         assert_eq!(error(&text[..text.len() / 2]), "g: damaged, its checksum does not fit");

@@ -1,7 +1,8 @@
-//! One writer at a time: a lock on `.mirror/lock` that dies with its process.
+//! One writer at a time, or any number of readers: a lock on `.mirror/lock` that dies with its
+//! process.
 
 use std::fs::{File, OpenOptions};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
@@ -35,19 +36,42 @@ pub(super) struct Lock {
 impl Lock {
     /// Takes the lock file `path` of `root`.
     pub(super) async fn take(root: &Path, path: &Path, wait: LockWait) -> Result<Self> {
-        let deadline = match wait {
-            LockWait::No => Some(Instant::now()),
-            LockWait::AtMost(time) => Some(Instant::now() + time),
-            LockWait::Forever => None,
-        };
-        loop {
-            match Self::try_take(root, path) {
-                Err(Error::Locked { .. }) if deadline.is_none_or(|end| Instant::now() < end) => {
-                    tokio::time::sleep(POLL).await;
-                }
-                taken => return taken,
+        wait_for(wait, || Self::try_take(root, path)).await
+    }
+
+    /// Takes the lock file `path` of `root` together with others who only read, and against who
+    /// writes. `None` where there is no lock file: then nobody ever wrote there.
+    pub(super) async fn share(root: &Path, path: &Path, wait: LockWait) -> Result<Option<Self>> {
+        wait_for(wait, || Self::try_share(root, path)).await
+    }
+
+    fn try_share(root: &Path, path: &Path) -> Result<Option<Self>> {
+        // Not made where it is missing: it would be this user's, and keep the one out who syncs.
+        let writable = OpenOptions::new().read(true).write(true).open(path);
+        let opened = match writable {
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
+                File::open(path)
             }
+            opened => opened,
+        };
+        let mut file = match opened {
+            Ok(file) => file,
+            Err(error) if super::is_absent(&error) => return Ok(None),
+            Err(error) => return Err(Error::io("open the lock", path)(error)),
+        };
+        match flock(&file, FlockOperation::NonBlockingLockShared) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(held(root, &mut file)),
+            Err(error) => return Err(Error::io("lock", path)(error.into())),
         }
+        // For who has to wait; where the root is read-only, nobody has to.
+        let _ = sign(&mut file);
+        Ok(Some(Self { _file: file }))
     }
 
     /// The same at once or not at all.
@@ -64,13 +88,34 @@ impl Lock {
             Err(Errno::WOULDBLOCK) => return Err(held(root, &mut file)),
             Err(error) => return Err(Error::io("lock", path)(error.into())),
         }
-        let now = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
-        let holder = format!("{}\n{now}\n", std::process::id());
-        file.set_len(0)
-            .and_then(|()| file.rewind())
-            .and_then(|()| file.write_all(holder.as_bytes()))
-            .map_err(Error::io("write", path))?;
+        sign(&mut file).map_err(Error::io("write", path))?;
         Ok(Self { _file: file })
+    }
+}
+
+/// Writes who holds the lock, and since when.
+fn sign(file: &mut File) -> io::Result<()> {
+    let now = jiff::Timestamp::now().round(jiff::Unit::Second).unwrap_or_default();
+    let holder = format!("{}\n{now}\n", std::process::id());
+    file.set_len(0)?;
+    file.rewind()?;
+    file.write_all(holder.as_bytes())
+}
+
+/// Tries until somebody else's lock is gone, or the time is up.
+async fn wait_for<T>(wait: LockWait, mut take: impl FnMut() -> Result<T>) -> Result<T> {
+    let deadline = match wait {
+        LockWait::No => Some(Instant::now()),
+        LockWait::AtMost(time) => Some(Instant::now() + time),
+        LockWait::Forever => None,
+    };
+    loop {
+        match take() {
+            Err(Error::Locked { .. }) if deadline.is_none_or(|end| Instant::now() < end) => {
+                tokio::time::sleep(POLL).await;
+            }
+            taken => return taken,
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 //!   .mirror/                 state; never served; mode 0700
 //!     blobs/sha256/ab/HEX    verified content, once
 //!     parts/                 resumable downloads
-//!     generations/TREE/ID    kept manifests
+//!     generations/TREE/ID    kept manifests; `current` names the published one after a rollback
 //!     state                  what was verified, per inode
 //!     journal                replacements under way
 //!     lock
@@ -16,20 +16,26 @@
 //! every instant; a group of trees is published together, and a publication that was interrupted
 //! is finished by whoever next opens the store.
 
+mod check;
 mod files;
 mod generation;
+mod hold;
 mod journal;
 mod lock;
+mod mend;
 mod publish;
 mod state;
 mod tidy;
 mod tree;
+mod view;
 
-pub use generation::Generation;
+pub use check::{Check, Finding, Problem, Repaired, TreeCheck};
+pub use generation::{Generation, Heading};
 pub use lock::LockWait;
 pub use publish::{Publication, Published, Retention};
 use tree::TreeFolders;
 pub use tree::TreeInventory;
+pub use view::{Current, View};
 
 use std::collections::HashSet;
 use std::fs::{self, File, Permissions};
@@ -216,45 +222,43 @@ impl Store {
         Ok(Some(sha256))
     }
 
+    /// The same for who only reads.
+    pub fn view(&self) -> View {
+        View::glance(&self.root)
+    }
+
     /// The trees that have been published, in the order of their paths.
     pub fn trees(&self) -> Result<Vec<TreePath>> {
-        Self::trees_below(&self.root)
+        self.view().trees()
     }
 
     /// The same for who only reads: needs no lock, and a root without a store has none.
     pub fn trees_below(root: &Path) -> Result<Vec<TreePath>> {
-        let mut trees = Vec::new();
-        let top = root.join(RESERVED).join("generations");
-        collect_trees(&top, &mut String::new(), &mut trees)?;
-        trees.sort();
-        Ok(trees)
+        View::glance(root).trees()
     }
 
-    /// The generations of `tree` that are kept, oldest first; the last one is published.
+    /// The generations of `tree` that are kept, oldest first.
     pub fn generations(&self, tree: &TreePath) -> Result<Vec<u64>> {
-        generation_ids(&tree.under(&self.folder.join("generations")))
+        self.view().generations(tree)
     }
 
     /// A kept generation of `tree`.
     pub fn generation(&self, tree: &TreePath, id: u64) -> Result<Generation> {
-        let path = tree.under(&self.folder.join("generations")).join(id.to_string());
-        let text = fs::read(&path).map_err(Error::io("read", &path))?;
-        generation::read(&path, id, &text)
+        self.view().generation(tree, id)
     }
 
     /// The generation of `tree` that is published.
-    pub fn newest(&self, tree: &TreePath) -> Result<Option<Generation>> {
-        self.generations(tree)?.last().map(|id| self.generation(tree, *id)).transpose()
+    pub fn published(&self, tree: &TreePath) -> Result<Option<Generation>> {
+        self.view().published(tree)
     }
 
     /// The identity of the upstream that `tree` mirrors, without reading its whole manifest.
     pub fn upstream(&self, tree: &TreePath) -> Result<Option<String>> {
-        let Some(id) = self.generations(tree)?.last().copied() else {
+        let view = self.view();
+        let Some(id) = view.generations(tree)?.last().copied() else {
             return Ok(None);
         };
-        let path = tree.under(&self.folder.join("generations")).join(id.to_string());
-        let file = File::open(&path).map_err(Error::io("open", &path))?;
-        generation::read_upstream(file).map_err(Error::io("read", &path))
+        Ok(Some(view.heading(tree, id)?.upstream).filter(|upstream| !upstream.is_empty()))
     }
 
     /// Moves a tree and its generations to where no tree is: neither the one within the other, nor to
@@ -333,6 +337,12 @@ fn make_blob_folder(blob: &Path) -> Result<()> {
 
 fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
+}
+
+/// The content of the regular file at `path`, read; `None` where none can be.
+pub(crate) fn content(path: &Path) -> Option<Sha256> {
+    let is_file = fs::symlink_metadata(path).is_ok_and(|found| found.is_file());
+    is_file.then(|| hash_file(path).ok()).flatten()
 }
 
 fn hash_file(path: &Path) -> Result<Sha256> {

@@ -33,6 +33,8 @@ use crate::path::{RepoPath, TreePath};
 pub struct Publication {
     /// The tree.
     pub tree: TreePath,
+    /// What it is published together with.
+    pub group: String,
     /// What it is to hold; each file's content is in the store.
     pub manifest: StoredManifest,
     /// For each entry, whether it is in the tree already.
@@ -352,8 +354,9 @@ impl<'a> Work<'a> {
         fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
         let name = self.published.generation.to_string();
         let new = folder.join(format!("{name}.new"));
-        let time = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
-        let text = generation::write(&self.publication.manifest, &time);
+        // To the last digit: it tells which trees were published together.
+        let Publication { manifest, group, .. } = self.publication;
+        let text = generation::write(manifest, group, &now.to_string());
         fs::write(&new, text).map_err(Error::io("write", &new))?;
         let (from, to) = (self.below_root(&new), self.below_root(&folder.join(name)));
         Ok(Some(Op::Generation { from, to }))

@@ -14,3 +14,4 @@ mod publication;
 mod real;
 mod store;
 mod support;
+mod verify;

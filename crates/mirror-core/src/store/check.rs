@@ -1,0 +1,765 @@
+//! The disk held against the kept manifests: every byte is read, and the state is not asked.
+//!
+//! A tree's folder is listed without following a link, and each of its files is to be one that a
+//! kept generation names there: those of the published one must be there, those of earlier ones may
+//! be (clients still read them). Then what has to be read is read, each inode once however many
+//! names it has, by a thread for each core, the largest first.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fmt;
+use std::fs::{self, File, Metadata, OpenOptions};
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+
+use super::{View, is_absent, list};
+use crate::digest::{Hasher, Sha256};
+use crate::error::{Error, Result};
+use crate::manifest::StoredEntry;
+use crate::path::{RESERVED, RepoPath, TreePath};
+use crate::report::{Event, Reporter};
+
+/// Bytes that are read at once: they stay in a core's cache until they are hashed.
+const CHUNK: usize = 256 << 10;
+
+/// What events call the blobs that no checked tree holds.
+const BLOBS: &str = RESERVED;
+
+/// What is wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "problem", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Problem {
+    /// Nothing is there.
+    Missing,
+    /// Another content.
+    Changed {
+        /// `sha256:HEX`, or the size in bytes where that differs.
+        expected: String,
+        /// The same of what is there.
+        found: String,
+    },
+    /// A symbolic link is where a file or folder should be.
+    Link {
+        /// Where it leads.
+        target: String,
+    },
+    /// Something else is where a file or folder should be.
+    WrongKind {
+        /// `file` or `folder`.
+        expected: &'static str,
+        /// What is there.
+        found: &'static str,
+    },
+    /// Permissions that keep a web server out, or let others in.
+    Mode {
+        /// In octal digits.
+        expected: String,
+        /// In octal digits.
+        found: String,
+    },
+    /// No kept generation names it, nor anything in it.
+    Foreign {
+        /// Files in it, itself among them.
+        files: u64,
+        /// Their bytes.
+        bytes: u64,
+    },
+    /// It cannot be read.
+    Unreadable {
+        /// The system's reason.
+        reason: String,
+    },
+    /// A kept manifest is not what was written.
+    Damaged {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A publication was interrupted.
+    Unfinished,
+}
+
+impl Problem {
+    /// The problem in a word.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Changed { .. } => "changed",
+            Self::Link { .. } => "link",
+            Self::WrongKind { .. } => "wrong kind",
+            Self::Mode { .. } => "mode",
+            Self::Foreign { .. } => "foreign",
+            Self::Unreadable { .. } => "unreadable",
+            Self::Damaged { .. } => "damaged",
+            Self::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// What there is to say beside [`Problem::word`]; empty where that says it all.
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing => Ok(()),
+            Self::Changed { expected, found } | Self::Mode { expected, found } => {
+                write!(f, "found {found}, expected {expected}")
+            }
+            Self::Link { target } => write!(f, "to {target}"),
+            Self::WrongKind { expected, found } => {
+                write!(f, "a {found}, expected a {expected}")
+            }
+            Self::Foreign { files, bytes } => write!(f, "{files} files, {bytes} bytes"),
+            Self::Unreadable { reason } | Self::Damaged { reason } => f.write_str(reason),
+            Self::Unfinished => {
+                f.write_str("a publication was interrupted, and the next sync finishes it")
+            }
+        }
+    }
+}
+
+/// What came of an attempt to put something right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(tag = "repair", content = "reason", rename_all = "kebab-case")]
+pub enum Repaired {
+    /// It is as it should be.
+    Done,
+    /// It is not, and why.
+    Not(String),
+}
+
+/// Something that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// The file or folder: below the tree, or below the root where it is none of a tree's.
+    pub path: String,
+    /// What is wrong.
+    #[serde(flatten)]
+    pub problem: Problem,
+    /// What came of its repair, where one was asked for.
+    #[serde(flatten)]
+    pub repaired: Option<Repaired>,
+    /// The file that belongs there.
+    #[serde(skip)]
+    pub(crate) wanted: Option<Box<StoredEntry>>,
+}
+
+impl Finding {
+    /// That `problem` was found at `path`.
+    pub fn new(path: impl Into<String>, problem: Problem) -> Self {
+        Self { path: path.into(), problem, repaired: None, wanted: None }
+    }
+
+    fn of(entry: &StoredEntry, problem: Problem) -> Self {
+        let wanted = Some(Box::new(entry.clone()));
+        Self { path: entry.path.to_string(), problem, repaired: None, wanted }
+    }
+
+    /// Whether it is still wrong.
+    pub fn is_open(&self) -> bool {
+        self.repaired != Some(Repaired::Done)
+    }
+}
+
+/// What came of a tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TreeCheck {
+    /// The tree's path below the root.
+    pub tree: String,
+    /// The generation that is published; `None` where its manifest is damaged.
+    pub generation: Option<u64>,
+    /// Files that it holds.
+    pub files: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+/// What came of a check.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// The root.
+    pub root: PathBuf,
+    /// Each tree, in the order of their paths.
+    pub trees: Vec<TreeCheck>,
+    /// What is wrong with the state: blobs, manifests, the journal.
+    pub state: Vec<Finding>,
+    /// Files that were read; hard links of one content are one.
+    pub files: u64,
+    /// Bytes that were read.
+    pub bytes: u64,
+    /// Bytes that had to be fetched for a repair.
+    pub received: u64,
+    /// Content that was found whole, and where: what a repair can take it from.
+    #[serde(skip)]
+    pub(crate) whole: HashMap<Sha256, PathBuf>,
+    /// Blobs whose content is not what they are named by.
+    #[serde(skip)]
+    pub(crate) spoilt: HashSet<Sha256>,
+    /// Files whose content is not what a tree needs there, with what they hold.
+    #[serde(skip)]
+    pub(crate) other: Vec<(PathBuf, Sha256)>,
+}
+
+impl Check {
+    /// Everything that was found.
+    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
+        self.trees.iter().flat_map(|tree| &tree.findings).chain(&self.state)
+    }
+
+    /// Whether all is as it should be, or was made so.
+    pub fn is_clean(&self) -> bool {
+        !self.findings().any(Finding::is_open)
+    }
+}
+
+/// Who wants an inode to hold what.
+#[derive(Debug)]
+enum Owner {
+    /// The published generation's entry of that number.
+    Entry { tree: usize, entry: usize },
+    /// An earlier generation of the tree, at that path.
+    Past { tree: usize, path: String, allowed: Vec<Sha256> },
+    /// The store.
+    Blob(Sha256),
+}
+
+/// A file to read.
+#[derive(Debug)]
+struct Item {
+    path: PathBuf,
+    size: u64,
+    owners: Vec<Owner>,
+}
+
+/// A tree while it is checked.
+struct Tree {
+    entries: Vec<StoredEntry>,
+    report: TreeCheck,
+}
+
+/// A check under way.
+struct Checking<'a> {
+    view: &'a View,
+    trees: Vec<Tree>,
+    state: Vec<Finding>,
+    items: Vec<Item>,
+    by_inode: HashMap<(u64, u64), usize>,
+    /// Blobs that kept generations name: who, for words, and where it can be had again.
+    named: HashMap<Sha256, (String, StoredEntry)>,
+}
+
+impl View {
+    /// Reads every byte of `trees` (all, and all blobs, where none is named) and holds it against
+    /// the kept manifests.
+    ///
+    /// Blocks; `reporter` is told of each finding and of bytes as they are read.
+    pub fn check(
+        &self,
+        trees: &[TreePath],
+        reporter: &dyn Reporter,
+        cancel: &CancellationToken,
+    ) -> Result<Check> {
+        let all = trees.is_empty();
+        let trees = if all { self.trees()? } else { trees.to_vec() };
+        let mut checking = Checking {
+            view: self,
+            trees: Vec::new(),
+            state: Vec::new(),
+            items: Vec::new(),
+            by_inode: HashMap::new(),
+            named: HashMap::new(),
+        };
+        if self.is_unfinished() {
+            let path = format!("{RESERVED}/journal");
+            checking.state.push(Finding::new(path, Problem::Unfinished));
+        }
+        for tree in &trees {
+            checking.list_tree(tree)?;
+        }
+        checking.list_blobs(all)?;
+        checking.read(reporter, cancel)
+    }
+}
+
+impl Checking<'_> {
+    /// Holds the names of a tree against its manifests, and notes what is to be read.
+    fn list_tree(&mut self, path: &TreePath) -> Result<()> {
+        let number = self.trees.len();
+        let current = self.view.current(path)?;
+        let mut report = TreeCheck {
+            tree: path.to_string(),
+            generation: current.as_ref().map(|current| current.id),
+            files: 0,
+            bytes: 0,
+            findings: Vec::new(),
+        };
+        let mut entries = Vec::new();
+        let mut past: HashMap<String, Vec<Sha256>> = HashMap::new();
+        let mut all_known = true;
+        for id in self.view.generations(path)? {
+            let is_current = current.as_ref().is_some_and(|current| current.id == id);
+            let generation = match self.view.generation(path, id) {
+                Ok(generation) => generation,
+                Err(Error::Damaged { path: file, reason }) => {
+                    all_known = false;
+                    if is_current {
+                        report.generation = None;
+                    }
+                    let file = file.strip_prefix(self.view.root()).unwrap_or(&file);
+                    let file = file.to_string_lossy();
+                    self.state.push(Finding::new(file, Problem::Damaged { reason }));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            for entry in &generation.manifest.entries {
+                let who = || (format!("generation {id} of {path}"), entry.clone());
+                self.named.entry(entry.sha256).or_insert_with(who);
+            }
+            if is_current {
+                report.files = generation.manifest.entries.len() as u64;
+                report.bytes = generation.manifest.size();
+                entries = generation.manifest.entries;
+            } else {
+                for entry in generation.manifest.entries {
+                    past.entry(entry.path.to_string()).or_default().push(entry.sha256);
+                }
+            }
+        }
+        let base = path.under(self.view.root());
+        let mut listing = Listing::default();
+        if let Some(finding) = way_to(self.view.root(), path)? {
+            report.findings.push(finding);
+        } else {
+            listing.folder(&base, "")?;
+        }
+        for (at, entry) in entries.iter().enumerate() {
+            let Some(found) = listing.take(entry.path.as_str()) else {
+                report.findings.push(Finding::of(entry, Problem::Missing));
+                continue;
+            };
+            let full = entry.path.under(&base);
+            if let Some(problem) = wrong_kind(&full, &found, "file") {
+                report.findings.push(Finding::of(entry, problem));
+                continue;
+            }
+            if let Some(problem) = wrong_mode(&found, 0o644) {
+                report.findings.push(Finding::of(entry, problem));
+            }
+            self.want(full, &found, Owner::Entry { tree: number, entry: at });
+        }
+        let folders = std::mem::take(&mut listing.folders);
+        let known: HashSet<&str> = folders_of(entries.iter().map(|entry| entry.path.as_str()))
+            .chain(folders_of(past.keys().map(String::as_str)))
+            .collect();
+        let mut foreign: BTreeMap<String, (u64, u64)> = BTreeMap::new();
+        for (name, found) in &folders {
+            if name.is_empty() || known.contains(name.as_str()) {
+                if let Some(problem) = wrong_mode(found, 0o755) {
+                    report.findings.push(Finding::new(name.clone(), problem));
+                }
+            } else if all_known {
+                foreign.entry(outermost(name, &known)).or_default();
+            }
+        }
+        let left = std::mem::take(&mut listing.files);
+        for (name, found) in left {
+            let full = base.join(&name);
+            if let Some(allowed) = past.get(&name) {
+                if let Some(problem) = wrong_kind(&full, &found, "file") {
+                    report.findings.push(Finding::new(name, problem));
+                } else {
+                    let allowed = allowed.clone();
+                    self.want(full, &found, Owner::Past { tree: number, path: name, allowed });
+                }
+            } else if known.contains(name.as_str()) {
+                if let Some(problem) = wrong_kind(&full, &found, "folder") {
+                    report.findings.push(Finding::new(name, problem));
+                }
+            } else if all_known {
+                let sum = foreign.entry(outermost(&name, &known)).or_default();
+                sum.0 += 1;
+                sum.1 += found.len();
+            }
+        }
+        for (name, (files, bytes)) in foreign {
+            // A folder where a file should be is found already.
+            if entries.binary_search_by(|entry| entry.path.as_str().cmp(&name)).is_ok() {
+                continue;
+            }
+            let is_folder = folders.contains_key(&name);
+            let name = if is_folder { format!("{name}/") } else { name };
+            report.findings.push(Finding::new(name, Problem::Foreign { files, bytes }));
+        }
+        self.trees.push(Tree { entries, report });
+        Ok(())
+    }
+
+    /// Notes the blobs that are to be read, and those that are not there.
+    fn list_blobs(&mut self, all: bool) -> Result<()> {
+        let folder = self.view.folder().join("blobs/sha256");
+        let mut there = HashSet::new();
+        for shelf in list(&folder)? {
+            for blob in list(&shelf.path())? {
+                let name = blob.file_name();
+                let Some(sha256) = name.to_str().and_then(Sha256::from_hex) else { continue };
+                if !all && !self.named.contains_key(&sha256) {
+                    continue;
+                }
+                let path = blob.path();
+                let found = fs::symlink_metadata(&path).map_err(Error::io("look at", &path))?;
+                there.insert(sha256);
+                if let Some(problem) = wrong_kind(&path, &found, "file") {
+                    let wanted = self.named.get(&sha256);
+                    self.state.push(blob_finding(&sha256, problem, wanted));
+                } else {
+                    self.want(path, &found, Owner::Blob(sha256));
+                }
+            }
+        }
+        let mut missing: Vec<_> =
+            self.named.iter().filter(|(sha256, _)| !there.contains(*sha256)).collect();
+        missing.sort_by(|(_, (_, a)), (_, (_, b))| a.path.cmp(&b.path));
+        let missing = missing
+            .into_iter()
+            .map(|(sha256, wanted)| blob_finding(sha256, Problem::Missing, Some(wanted)));
+        self.state.extend(missing);
+        Ok(())
+    }
+
+    fn want(&mut self, path: PathBuf, found: &Metadata, owner: Owner) {
+        let next = self.items.len();
+        let at = *self.by_inode.entry((found.dev(), found.ino())).or_insert(next);
+        if at == next {
+            self.items.push(Item { path, size: found.len(), owners: vec![owner] });
+        } else {
+            self.items[at].owners.push(owner);
+        }
+    }
+
+    /// Reads what is to be read, and says what came of it.
+    fn read(mut self, reporter: &dyn Reporter, cancel: &CancellationToken) -> Result<Check> {
+        let mut items = std::mem::take(&mut self.items);
+        items.sort_by_key(|item| std::cmp::Reverse(item.size));
+        let mut amounts = vec![(0, 0); self.trees.len() + 1];
+        for item in &items {
+            let amount = &mut amounts[self.teller(item).unwrap_or(self.trees.len())];
+            amount.0 += 1;
+            amount.1 += item.size;
+        }
+        for (tree, (files, bytes)) in amounts.into_iter().enumerate() {
+            let tree = self.trees.get(tree).map_or(BLOBS, |tree| tree.report.tree.as_str());
+            if files > 0 {
+                reporter.on_event(&Event::Verifying { tree, files, bytes });
+            }
+        }
+        let mut bytes_read = 0;
+        let mut whole = HashMap::new();
+        let mut spoilt = HashSet::new();
+        let mut other = Vec::new();
+        for (item, hashed) in self.hash(items, reporter, cancel)? {
+            let content = match hashed {
+                Ok(hashed) => {
+                    bytes_read += hashed.size;
+                    Ok(hashed.sha256)
+                }
+                Err(error) => Err(error.to_string()),
+            };
+            let problem = |expected: &Sha256| match &content {
+                Ok(found) if found == expected => None,
+                Ok(found) => Some(Problem::Changed {
+                    expected: format!("sha256:{expected}"),
+                    found: format!("sha256:{found}"),
+                }),
+                Err(reason) => Some(Problem::Unreadable { reason: reason.clone() }),
+            };
+            if let Ok(content) = content {
+                let mut is_other = false;
+                for owner in &item.owners {
+                    is_other |= match owner {
+                        Owner::Entry { tree, entry } => {
+                            self.trees[*tree].entries[*entry].sha256 != content
+                        }
+                        Owner::Past { allowed, .. } => !allowed.contains(&content),
+                        Owner::Blob(sha256) => *sha256 != content,
+                    };
+                }
+                if is_other {
+                    other.push((item.path.clone(), content));
+                }
+                whole.entry(content).or_insert_with(|| item.path.clone());
+            }
+            let of_a_tree = self.teller(&item).is_some();
+            for owner in item.owners {
+                match owner {
+                    Owner::Entry { tree, entry } => {
+                        let tree = &mut self.trees[tree];
+                        let entry = &tree.entries[entry];
+                        if let Some(mut problem) = problem(&entry.sha256) {
+                            if item.size != entry.size && content.is_ok() {
+                                let (expected, found) = (bytes(entry.size), bytes(item.size));
+                                problem = Problem::Changed { expected, found };
+                            }
+                            tree.report.findings.push(Finding::of(entry, problem));
+                        }
+                    }
+                    Owner::Past { tree, path, allowed } => {
+                        if !content.as_ref().is_ok_and(|content| allowed.contains(content))
+                            && let Some(newest) = allowed.last()
+                            && let Some(problem) = problem(newest)
+                        {
+                            let mut finding = Finding::new(path, problem);
+                            finding.wanted = self.named.get(newest).and_then(|(_, entry)| {
+                                let path = RepoPath::new(&finding.path).ok()?;
+                                Some(Box::new(StoredEntry { path, ..entry.clone() }))
+                            });
+                            self.trees[tree].report.findings.push(finding);
+                        }
+                    }
+                    Owner::Blob(sha256) => {
+                        if let Some(problem) = problem(&sha256) {
+                            spoilt.insert(sha256);
+                            // The same inode as a tree's file: that says it all.
+                            if !of_a_tree {
+                                let wanted = self.named.get(&sha256);
+                                self.state.push(blob_finding(&sha256, problem, wanted));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        let files = self.by_inode.len() as u64;
+        let mut check = Check {
+            root: self.view.root().to_owned(),
+            trees: self.trees.into_iter().map(|tree| tree.report).collect(),
+            state: self.state,
+            files,
+            bytes: bytes_read,
+            received: 0,
+            whole,
+            spoilt,
+            other,
+        };
+        for tree in &mut check.trees {
+            tree.findings.sort_by(|a, b| a.path.cmp(&b.path));
+            for finding in &tree.findings {
+                tell(reporter, &tree.tree, finding);
+            }
+        }
+        check.state.sort_by(|a, b| a.path.cmp(&b.path));
+        for finding in &check.state {
+            tell(reporter, BLOBS, finding);
+        }
+        Ok(check)
+    }
+
+    /// The tree that events about an item name.
+    fn teller(&self, item: &Item) -> Option<usize> {
+        item.owners.iter().find_map(|owner| match owner {
+            Owner::Entry { tree, .. } | Owner::Past { tree, .. } => Some(*tree),
+            Owner::Blob(_) => None,
+        })
+    }
+
+    /// Hashes all items, on all cores.
+    fn hash(
+        &self,
+        items: Vec<Item>,
+        reporter: &dyn Reporter,
+        cancel: &CancellationToken,
+    ) -> Result<Vec<(Item, io::Result<Hashed>)>> {
+        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let (next, results) = (AtomicUsize::new(0), Mutex::new(Vec::with_capacity(items.len())));
+        let work = || {
+            let mut buffer = vec![0; CHUNK];
+            let mut done = Vec::new();
+            while let Some((at, item)) = {
+                let at = next.fetch_add(1, Ordering::Relaxed);
+                items.get(at).map(|item| (at, item))
+            } {
+                let tree = self.teller(item).map_or(BLOBS, |tree| &self.trees[tree].report.tree);
+                let mut tell = |read: usize| {
+                    let bytes = i64::try_from(read).unwrap_or(i64::MAX);
+                    reporter.on_event(&Event::Progress { tree, path: "", bytes });
+                    !cancel.is_cancelled()
+                };
+                match hash(&item.path, &mut buffer, &mut tell) {
+                    Err(error) if cancel.is_cancelled() => {
+                        drop(error);
+                        break;
+                    }
+                    hashed => {
+                        reporter.on_event(&Event::Read { tree, size: item.size });
+                        done.push((at, hashed));
+                    }
+                }
+            }
+            results.lock().unwrap_or_else(PoisonError::into_inner).extend(done);
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..threads.min(items.len()) {
+                scope.spawn(work);
+            }
+            work();
+        });
+        if cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        let mut results = results.into_inner().unwrap_or_else(PoisonError::into_inner);
+        results.sort_unstable_by_key(|(at, _)| *at);
+        Ok(items.into_iter().zip(results).map(|(item, (_, hashed))| (item, hashed)).collect())
+    }
+}
+
+fn tell(reporter: &dyn Reporter, tree: &str, finding: &Finding) {
+    let reason = finding.problem.to_string();
+    let (path, problem) = (finding.path.as_str(), finding.problem.word());
+    reporter.on_event(&Event::Found { tree, path, problem, reason: &reason });
+}
+
+fn bytes(size: u64) -> String {
+    format!("{size} bytes")
+}
+
+fn blob_finding(
+    sha256: &Sha256,
+    problem: Problem,
+    named: Option<&(String, StoredEntry)>,
+) -> Finding {
+    let mut path = format!("{RESERVED}/blobs/sha256/{}/{sha256}", &sha256.hex()[..2]);
+    let Some((who, entry)) = named else { return Finding::new(path, problem) };
+    path = format!("{path} ({} in {who})", entry.path);
+    Finding { wanted: Some(Box::new(entry.clone())), ..Finding::new(path, problem) }
+}
+
+/// The folders that these paths lie in.
+fn folders_of<'a>(paths: impl Iterator<Item = &'a str>) -> impl Iterator<Item = &'a str> {
+    paths.flat_map(|path| path.match_indices('/').map(move |(end, _)| &path[..end]))
+}
+
+/// The outermost folder of `path` that nothing known lies in, else the path itself.
+fn outermost(path: &str, known: &HashSet<&str>) -> String {
+    let mut ends = path.match_indices('/').map(|(end, _)| &path[..end]);
+    ends.find(|folder| !known.contains(folder)).unwrap_or(path).to_owned()
+}
+
+/// What keeps the tree's folder from being reached through folders alone.
+fn way_to(root: &Path, tree: &TreePath) -> Result<Option<Finding>> {
+    let mut folder = root.to_owned();
+    for name in tree.components() {
+        folder.push(name);
+        let found = match fs::symlink_metadata(&folder) {
+            Ok(found) => found,
+            Err(error) if is_absent(&error) => return Ok(None),
+            Err(error) => return Err(Error::io("look at", &folder)(error)),
+        };
+        if let Some(problem) = wrong_kind(&folder, &found, "folder") {
+            let path = folder.strip_prefix(root).unwrap_or(&folder).to_string_lossy();
+            return Ok(Some(Finding::new(path, problem)));
+        }
+    }
+    Ok(None)
+}
+
+fn wrong_kind(path: &Path, found: &Metadata, expected: &'static str) -> Option<Problem> {
+    let kind = found.file_type();
+    let name = if kind.is_file() {
+        "file"
+    } else if kind.is_dir() {
+        "folder"
+    } else if kind.is_symlink() {
+        let target = fs::read_link(path).unwrap_or_default();
+        return Some(Problem::Link { target: target.to_string_lossy().into_owned() });
+    } else {
+        "special file"
+    };
+    (name != expected).then_some(Problem::WrongKind { expected, found: name })
+}
+
+fn wrong_mode(found: &Metadata, expected: u32) -> Option<Problem> {
+    let mode = found.permissions().mode() & 0o7777;
+    let octal = |mode: u32| format!("{mode:04o}");
+    (mode != expected).then(|| Problem::Mode { expected: octal(expected), found: octal(mode) })
+}
+
+/// What lies below a folder.
+#[derive(Debug, Default)]
+struct Listing {
+    /// By their paths below it; the folder itself is empty.
+    folders: BTreeMap<String, Metadata>,
+    /// All that is no folder.
+    files: BTreeMap<String, Metadata>,
+}
+
+impl Listing {
+    fn folder(&mut self, folder: &Path, path: &str) -> Result<()> {
+        let found = match fs::symlink_metadata(folder) {
+            Ok(found) => found,
+            Err(error) if is_absent(&error) => return Ok(()),
+            Err(error) => return Err(Error::io("look at", folder)(error)),
+        };
+        self.folders.insert(path.to_owned(), found);
+        for entry in list(folder)? {
+            let name = entry.file_name();
+            // A stage is cleared away by the next sync.
+            if path.is_empty() && name.to_string_lossy().starts_with(RESERVED) {
+                continue;
+            }
+            let name = name.to_string_lossy();
+            let below = if path.is_empty() { name.into_owned() } else { format!("{path}/{name}") };
+            let full = entry.path();
+            let found = entry.metadata().map_err(Error::io("look at", &full))?;
+            if found.is_dir() {
+                self.folder(&full, &below)?;
+            } else {
+                self.files.insert(below, found);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is at `path`, which is then no longer in the listing; a folder stays.
+    fn take(&mut self, path: &str) -> Option<Metadata> {
+        self.files.remove(path).or_else(|| self.folders.get(path).cloned())
+    }
+}
+
+struct Hashed {
+    sha256: Sha256,
+    size: u64,
+}
+
+/// Reads a file to its end; `tell` is told of bytes, and says whether to go on.
+fn hash(path: &Path, buffer: &mut [u8], tell: &mut dyn FnMut(usize) -> bool) -> io::Result<Hashed> {
+    let mut file = open(path)?;
+    let mut hasher = Hasher::new(None);
+    let mut size = 0;
+    loop {
+        let read = file.read(buffer)?;
+        if read == 0 {
+            return Ok(Hashed { sha256: hasher.finish().0, size });
+        }
+        hasher.update(&buffer[..read]);
+        size += read as u64;
+        if !tell(read) {
+            return Err(io::ErrorKind::Interrupted.into());
+        }
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    use rustix::fs::{Advice, OFlags, fadvise};
+    // What was a file a moment ago may be a link or a fifo now: neither is followed nor waited for.
+    let flags = (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits();
+    let file = OpenOptions::new().read(true).custom_flags(flags.cast_signed()).open(path)?;
+    // Only advice: what comes of it is a matter of speed.
+    let _ = fadvise(&file, 0, None, Advice::Sequential);
+    Ok(file)
+}

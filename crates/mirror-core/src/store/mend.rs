@@ -1,0 +1,106 @@
+//! Putting single files of a published tree right again.
+//!
+//! The manifest stays the same, so each file can be put in its place by itself: who reads the tree
+//! meanwhile finds a file as broken as before, or whole. Whoever is interrupted does the rest the
+//! next time.
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::files::{self, Placed, is_folder, make_folder, move_file, remove_any};
+use super::tree::TreeFolders;
+use super::{Store, make_blob_folder, stage_path};
+use crate::digest::Sha256;
+use crate::error::{Error, Result};
+use crate::manifest::StoredEntry;
+use crate::path::TreePath;
+
+impl Store {
+    /// Notes what a file holds that was thought to hold something else.
+    pub(crate) fn correct(&self, path: &Path, content: Sha256) -> Result<()> {
+        match fs::symlink_metadata(path) {
+            Ok(found) => self.state().record(&found, content),
+            Err(_) => Ok(()),
+        }
+    }
+
+    /// Removes content that is not what it is named by, or whatever lies in its place.
+    pub(crate) fn drop_blob(&self, sha256: &Sha256) -> Result<()> {
+        remove_any(&self.blob_path(sha256))
+    }
+
+    /// Whether something lies where the content of that name belongs.
+    pub(crate) fn has_blob(&self, sha256: &Sha256) -> bool {
+        fs::symlink_metadata(self.blob_path(sha256)).is_ok_and(|found| found.is_file())
+    }
+
+    /// Makes a blob of a file that was just found to hold that content.
+    pub(crate) fn restore_blob(&self, sha256: &Sha256, from: &Path) -> Result<()> {
+        let blob = self.blob_path(sha256);
+        make_blob_folder(&blob)?;
+        files::place(from, &blob, &self.parts(), sha256)?;
+        set_mode(&blob, 0o644)?;
+        self.note(&blob, *sha256)
+    }
+
+    /// Puts the content of `entries`, which the store holds, at their places in `tree`, whatever is
+    /// there.
+    pub(crate) fn mend<'e>(
+        &self,
+        tree: &TreePath,
+        entries: impl Iterator<Item = &'e StoredEntry>,
+    ) -> Result<()> {
+        let mut folders = TreeFolders::new(&self.root, tree);
+        let stage = stage_path().under(folders.base());
+        for entry in entries {
+            folders.make(&entry.path)?;
+            make_folder(&stage)?;
+            let (blob, staged) = (self.blob_path(&entry.sha256), stage.join("mended"));
+            remove_any(&staged)?;
+            let placed = files::place(&blob, &staged, &stage, &entry.sha256)?;
+            let to = entry.path.under(folders.base());
+            if is_folder(&to) {
+                remove_any(&to)?;
+            }
+            move_file(&staged, &to)?;
+            if placed == Placed::Copied {
+                self.note(&to, entry.sha256)?;
+            }
+            self.note(&blob, entry.sha256)?;
+        }
+        remove_any(&stage)
+    }
+
+    /// Gives a file or folder of a tree the permissions that it should have.
+    pub(crate) fn mend_mode(&self, tree: &TreePath, path: &str) -> Result<()> {
+        let path = if path.is_empty() {
+            tree.under(&self.root)
+        } else {
+            tree.under(&self.root).join(path)
+        };
+        set_mode(&path, if is_folder(&path) { 0o755 } else { 0o644 })
+    }
+
+    /// Whether a real folder is there.
+    pub(crate) fn is_tree_folder(&self, tree: &TreePath, path: &str) -> bool {
+        is_folder(&tree.under(&self.root).join(path))
+    }
+
+    /// Makes what was mended survive a power loss.
+    pub(crate) fn end_mending(&self, trees: &[TreePath]) -> Result<()> {
+        let folders: Vec<PathBuf> = trees.iter().map(|tree| tree.under(&self.root)).collect();
+        self.sync(folders.iter().map(PathBuf::as_path))?;
+        self.state().compact()
+    }
+
+    fn note(&self, path: &Path, sha256: Sha256) -> Result<()> {
+        let found = fs::symlink_metadata(path).map_err(Error::io("look at", path))?;
+        self.state().record(&found, sha256)
+    }
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<()> {
+    fs::set_permissions(path, Permissions::from_mode(mode))
+        .map_err(Error::io("set the mode of", path))
+}
