@@ -52,6 +52,12 @@ pub(crate) enum Command {
     Sync(Box<SyncArgs>),
     /// List the presets, or the repositories of one
     Repos(ReposArgs),
+    /// Show what is published, how old it is, and what came of the last runs
+    #[command(long_about = STATUS_ABOUT)]
+    Status(StatusArgs),
+    /// Publish an earlier generation again, and hold it
+    #[command(long_about = ROLLBACK_ABOUT, after_long_help = ROLLBACK_EXAMPLES)]
+    Rollback(RollbackArgs),
     /// Read every byte of the mirrors and hold it against what was published
     #[command(long_about = VERIFY_ABOUT, after_long_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
@@ -79,6 +85,27 @@ Examples:
   mirror sync --repo-file vendor.repo
   mirror sync --url https://example.com/repo/ --path vendor/tools
   mirror sync --dry-run";
+
+const STATUS_ABOUT: &str = "\
+Show what is published, how old it is, and what came of the last runs
+
+With a TREE, also the generations that are kept, which `mirror rollback` can publish again. Reads no \
+content, writes nothing, and works while a sync runs.";
+
+const ROLLBACK_ABOUT: &str = "\
+Publish an earlier generation again, and hold it
+
+All trees of the group go back together, to a state that they were published in; without --to, to the \
+one before. Needs no network. From then on `mirror sync` says that the group is held, changes nothing in \
+it and ends with 0, until `mirror rollback --release`. Where content of that generation is gone, it is \
+named, and nothing is changed.";
+
+const ROLLBACK_EXAMPLES: &str = "\
+Examples:
+  mirror status rocky/10/baseos                  which generations are kept
+  mirror rollback rocky/10                       the group, to its state before the last change
+  mirror rollback rocky/10/baseos --to 7         and the rest of its group to what was beside it
+  mirror rollback --release rocky/10";
 
 const VERIFY_ABOUT: &str = "\
 Read every byte of the mirrors and hold it against what was published
@@ -252,6 +279,42 @@ pub(crate) struct OutputArgs {
     /// Print nothing but errors
     #[arg(short, long, conflicts_with = "json")]
     pub(crate) quiet: bool,
+}
+
+/// `mirror status`.
+#[derive(Debug, Args)]
+pub(crate) struct StatusArgs {
+    /// The trees to show in full [default: all, a line each]
+    #[arg(value_name = "TREE")]
+    pub(crate) trees: Vec<TreePath>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Print all of it as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `mirror rollback`.
+#[derive(Debug, Args)]
+pub(crate) struct RollbackArgs {
+    /// The group, or one of its trees [default: the only group]
+    #[arg(value_name = "TREE|GROUP")]
+    pub(crate) name: Option<String>,
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// The generation of that tree [default: the one before the published one]
+    #[arg(long, value_name = "ID", conflicts_with = "release")]
+    pub(crate) to: Option<u64>,
+    /// Let syncs go on; what is published stays until one finds something newer
+    #[arg(long)]
+    pub(crate) release: bool,
+    /// Show what would be published, and publish nothing
+    #[arg(long, conflicts_with = "release")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+    #[command(flatten)]
+    pub(crate) output: OutputArgs,
 }
 
 /// `mirror verify`.

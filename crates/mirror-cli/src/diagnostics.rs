@@ -112,7 +112,13 @@ impl Failure {
             | Self::Variable { .. }
             | Self::ListTookPreset { .. }
             | Self::NoSuchTree { .. }
-            | Self::Core(Error::NestedTrees { .. } | Error::TreeMoved { .. }) => Exit::Usage,
+            | Self::Core(
+                Error::NestedTrees { .. }
+                | Error::TreeMoved { .. }
+                | Error::NoSuchGroup { .. }
+                | Error::AmbiguousGeneration { .. }
+                | Error::NoGeneration { .. },
+            ) => Exit::Usage,
             Self::Core(Error::Cancelled) => Exit::Interrupted,
             _ => Exit::Failed,
         }
@@ -189,6 +195,15 @@ fn core_hint(error: &Error) -> Option<String> {
         }
         Error::TreeMoved { old, new, .. } => {
             format!("--move moves the tree from {old} to {new}; nodes then need the new URL")
+        }
+        Error::NoSuchGroup { name: None, known } => format!("name one of {}", known.join(", ")),
+        Error::NoSuchGroup { name: Some(name), known } => did_you_mean(name, known),
+        Error::AmbiguousGeneration { .. } => {
+            "name the tree whose generation it is: the others of its group go with it".to_owned()
+        }
+        Error::NoGeneration { tree, kept, .. } => {
+            let kept: Vec<_> = kept.iter().map(u64::to_string).collect();
+            format!("{} of {tree} can be published; see `mirror status {tree}`", kept.join(", "))
         }
         Error::NoSpace { needed, free, .. } => format!(
             "make room for {} more, or put the root on a larger disk with --root; nothing was \

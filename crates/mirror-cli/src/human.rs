@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount};
+use jiff::Timestamp;
 
 /// Bytes, in binary units.
 pub(crate) fn bytes(bytes: u64) -> impl fmt::Display {
@@ -34,6 +35,24 @@ pub(crate) fn time(time: Duration) -> impl fmt::Display {
         (0, m, s) => format!("{m}m {s:02}s"),
         (h, m, _) => format!("{h}h {m:02}m"),
     }
+}
+
+/// How long ago a time of RFC 3339 was, in its largest unit: `40s`, `5m`, `3h`, `12d`.
+pub(crate) fn age(time: &str, now: Timestamp) -> String {
+    let Ok(then) = time.parse::<Timestamp>() else { return "?".to_owned() };
+    let seconds = now.duration_since(then).as_secs().max(0);
+    match seconds {
+        0..60 => format!("{seconds}s"),
+        60..3600 => format!("{}m", seconds / 60),
+        3600..86_400 => format!("{}h", seconds / 3600),
+        _ => format!("{}d", seconds / 86_400),
+    }
+}
+
+/// A time of RFC 3339, to the minute.
+pub(crate) fn date(time: &str) -> String {
+    let then = time.parse::<Timestamp>();
+    then.map_or_else(|_| "?".to_owned(), |then| then.strftime("%Y-%m-%d %H:%M UTC").to_string())
 }
 
 #[cfg(test)]

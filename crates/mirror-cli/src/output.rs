@@ -122,6 +122,13 @@ fn outcome(tree: &TreeReport) -> (&'static str, String) {
                 changes(&tree.changes)
             ),
         ),
+        Outcome::Held => {
+            let at = tree.generation.map_or_else(
+                || "with its group, and never published".to_owned(),
+                |generation| format!("at generation {generation}, {size}"),
+            );
+            ("held", format!("{at}; `mirror rollback --release {}` lets syncs go on", tree.group))
+        }
         Outcome::HeldBack => {
             ("held back", format!("complete, but group {} is not; {}", tree.group, kept()))
         }

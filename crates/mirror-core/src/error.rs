@@ -97,6 +97,30 @@ pub enum Error {
         /// Where it was now to be published.
         new: String,
     },
+    /// No tree and no group has that name, or none was named and there are several groups.
+    #[error("{}", no_such_group(name.as_deref()))]
+    NoSuchGroup {
+        /// What was asked for.
+        name: Option<String>,
+        /// The groups and trees that there are.
+        known: Vec<String>,
+    },
+    /// A generation was named, and it is not clear of which tree.
+    #[error("a generation is one of a tree, and the group has {}", trees.join(", "))]
+    AmbiguousGeneration {
+        /// The trees.
+        trees: Vec<String>,
+    },
+    /// A generation that is not kept.
+    #[error("{tree}: no generation{wanted} is kept")]
+    NoGeneration {
+        /// The tree.
+        tree: String,
+        /// Which one, with a space before it.
+        wanted: String,
+        /// Those that are kept.
+        kept: Vec<u64>,
+    },
     /// An answer that is no file.
     #[error("{url}: {status}, expected 200 OK")]
     Status {
@@ -290,6 +314,13 @@ impl Error {
                 | Self::NewerFormat { .. }
                 | Self::Client(_)
         )
+    }
+}
+
+fn no_such_group(name: Option<&str>) -> String {
+    match name {
+        Some(name) => format!("no tree and no group {name} is published here"),
+        None => "there are several groups".to_owned(),
     }
 }
 

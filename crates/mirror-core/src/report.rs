@@ -91,6 +91,13 @@ pub enum Event<'a> {
         /// The group.
         group: &'a str,
     },
+    /// A tree was rolled back and stays so.
+    Held {
+        /// The tree.
+        tree: &'a str,
+        /// Its generation; `None` where others of its group are held, and it was never published.
+        generation: Option<u64>,
+    },
     /// A tree is what it should be already: nothing was published.
     Unchanged {
         /// The tree.
@@ -155,6 +162,8 @@ pub enum Outcome {
     Unchanged,
     /// A dry run: the plan is known.
     Planned,
+    /// It was rolled back, and stays so until it is released; upstream was not asked.
+    Held,
     /// Complete itself, and held back because another tree of its group is not.
     HeldBack,
     /// Files are missing; the old generation stays.
@@ -166,7 +175,20 @@ pub enum Outcome {
 impl Outcome {
     /// Whether the tree is what its upstream is (or, in a dry run, could become it).
     pub fn is_good(self) -> bool {
-        matches!(self, Self::Published | Self::Unchanged | Self::Planned)
+        matches!(self, Self::Published | Self::Unchanged | Self::Planned | Self::Held)
+    }
+
+    /// The outcome as JSON tells it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Published => "published",
+            Self::Unchanged => "unchanged",
+            Self::Planned => "planned",
+            Self::Held => "held",
+            Self::HeldBack => "held-back",
+            Self::Incomplete => "incomplete",
+            Self::Failed => "failed",
+        }
     }
 }
 

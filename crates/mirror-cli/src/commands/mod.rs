@@ -4,14 +4,17 @@ mod completions;
 mod lists;
 mod man;
 mod repos;
+mod rollback;
 mod serve;
+mod status;
 mod sync;
 mod verify;
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use mirror_core::path::TreePath;
-use mirror_core::store::{LockWait, View};
+use mirror_core::store::{LockWait, Retention, View};
 use mirror_core::{Error, Mirror, Options, fetch};
 use tokio::runtime::{Builder, Runtime};
 
@@ -30,6 +33,8 @@ pub(crate) fn run(command: Command) -> Exit {
     let ran = match command {
         Command::Sync(args) => sync::run(&args),
         Command::Repos(args) => repos::run(&args),
+        Command::Status(args) => status::run(&args),
+        Command::Rollback(args) => rollback::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Completions(args) => completions::run(&args),
@@ -82,6 +87,16 @@ fn named_trees(view: &View, named: &[TreePath]) -> Result<Vec<TreePath>, Failure
             let known = trees.iter().map(TreePath::to_string).collect();
             Err(Failure::NoSuchTree { name: tree.to_string(), known })
         }
+    }
+}
+
+/// How long the past is kept: configuration, default.
+fn retention(config: &Config) -> Retention {
+    let usual = Retention::default();
+    Retention {
+        generations: config.keep_generations.map_or(usual.generations, NonZeroUsize::get),
+        grace: config.grace.unwrap_or(usual.grace),
+        prune: config.prune.unwrap_or(usual.prune),
     }
 }
 

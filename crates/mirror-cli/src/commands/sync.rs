@@ -1,6 +1,5 @@
 //! `mirror sync`.
 
-use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -101,15 +100,11 @@ fn wanted(args: &SyncArgs) -> Wanted {
 
 /// The settings: option, configuration, default.
 fn options(args: &SyncArgs, config: &Config) -> Result<Options, Failure> {
-    let retention = Retention::default();
+    let retention = super::retention(config);
     Ok(Options {
         fetch: super::fetch_options(&args.transfer, config)?,
         lock: args.publication.lock_wait.or(config.lock_wait).unwrap_or_default(),
-        retention: Retention {
-            generations: config.keep_generations.map_or(retention.generations, NonZeroUsize::get),
-            grace: config.grace.unwrap_or(retention.grace),
-            prune: !args.publication.no_prune && config.prune.unwrap_or(retention.prune),
-        },
+        retention: Retention { prune: !args.publication.no_prune && retention.prune, ..retention },
     })
 }
 

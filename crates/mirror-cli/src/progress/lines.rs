@@ -83,6 +83,10 @@ fn line(event: &Event<'_>) -> Option<String> {
         Event::Failed { tree, path: "", reason } => format!("{tree}: failed: {reason}"),
         Event::Failed { tree, path, reason } => format!("{tree}: failed: {}", about(path, reason)),
         Event::Warning { tree, message } => format!("{tree}: warning: {message}"),
+        Event::Held { tree, generation: Some(generation) } => {
+            format!("{tree}: held at generation {generation}")
+        }
+        Event::Held { tree, .. } => format!("{tree}: held with its group"),
         Event::Verifying { tree, files, bytes } => {
             format!("{tree}: reading {} ({})", human::files(files), human::bytes(bytes))
         }

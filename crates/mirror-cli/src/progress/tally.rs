@@ -169,7 +169,9 @@ impl Tally {
                 self.failed.fetch_add(1, Relaxed);
                 self.with(tree, |tree| tree.failed(path));
             }
-            Event::Published { tree, .. } | Event::Unchanged { tree, .. } => {
+            Event::Published { tree, .. }
+            | Event::Unchanged { tree, .. }
+            | Event::Held { tree, .. } => {
                 self.with(tree, |tree| tree.set(Phase::Done));
             }
             _ => {}

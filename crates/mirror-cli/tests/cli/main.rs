@@ -8,6 +8,7 @@ mod interrupt;
 mod judges;
 mod lock;
 mod repos;
+mod rollback;
 mod serve;
 mod servers;
 mod support;

@@ -6,9 +6,11 @@
 //! published.
 
 mod fetching;
+mod rollback;
 mod run;
 mod verify;
 
+pub use rollback::{Rollback, RolledBack, Target};
 pub use verify::verify;
 
 use std::path::Path;
@@ -22,7 +24,7 @@ use crate::fetch::{self, Client};
 use crate::path::TreePath;
 use crate::report::{Report, Reporter};
 use crate::source::Source;
-use crate::store::{LockWait, Retention, Store};
+use crate::store::{LastRun, LockWait, Retention, Store};
 
 /// Settings of a [`Mirror`].
 #[derive(Debug, Clone, Default)]
@@ -121,7 +123,32 @@ impl Mirror {
         let result = cancel.run_until_cancelled(run.go(mode, &mut transfers)).await;
         // The lock goes with the last of them.
         transfers.shutdown().await;
-        result.unwrap_or(Err(Error::Cancelled))
+        let result = result.unwrap_or(Err(Error::Cancelled));
+        if mode == Mode::Apply {
+            self.note(jobs, &result);
+        }
+        result
+    }
+
+    /// Notes what came of a run, for who asks later. A run is not worse for not being noted.
+    fn note(&self, jobs: &[Job], result: &Result<Report>) {
+        let now = jiff::Timestamp::now();
+        let time = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let runs = jobs.iter().enumerate().map(|(at, job)| {
+            let (tree, group) = (job.tree.to_string(), job.group.clone());
+            let (outcome, generation, reason) = match result {
+                Ok(report) => {
+                    let tree = &report.trees[at];
+                    let reason = tree.failures.first().map(|failure| failure.reason.clone());
+                    (tree.outcome.name(), tree.generation, reason.unwrap_or_default())
+                }
+                Err(Error::Cancelled) => ("interrupted", None, String::new()),
+                Err(error) => ("failed", None, error.to_string()),
+            };
+            let (time, outcome) = (time.clone(), outcome.to_owned());
+            LastRun { tree, group, time, outcome, generation, reason }
+        });
+        let _ = self.store.note_runs(runs.collect());
     }
 
     /// Moves the tree that `upstream` is published at to `to`, with its generations. True where

@@ -65,7 +65,8 @@ impl<'a> Run<'a> {
     }
 
     pub(super) async fn go(self, mode: Mode, transfers: &mut JoinSet<()>) -> Result<Report> {
-        let resolving = self.jobs.iter().map(|job| self.resolve(job));
+        let held = self.held_groups()?;
+        let resolving = self.jobs.iter().map(|job| self.resolve(job, held.contains(&job.group)));
         let mut trees: Vec<Tree<'a>> = Vec::new();
         let mut resolved = stream::iter(resolving).buffered(SOURCES);
         while let Some(tree) = resolved.next().await {
@@ -106,8 +107,22 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// The groups of which a tree was rolled back, and not released since.
+    fn held_groups(&self) -> Result<HashSet<String>> {
+        let view = self.mirror.store.view();
+        let mut held = HashSet::new();
+        for tree in view.trees()? {
+            if let Some(current) = view.current(&tree)?.filter(|current| current.held) {
+                let job = self.jobs.iter().find(|job| job.tree == tree);
+                held.extend(job.map(|job| job.group.clone()));
+                held.insert(view.heading(&tree, current.id)?.group);
+            }
+        }
+        Ok(held)
+    }
+
     /// Reads a job's upstream and plans its tree. What upstream does wrong is in the tree's report.
-    async fn resolve(&self, job: &'a Job) -> Result<Tree<'a>> {
+    async fn resolve(&self, job: &'a Job, is_held: bool) -> Result<Tree<'a>> {
         let mirror = self.mirror;
         let name: Arc<str> = job.tree.as_str().into();
         let upstream: Arc<str> = job.source.identity().into();
@@ -121,7 +136,6 @@ impl<'a> Run<'a> {
         };
         let generation = published.as_ref().map(|published| published.id);
         let previous = published.map(|published| published.manifest);
-        self.reporter.on_event(&Event::Resolving { tree: &name });
         let report = TreeReport {
             tree: name.to_string(),
             group: job.group.clone(),
@@ -147,6 +161,17 @@ impl<'a> Run<'a> {
             deferred: Vec::new(),
             report,
         };
+        if is_held {
+            tree.report.outcome = Outcome::Held;
+            if let Some(previous) = &tree.previous {
+                tree.report.files = previous.entries.len() as u64;
+                tree.report.bytes = previous.size();
+            }
+            let (tree_name, generation) = (&*tree.name, tree.report.generation);
+            self.reporter.on_event(&Event::Held { tree: tree_name, generation });
+            return Ok(tree);
+        }
+        self.reporter.on_event(&Event::Resolving { tree: &tree.name });
         match self.resolution(&mut tree).await {
             Err(error) if error.is_local() => return Err(error),
             Err(error) => {

@@ -13,8 +13,10 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::is_absent;
+use super::files::{sync_folder, write_whole};
+use super::{Store, is_absent};
 use crate::error::{Error, Result};
+use crate::path::TreePath;
 
 const HEADER: &str = "mirror-current ";
 const VERSION: u32 = 1;
@@ -35,7 +37,6 @@ impl Pointer {
         generations.join("current")
     }
 
-    #[cfg(test)]
     pub(super) fn write(&self) -> String {
         let Self { published, newest, since, held } = self;
         let held = if *held { "yes" } else { "no" };
@@ -63,6 +64,25 @@ impl Pointer {
             Some(pointer) => Ok(Some(pointer)),
             None => Err(Error::Damaged { path, reason: "not what this version writes".into() }),
         }
+    }
+}
+
+impl Store {
+    /// Lets syncs go on with a tree; false where it was not held.
+    pub(crate) fn release(&self, tree: &TreePath) -> Result<bool> {
+        let folder = self.view().generations_of(tree);
+        let Some(pointer) = Pointer::read(&folder)?.filter(|pointer| pointer.held) else {
+            return Ok(false);
+        };
+        let path = Pointer::path(&folder);
+        if pointer.published == pointer.newest {
+            fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+            sync_folder(&folder)?;
+        } else {
+            // It stays published until something newer is.
+            write_whole(&path, Pointer { held: false, ..pointer }.write().as_bytes())?;
+        }
+        Ok(true)
     }
 }
 

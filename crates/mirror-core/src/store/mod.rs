@@ -7,6 +7,7 @@
 //!     blobs/sha256/ab/HEX    verified content, once
 //!     parts/                 resumable downloads
 //!     generations/TREE/ID    kept manifests; `current` names the published one after a rollback
+//!     runs                   what came of the last run of each tree
 //!     state                  what was verified, per inode
 //!     journal                replacements under way
 //!     lock
@@ -24,7 +25,9 @@ mod journal;
 mod lock;
 mod mend;
 mod publish;
+mod runs;
 mod state;
+mod status;
 mod tidy;
 mod tree;
 mod view;
@@ -33,6 +36,8 @@ pub use check::{Check, Finding, Problem, Repaired, TreeCheck};
 pub use generation::{Generation, Heading};
 pub use lock::LockWait;
 pub use publish::{Publication, Published, Retention};
+pub use runs::LastRun;
+pub use status::{KeptGeneration, Space, Status, TreeStatus};
 use tree::TreeFolders;
 pub use tree::TreeInventory;
 pub use view::{Current, View};

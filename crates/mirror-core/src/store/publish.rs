@@ -20,6 +20,7 @@ use jiff::Timestamp;
 
 use super::files::{self, Placed, make_folder, place, remove_any, sync_file_systems};
 use super::generation::{self, Generation};
+use super::hold::Pointer;
 use super::journal::{self, Op};
 use super::tree::TreeFolders;
 use super::{Store, is_absent, make_blob_folder, stage_path};
@@ -70,15 +71,37 @@ impl Default for Retention {
 impl Store {
     /// Publishes a group of trees together; see the module's steps.
     pub fn publish(&self, group: &[Publication], retention: &Retention) -> Result<Vec<Published>> {
+        let group = group.iter().map(|publication| (publication, None));
+        self.publish_group(group, retention)
+    }
+
+    /// Publishes kept generations of a group of trees together again, and holds them there.
+    pub(crate) fn publish_again(
+        &self,
+        group: &[(Publication, u64)],
+        retention: &Retention,
+    ) -> Result<Vec<Published>> {
+        let group = group.iter().map(|(publication, id)| (publication, Some(*id)));
+        self.publish_group(group, retention)
+    }
+
+    fn publish_group<'p>(
+        &self,
+        group: impl Iterator<Item = (&'p Publication, Option<u64>)>,
+        retention: &Retention,
+    ) -> Result<Vec<Published>> {
         // One that failed within this process is still to be finished.
         journal::finish(&self.root, &self.folder)?;
         let now = Timestamp::now();
         let mut ops = Vec::new();
         let (mut works, mut generations) = (Vec::new(), Vec::new());
-        for publication in group {
-            let mut work = Work::new(self, publication, retention, now)?;
+        for (publication, again) in group {
+            let mut work = Work::new(self, publication, again, retention, now)?;
             // First, so that whoever comes after a crash knows what was added.
-            let generation = work.write_generation(now)?;
+            let generation = match again {
+                Some(id) => Some(work.write_pointer(id, now)?),
+                None => work.write_generation(now)?,
+            };
             work.add_new_names()?;
             work.stage_switched()?;
             ops.append(&mut work.ops);
@@ -148,6 +171,7 @@ impl<'a> Work<'a> {
     fn new(
         store: &'a Store,
         publication: &'a Publication,
+        again: Option<u64>,
         retention: &Retention,
         now: Timestamp,
     ) -> Result<Self> {
@@ -158,13 +182,21 @@ impl<'a> Work<'a> {
         let ids = store.generations(tree)?;
         let kept = store.kept(tree, &ids)?;
         store.clear_attempts(tree, &kept, Some(&publication.manifest))?;
-        let mut kept = kept.generations;
+        let view = store.view();
+        let current = view.current(tree)?;
+        let mut kept = in_order(kept.generations, view.pointer(tree)?.as_ref());
         let newest = ids.last().copied().unwrap_or(0);
-        let same = kept
-            .last()
-            .is_some_and(|last| last.id == newest && last.manifest == publication.manifest);
-        let published = Published { generation: newest + u64::from(!same), is_new: !same };
+        let last = kept.last().filter(|last| current.is_some_and(|current| current.id == last.id));
+        let same = match again {
+            Some(id) => last.is_some_and(|last| last.id == id),
+            None => last.is_some_and(|last| last.manifest == publication.manifest),
+        };
+        let id = last.filter(|_| same).map(|last| last.id);
+        let generation = again.or(id).unwrap_or(newest + 1);
+        let published = Published { generation, is_new: !same };
         let current = if same { kept.pop() } else { None };
+        // One that is published again is no past of itself.
+        kept.retain(|generation| Some(generation.id) != again);
         let superseded = current.map_or(now, |current| current.published_at(now));
         let (in_grace, past) = split_by_grace(kept, superseded, now, retention.grace);
         Ok(Self {
@@ -362,6 +394,18 @@ impl<'a> Work<'a> {
         Ok(Some(Op::Generation { from, to }))
     }
 
+    /// Writes beside its name which kept generation is published, and that it is held there.
+    fn write_pointer(&self, published: u64, now: Timestamp) -> Result<Op> {
+        let folder = self.generations();
+        let newest = super::generation_ids(&folder)?.last().copied().unwrap_or(published);
+        let since = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
+        let pointer = Pointer { published, newest, since, held: true };
+        let path = Pointer::path(&folder);
+        let new = path.with_extension("new");
+        fs::write(&new, pointer.write()).map_err(Error::io("write", &new))?;
+        Ok(Op::Generation { from: self.below_root(&new), to: self.below_root(&path) })
+    }
+
     fn generations(&self) -> PathBuf {
         self.publication.tree.under(&self.store.folder.join("generations"))
     }
@@ -423,6 +467,20 @@ pub(super) fn remove_files<'e>(
 /// Whether a tree that holds `new` cannot hold `old` as well: one would be a folder of the other.
 fn excludes(new: &RepoPath, old: &RepoPath) -> bool {
     new != old && (new.is_within(old) || old.is_within(new))
+}
+
+/// Generations in the order in which they were published: one that was published again comes after
+/// those that were there by then.
+pub(super) fn in_order(mut kept: Vec<Generation>, pointer: Option<&Pointer>) -> Vec<Generation> {
+    let Some(pointer) = pointer else { return kept };
+    let Some(at) = kept.iter().position(|generation| generation.id == pointer.published) else {
+        return kept;
+    };
+    let mut again = kept.remove(at);
+    again.published.clone_from(&pointer.since);
+    let end = kept.partition_point(|generation| generation.id <= pointer.newest);
+    kept.insert(end, again);
+    kept
 }
 
 /// Earlier generations, oldest first, of which the last one was superseded at `superseded`: those

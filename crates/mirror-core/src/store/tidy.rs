@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::files::remove_any;
 use super::generation::{self, Generation};
-use super::publish::{remove_files, split_by_grace};
+use super::publish::{in_order, remove_files, split_by_grace};
 use super::tree::TreeFolders;
 use super::{Retention, Store, stage_path};
 use crate::digest::Sha256;
@@ -129,15 +129,18 @@ impl Store {
         if ids.len() <= retention.generations.max(1) {
             return Ok(Vec::new());
         }
-        let mut kept = self.kept(tree, &ids)?.generations;
+        let pointer = self.view().pointer(tree)?;
+        let mut kept = in_order(self.kept(tree, &ids)?.generations, pointer.as_ref());
         let Some(current) = kept.pop() else { return Ok(Vec::new()) };
         let now = Timestamp::now();
         let (in_grace, past) =
             split_by_grace(kept, current.published_at(now), now, retention.grace);
         let keep = retention.generations.saturating_sub(1 + in_grace.len());
-        let oldest = in_grace.iter().chain(past.iter().take(keep)).last().unwrap_or(&current).id;
+        let kept = in_grace.iter().chain(past.iter().take(keep)).chain([&current]);
+        let kept: HashSet<u64> = kept.map(|generation| generation.id).collect();
+        let oldest = kept.iter().min().copied().unwrap_or(current.id);
         let mut unnamed = self.unnamed();
-        for generation in past.iter().skip(keep) {
+        for generation in past.iter().filter(|generation| generation.id < oldest) {
             unnamed.extend(generation.manifest.entries.iter().map(|entry| entry.sha256));
         }
         let folder = self.generations_of(tree);

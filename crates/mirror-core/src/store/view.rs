@@ -93,7 +93,7 @@ impl View {
     /// again.
     pub fn current(&self, tree: &TreePath) -> Result<Option<Current>> {
         let Some(newest) = self.generations(tree)?.last().copied() else { return Ok(None) };
-        let pointer = Pointer::read(&self.generations_of(tree))?;
+        let pointer = self.pointer(tree)?;
         // A publication since then has put an end to it.
         let current = pointer.filter(|pointer| pointer.newest >= newest).map_or(
             Current { id: newest, since: None, held: false },
@@ -114,6 +114,11 @@ impl View {
     /// Where the content of that name lies.
     pub fn blob_path(&self, sha256: &Sha256) -> PathBuf {
         blob_path(&self.folder, sha256)
+    }
+
+    /// Which earlier generation was published again, if that did not end since.
+    pub(super) fn pointer(&self, tree: &TreePath) -> Result<Option<Pointer>> {
+        Pointer::read(&self.generations_of(tree))
     }
 
     pub(super) fn generations_of(&self, tree: &TreePath) -> PathBuf {

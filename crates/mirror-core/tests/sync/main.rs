@@ -12,6 +12,7 @@ mod layout;
 mod lists;
 mod publication;
 mod real;
+mod rollback;
 mod store;
 mod support;
 mod verify;

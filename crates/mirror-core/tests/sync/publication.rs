@@ -55,7 +55,7 @@ async fn mirrors_odd_names_and_old_checksums() {
 }
 
 #[tokio::test]
-async fn an_unchanged_upstream_costs_one_request_and_no_write() {
+async fn an_unchanged_upstream_costs_one_request_and_a_note() {
     let site = Site::new(&samples::plain(20));
     site.sync().await;
     let before = listing(&site.root());
@@ -64,13 +64,14 @@ async fn an_unchanged_upstream_costs_one_request_and_no_write() {
     assert_eq!(report.trees[0].outcome, Outcome::Unchanged);
     assert_eq!(report.trees[0].generation, Some(1));
     assert_eq!((report.requests, site.upstream.requests().len()), (1, 1));
-    // The lock says who held it, and the body passed through a part.
+    // The lock says who held it, the body passed through a part, and the run is noted.
     let written: Vec<_> = listing(&site.root())
         .into_iter()
         .filter(|(path, seen)| before.get(path) != Some(seen))
         .map(|(path, _)| path.strip_prefix(site.root()).unwrap().to_owned())
         .collect();
-    let expected = [".mirror/lock", ".mirror/parts"].map(std::path::PathBuf::from);
+    let expected =
+        [".mirror", ".mirror/lock", ".mirror/parts", ".mirror/runs"].map(std::path::PathBuf::from);
     assert_eq!(written, expected);
 }
 

@@ -1,0 +1,109 @@
+//! What came of the last run of each tree: `.mirror/runs`.
+//!
+//! ```text
+//! mirror-runs 1
+//! TREE GROUP TIME OUTCOME GENERATION REASON     tab between the fields; - for no generation
+//! ```
+//!
+//! It is for people: no run reads it, and where it is lost or damaged nothing else is.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::{Store, View};
+use crate::error::{Error, Result};
+
+const HEADER: &str = "mirror-runs 1\n";
+
+/// Characters that are kept of a reason.
+const REASON: usize = 400;
+
+/// What came of the last run of a tree.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastRun {
+    /// The tree's path below the root.
+    #[serde(skip)]
+    pub tree: String,
+    /// The publish group that it was in.
+    #[serde(skip)]
+    pub group: String,
+    /// When the run ended, in RFC 3339 and UTC.
+    pub time: String,
+    /// An [`Outcome`](crate::report::Outcome) in lower case, or `interrupted`.
+    pub outcome: String,
+    /// The generation that was published then.
+    pub generation: Option<u64>,
+    /// Why it is not what it should be; may be empty.
+    pub reason: String,
+}
+
+impl View {
+    /// The last run of each tree, by the tree's path, as far as it is known.
+    pub fn last_runs(&self) -> BTreeMap<String, LastRun> {
+        read(&self.folder().join("runs"))
+    }
+}
+
+impl Store {
+    /// Notes what came of a run. Not synced to the disk: it is no more than a note.
+    pub(crate) fn note_runs(&self, runs: Vec<LastRun>) -> Result<()> {
+        let path = self.folder.join("runs");
+        let mut all = read(&path);
+        all.extend(runs.into_iter().map(|run| (run.tree.clone(), run)));
+        let mut text = HEADER.to_owned();
+        for run in all.values() {
+            let generation = run.generation.map_or_else(|| "-".to_owned(), |id| id.to_string());
+            let LastRun { tree, time, outcome, .. } = run;
+            let (group, reason) = (one_field(&run.group), one_field(&run.reason));
+            let _ = writeln!(text, "{tree}\t{group}\t{time}\t{outcome}\t{generation}\t{reason}");
+        }
+        let new = path.with_extension("new");
+        fs::write(&new, text).map_err(Error::io("write", &new))?;
+        fs::rename(&new, &path).map_err(Error::io("rename", &new))
+    }
+}
+
+fn one_field(text: &str) -> String {
+    text.chars().take(REASON).map(|c| if c.is_control() { ' ' } else { c }).collect()
+}
+
+fn read(path: &Path) -> BTreeMap<String, LastRun> {
+    let text = fs::read(path).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let lines = text.strip_prefix(HEADER).unwrap_or_default().lines();
+    lines.filter_map(|line| Some(read_line(line)?)).map(|run| (run.tree.clone(), run)).collect()
+}
+
+fn read_line(line: &str) -> Option<LastRun> {
+    let mut fields = line.split('\t').map(str::to_owned);
+    let mut next = || fields.next();
+    Some(LastRun {
+        tree: next()?,
+        group: next()?,
+        time: next()?,
+        outcome: next()?,
+        generation: next()?.parse().ok(),
+        reason: next()?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn takes_no_garbage() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs");
+        assert!(read(&path).is_empty());
+        fs::write(&path, "mirror-runs 1\nhalf a line\na\tg\tnow\tfailed\t-\twhy\n\u{fffd}")
+            .unwrap();
+        let runs = read(&path);
+        assert_eq!(runs.len(), 1);
+        assert_eq!((runs["a"].generation, runs["a"].reason.as_str()), (None, "why"));
+    }
+}
