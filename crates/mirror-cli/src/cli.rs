@@ -61,6 +61,9 @@ pub(crate) enum Command {
     /// Read every byte of the mirrors and hold it against what was published
     #[command(long_about = VERIFY_ABOUT, after_long_help = VERIFY_EXAMPLES)]
     Verify(VerifyArgs),
+    /// Drop what no kept generation names, and trees that are named
+    #[command(long_about = PRUNE_ABOUT, after_long_help = PRUNE_EXAMPLES)]
+    Prune(PruneArgs),
     /// Serve the mirrors over HTTP
     #[command(long_about = SERVE_ABOUT)]
     Serve(ServeArgs),
@@ -123,6 +126,20 @@ const VERIFY_EXAMPLES: &str = "\
 Examples:
   mirror verify --root /srv/mirror
   mirror verify rocky/10/baseos --repair";
+
+const PRUNE_ABOUT: &str = "\
+Drop what no kept generation names, and trees that are named
+
+Says first what that is and how much room it makes, and asks on a terminal; elsewhere it needs --yes. \
+Syncs do most of it by themselves: this is for a lower keep_generations, for `--no-prune`, for what \
+interrupted runs left, and for trees that are mirrored no longer. A tree is dropped only if --tree \
+names it, whatever the configuration lists.";
+
+const PRUNE_EXAMPLES: &str = "\
+Examples:
+  mirror prune --dry-run
+  mirror prune --yes
+  mirror prune --tree rocky/8/baseos";
 
 const SERVE_ABOUT: &str = "\
 Serve the mirrors over HTTP
@@ -315,6 +332,27 @@ pub(crate) struct RollbackArgs {
     pub(crate) lock: LockArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// `mirror prune`.
+#[derive(Debug, Args)]
+pub(crate) struct PruneArgs {
+    #[command(flatten)]
+    pub(crate) place: Place,
+    /// Drop these trees too, with their generations and all that only they hold
+    #[arg(long = "tree", value_name = "TREE", num_args = 1.., value_delimiter = ',')]
+    pub(crate) trees: Vec<TreePath>,
+    /// Do not ask
+    #[arg(short, long, conflicts_with = "dry_run")]
+    pub(crate) yes: bool,
+    /// Show what would be dropped, and drop nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+    /// Print what is dropped as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `mirror verify`.

@@ -5,7 +5,7 @@
 
 use std::env;
 use std::fmt;
-use std::io::{self, ErrorKind, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 /// Prints results, as they are.
 pub(crate) fn print(text: &str) -> io::Result<()> {
@@ -24,6 +24,21 @@ pub(crate) fn note(line: fmt::Arguments<'_>) {
 /// Whether someone watches standard error.
 pub(crate) fn is_watched() -> bool {
     io::stderr().is_terminal() && env::var_os("TERM").is_none_or(|term| term != "dumb")
+}
+
+/// Whether someone can be asked.
+pub(crate) fn is_asked() -> bool {
+    io::stdin().is_terminal() && io::stderr().is_terminal()
+}
+
+/// Asks a question that `y` or `yes` says yes to.
+pub(crate) fn ask(question: &str) -> io::Result<bool> {
+    let mut err = io::stderr().lock();
+    err.write_all(question.as_bytes())?;
+    err.flush()?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }
 
 /// The words that begin a line on standard error, in colour where that is wanted.

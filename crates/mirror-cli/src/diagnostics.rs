@@ -80,6 +80,9 @@ pub(crate) enum Failure {
     /// A root that holds no tree.
     #[error("{}: no mirror here", .0.display())]
     NoTrees(PathBuf),
+    /// Something is to be dropped, and nobody said so.
+    #[error("nobody is here to be asked whether that is to be dropped")]
+    Unconfirmed,
     /// A tree that was never published.
     #[error("no tree {name} is published here")]
     NoSuchTree {
@@ -112,6 +115,7 @@ impl Failure {
             | Self::Variable { .. }
             | Self::ListTookPreset { .. }
             | Self::NoSuchTree { .. }
+            | Self::Unconfirmed
             | Self::Core(
                 Error::NestedTrees { .. }
                 | Error::TreeMoved { .. }
@@ -154,6 +158,7 @@ impl Failure {
                 "make one with `mirror sync --root {}`, or name another folder with --root",
                 root.display()
             )),
+            Self::Unconfirmed => Some("--yes drops it, --dry-run only shows it".to_owned()),
             Self::NoSuchTree { name, known } => Some(did_you_mean(name, known)),
             Self::Write { path, source } => io_hint(path, source),
             Self::Output(_) | Self::Runtime(_) => None,

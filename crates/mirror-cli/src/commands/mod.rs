@@ -3,6 +3,7 @@
 mod completions;
 mod lists;
 mod man;
+mod prune;
 mod repos;
 mod rollback;
 mod serve;
@@ -35,6 +36,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Repos(args) => repos::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Rollback(args) => rollback::run(&args),
+        Command::Prune(args) => prune::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Completions(args) => completions::run(&args),

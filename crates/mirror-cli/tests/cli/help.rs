@@ -5,9 +5,18 @@ use crate::support::{Site, assert_snapshot};
 #[test]
 fn every_command_explains_itself() {
     let site = Site::empty();
-    for command in
-        ["", "sync", "repos", "status", "rollback", "verify", "serve", "completions", "man"]
-    {
+    for command in [
+        "",
+        "sync",
+        "repos",
+        "status",
+        "rollback",
+        "verify",
+        "prune",
+        "serve",
+        "completions",
+        "man",
+    ] {
         let ran = site.run(&format!("{command} --help"));
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
         let name = if command.is_empty() { "mirror" } else { command };

@@ -7,6 +7,7 @@ mod help;
 mod interrupt;
 mod judges;
 mod lock;
+mod prune;
 mod repos;
 mod rollback;
 mod serve;

@@ -24,7 +24,7 @@ use crate::fetch::{self, Client};
 use crate::path::TreePath;
 use crate::report::{Report, Reporter};
 use crate::source::Source;
-use crate::store::{LastRun, LockWait, Retention, Store};
+use crate::store::{LastRun, LockWait, Pruning, Retention, Store};
 
 /// Settings of a [`Mirror`].
 #[derive(Debug, Clone, Default)]
@@ -128,6 +128,17 @@ impl Mirror {
             self.note(jobs, &result);
         }
         result
+    }
+
+    /// What can be dropped below the root, with the trees `remove`: see [`Mirror::prune`].
+    pub fn pruning(&self, remove: &[TreePath]) -> Result<Pruning> {
+        self.store.pruning(remove, &self.retention)
+    }
+
+    /// Drops what was found. Returns the folders of removed trees that hold something else, and stay.
+    pub async fn prune(&self, pruning: Pruning) -> Result<Vec<String>> {
+        let store = Arc::clone(&self.store);
+        blocking(move || store.prune(&pruning)).await
     }
 
     /// Notes what came of a run, for who asks later. A run is not worse for not being noted.

@@ -16,6 +16,7 @@ use serde::Serialize;
 
 use super::{Store, View};
 use crate::error::{Error, Result};
+use crate::path::TreePath;
 
 const HEADER: &str = "mirror-runs 1\n";
 
@@ -51,9 +52,21 @@ impl View {
 impl Store {
     /// Notes what came of a run. Not synced to the disk: it is no more than a note.
     pub(crate) fn note_runs(&self, runs: Vec<LastRun>) -> Result<()> {
-        let path = self.folder.join("runs");
-        let mut all = read(&path);
+        let mut all = read(&self.folder.join("runs"));
         all.extend(runs.into_iter().map(|run| (run.tree.clone(), run)));
+        self.write_runs(&all)
+    }
+
+    /// Forgets the runs of trees that are removed.
+    pub(crate) fn forget_runs(&self, trees: &[TreePath]) -> Result<()> {
+        let mut all = read(&self.folder.join("runs"));
+        let before = all.len();
+        all.retain(|name, _| !trees.iter().any(|tree| tree.as_str() == name));
+        if all.len() == before { Ok(()) } else { self.write_runs(&all) }
+    }
+
+    fn write_runs(&self, all: &BTreeMap<String, LastRun>) -> Result<()> {
+        let path = self.folder.join("runs");
         let mut text = HEADER.to_owned();
         for run in all.values() {
             let generation = run.generation.map_or_else(|| "-".to_owned(), |id| id.to_string());

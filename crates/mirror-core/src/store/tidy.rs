@@ -124,7 +124,11 @@ impl Store {
 
     /// The files of the generations of `tree` that are neither in grace nor among the newest; what
     /// they name is noted as perhaps unnamed.
-    fn past_generations(&self, tree: &TreePath, retention: &Retention) -> Result<Vec<PathBuf>> {
+    pub(super) fn past_generations(
+        &self,
+        tree: &TreePath,
+        retention: &Retention,
+    ) -> Result<Vec<PathBuf>> {
         let ids = self.generations(tree)?;
         if ids.len() <= retention.generations.max(1) {
             return Ok(Vec::new());
@@ -183,7 +187,7 @@ impl Store {
         Ok(())
     }
 
-    fn generations_of(&self, tree: &TreePath) -> PathBuf {
+    pub(super) fn generations_of(&self, tree: &TreePath) -> PathBuf {
         tree.under(&self.folder.join("generations"))
     }
 

@@ -10,6 +10,7 @@ mod groups;
 mod hostile;
 mod layout;
 mod lists;
+mod prune;
 mod publication;
 mod real;
 mod rollback;

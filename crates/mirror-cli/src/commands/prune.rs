@@ -1,0 +1,127 @@
+//! `mirror prune`.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use mirror_core::store::{Amount, LockWait, Pruning, View};
+use mirror_core::{Error, Mirror, Options};
+use serde::Serialize;
+
+use super::named_trees;
+use crate::cli::PruneArgs;
+use crate::config::Config;
+use crate::console::{self, Tag};
+use crate::diagnostics::{Exit, Failure};
+use crate::{human, output};
+
+/// The last line of `--json`.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "report")]
+struct Last<'a> {
+    /// Whether it was dropped.
+    done: bool,
+    #[serde(flatten)]
+    pruning: &'a Pruning,
+}
+
+/// Drops what nothing names.
+pub(super) fn run(args: &PruneArgs) -> Result<Exit, Failure> {
+    super::telling_json(args.json, prune(args))
+}
+
+fn prune(args: &PruneArgs) -> Result<Exit, Failure> {
+    let config = super::load_config(&args.place.config)?;
+    let root = super::root(&args.place, &config);
+    named_trees(&View::glance(&root), &args.trees)?;
+    let runtime = super::runtime()?;
+    let mirror = runtime.block_on(open(args, &config, &root))?;
+    let pruning = mirror.pruning(&args.trees)?;
+    if !args.json {
+        console::print(&plan(&pruning)).map_err(Failure::Output)?;
+    }
+    if let Some(reason) = &pruning.unknown {
+        console::note(format_args!(
+            "{} {reason}; no content is dropped, since that may name any of it",
+            Tag::Warning
+        ));
+    }
+    let mut done = false;
+    if !args.dry_run && !pruning.is_empty() && confirmed(args)? {
+        for folder in runtime.block_on(mirror.prune(pruning.clone()))? {
+            console::note(format_args!(
+                "{} {folder}: holds files that mirror did not put there; they stay",
+                Tag::Warning
+            ));
+        }
+        done = true;
+    }
+    let text = if args.json {
+        output::json_line(&Last { done, pruning: &pruning })
+    } else if done {
+        format!("dropped; {} freed\n", human::bytes(pruning.freed))
+    } else if pruning.is_empty() {
+        String::new()
+    } else {
+        "nothing was dropped\n".to_owned()
+    };
+    console::print(&text).map_err(Failure::Output)?;
+    Ok(Exit::Done)
+}
+
+async fn open(args: &PruneArgs, config: &Config, root: &Path) -> Result<Mirror, Error> {
+    let lock = args.lock.lock_wait.or(config.lock_wait).unwrap_or_default();
+    let options = Options { lock, retention: super::retention(config), ..Options::default() };
+    let at_once = Options { lock: LockWait::No, ..options.clone() };
+    match Mirror::open(root, at_once).await {
+        Err(error @ Error::Locked { .. }) if lock != LockWait::No => {
+            console::note(format_args!("{error}; waiting"));
+            Mirror::open(root, options).await
+        }
+        opened => opened,
+    }
+}
+
+/// Whether it is wanted: said before, or said now.
+fn confirmed(args: &PruneArgs) -> Result<bool, Failure> {
+    if args.yes {
+        return Ok(true);
+    }
+    if args.json || !console::is_asked() {
+        return Err(Failure::Unconfirmed);
+    }
+    console::ask("drop it? [y/N] ").map_err(Failure::Output)
+}
+
+fn plan(pruning: &Pruning) -> String {
+    let mut text = String::new();
+    let size =
+        |amount: &Amount| format!("{}, {}", human::files(amount.files), human::bytes(amount.bytes));
+    for (tree, amount) in &pruning.trees {
+        let _ = writeln!(text, "tree {tree}: {}, and its generations", size(amount));
+    }
+    for (tree, ids) in &pruning.generations {
+        let ids: Vec<_> = ids.iter().map(u64::to_string).collect();
+        let word = if ids.len() == 1 { "generation" } else { "generations" };
+        let _ = writeln!(text, "{word} {} of {tree}", ids.join(", "));
+    }
+    for stage in &pruning.stages {
+        let _ = writeln!(text, "what an interrupted publication left: {stage}");
+    }
+    for (name, amount) in [
+        ("content that nothing names", &pruning.blobs),
+        ("old unfinished downloads", &pruning.parts),
+    ] {
+        if amount.files > 0 {
+            let _ = writeln!(text, "{name}: {}", size(amount));
+        }
+    }
+    if pruning.is_empty() {
+        text.push_str("nothing to drop\n");
+    } else {
+        let _ = writeln!(text, "this frees {}", human::bytes(pruning.freed));
+    }
+    if pruning.waiting.files > 0 {
+        let _ = writeln!(text, "kept for a sync that is not finished: {}", size(&pruning.waiting));
+    }
+    text
+}

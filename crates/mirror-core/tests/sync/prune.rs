@@ -1,0 +1,121 @@
+//! Pruning by hand: what nothing names, and trees that are named.
+
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
+
+use mirror_core::path::TreePath;
+use mirror_core::report::Outcome;
+use mirror_core::store::{Pruning, Retention};
+use mirror_core::{Mirror, Options};
+use mirror_fixtures::samples;
+use mirror_fixtures::upstream::Fault;
+
+use super::support::{Site, job, listing, options, sync};
+
+/// An hour of grace.
+const HOUR: Duration = Duration::from_secs(3600);
+
+async fn prune(root: &Path, trees: &[&str], grace: Duration) -> (Pruning, Vec<String>) {
+    let retention = Retention { generations: 2, grace, prune: true };
+    let mirror = Mirror::open(root, Options { retention, ..options() }).await.unwrap();
+    let trees: Vec<TreePath> = trees.iter().map(|tree| tree.parse().unwrap()).collect();
+    let pruning = mirror.pruning(&trees).unwrap();
+    let left = mirror.prune(pruning.clone()).await.unwrap();
+    assert!(mirror.pruning(&[]).unwrap().is_empty(), "at once");
+    (pruning, left)
+}
+
+fn files(folder: &Path) -> Vec<std::path::PathBuf> {
+    listing(folder).into_keys().filter(|path| path.is_file()).collect()
+}
+
+#[tokio::test]
+async fn drops_what_no_kept_generation_names_and_no_more() {
+    let mut repository = samples::plain(3);
+    let mut site = Site::new(&repository);
+    for number in 0..4 {
+        site.sync().await;
+        repository.update(samples::plain_package(0, &format!("{}", number + 2)));
+        site.write(&repository);
+    }
+    let unnamed = site.root().join(".mirror/blobs/sha256/aa").join("aa".repeat(32));
+    fs::create_dir_all(unnamed.parent().unwrap()).unwrap();
+    fs::write(&unnamed, "12345").unwrap();
+    let part = |name: &str, age: u64| {
+        let path = site.root().join(".mirror/parts").join(name);
+        fs::write(&path, "123").unwrap();
+        let time = std::time::SystemTime::now() - Duration::from_secs(age);
+        fs::File::open(&path).unwrap().set_modified(time).unwrap();
+        path
+    };
+    let (old, young) = (part("old.part", 7200), part("young.part", 60));
+    // What a publication left that was killed, of a tree that was never published.
+    let attempt = site.root().join(".mirror/generations/never");
+    fs::create_dir_all(&attempt).unwrap();
+    fs::write(attempt.join("1.new"), "half").unwrap();
+
+    let (pruning, _) = prune(&site.root(), &[], HOUR).await;
+    assert_eq!(pruning.generations, [], "all are in grace");
+    assert_eq!((pruning.parts.files, pruning.stages.len()), (1, 1));
+    assert!(!unnamed.exists() && !old.exists() && young.exists());
+    assert_eq!(pruning.freed, 8);
+    assert!(trees_are_clean(&site.root()).await);
+    let (pruning, _) = prune(&site.root(), &[], Duration::ZERO).await;
+    assert_eq!(pruning.generations, [("demo".to_owned(), vec![1, 2])]);
+    assert!(!young.exists() && trees_are_clean(&site.root()).await);
+}
+
+async fn trees_are_clean(root: &Path) -> bool {
+    let (wait, cancel) = (mirror_core::store::LockWait::No, mirror_core::CancellationToken::new());
+    let check = mirror_core::verify(root, &[], wait, std::sync::Arc::new(()), &cancel).await;
+    check.unwrap().is_clean()
+}
+
+#[tokio::test]
+async fn a_tree_goes_only_when_it_is_named() {
+    let site = Site::new(&samples::plain(3));
+    let url = site.upstream.url();
+    sync(&site.root(), &[job(&url, "x/a"), job(&url, "x/b")]).await.unwrap();
+    sync(&site.root(), &[job(&url, "x/b")]).await.unwrap();
+    assert!(prune(&site.root(), &[], HOUR).await.0.is_empty());
+    assert!(site.root().join("x/a/repodata/repomd.xml").exists());
+
+    let (pruning, left) = prune(&site.root(), &["x/a"], HOUR).await;
+    assert_eq!((pruning.trees[0].0.as_str(), pruning.freed), ("x/a", 0), "the other has it all");
+    assert_eq!(left, [""; 0]);
+    assert!(!site.root().join("x/a").exists() && trees_are_clean(&site.root()).await);
+
+    fs::write(site.root().join("x/b/mine"), "mine").unwrap();
+    let (pruning, left) = prune(&site.root(), &["x/b"], HOUR).await;
+    assert!(pruning.freed > 0);
+    assert_eq!(left, ["x/b"]);
+    assert_eq!(files(&site.root().join("x")), [site.root().join("x/b/mine")]);
+    assert_eq!(files(&site.root().join(".mirror/blobs")), [""; 0].map(Path::new));
+    assert_eq!(files(&site.root().join(".mirror/generations")), [""; 0].map(Path::new));
+    let report = sync(&site.root(), &[job(&url, "x/b")]).await.unwrap();
+    assert_eq!(report.trees[0].outcome, Outcome::Published);
+}
+
+#[tokio::test]
+async fn what_an_unfinished_sync_fetched_stays() {
+    let site = Site::new(&samples::plain(3));
+    site.upstream.fault(&site.written.package("plain-0000").path, Fault::Status(404));
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Incomplete);
+    let (pruning, _) = prune(&site.root(), &[], HOUR).await;
+    assert!(pruning.blobs.files == 0 && pruning.waiting.files > 2, "{pruning:?}");
+    site.upstream.clear_faults();
+    site.upstream.clear_requests();
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Published);
+    assert_eq!(site.upstream.requests().iter().filter(|r| r.path.ends_with(".rpm")).count(), 1);
+}
+
+#[tokio::test]
+async fn a_manifest_that_cannot_be_read_keeps_all_content() {
+    let site = Site::new(&samples::plain(2));
+    site.sync().await;
+    fs::write(site.root().join(".mirror/generations/demo/1"), "").unwrap();
+    let (pruning, _) = prune(&site.root(), &[], HOUR).await;
+    assert!(pruning.unknown.unwrap().contains("damaged"));
+    assert!(!files(&site.root().join(".mirror/blobs")).is_empty());
+}
