@@ -173,8 +173,8 @@ pub enum Error {
         /// The bound in bytes.
         limit: u64,
     },
-    /// Not the size that the metadata gives.
-    #[error("{file}: {found} bytes, expected {expected}")]
+    /// Not the size that the metadata gives, which clients compare before they look at the digest.
+    #[error("{file}: {found} bytes, expected {expected} as listed (clients refuse any other size)")]
     SizeMismatch {
         /// The file or URL.
         file: String,
@@ -299,6 +299,7 @@ impl Error {
                 | Self::SizeMismatch { .. }
                 | Self::DigestMismatch { .. }
                 | Self::TooLarge { .. }
+                | Self::Protocol { .. }
         )
     }
 

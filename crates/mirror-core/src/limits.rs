@@ -34,6 +34,15 @@ pub const EXPANDED: usize = 1 << 20;
 /// Largest metadata file as transferred, in bytes (largest seen: 600 MB, a filelists database).
 pub const METADATA_SIZE: u64 = 8 << 30;
 
+/// The most bytes that are taken of a metadata file listed with a size: a wrong size beside a right
+/// digest does no harm, and some tools write that of the decompressed file or of an earlier one, but a
+/// body without end is not waited for up to [`METADATA_SIZE`].
+pub fn metadata_size(listed: Option<u64>) -> u64 {
+    listed.map_or(METADATA_SIZE, |listed| {
+        listed.saturating_mul(RATIO).saturating_add(RATIO_FREE_SIZE).min(METADATA_SIZE)
+    })
+}
+
 /// Largest metadata file once decompressed, in bytes (largest seen: 3 GB, a filelists of 250,000
 /// packages).
 pub const METADATA_OPEN_SIZE: u64 = 16 << 30;

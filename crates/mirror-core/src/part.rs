@@ -11,12 +11,12 @@
 //! part each.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read, Write};
-use std::os::unix::fs::MetadataExt as _;
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, flock};
 use rustix::io::Errno;
 
 use crate::digest::{Algorithm, Digest, Hasher, Sha256};
@@ -70,9 +70,7 @@ impl Part {
         let mut number = 0;
         loop {
             let path = folder.join(format!("{key}.{number}.part"));
-            let mut open = OpenOptions::new();
-            open.read(true).write(true).create(true).truncate(false);
-            let file = open.open(&path).map_err(Error::io("open the part", &path))?;
+            let file = Self::open_file(&path)?;
             match flock(&file, FlockOperation::NonBlockingLockExclusive) {
                 Ok(()) => {}
                 Err(Errno::WOULDBLOCK) => {
@@ -87,6 +85,25 @@ impl Part {
                 return Ok((path, file));
             }
         }
+    }
+
+    /// Opens the part's file, and nothing that a link of that name leads to.
+    fn open_file(path: &Path) -> Result<File> {
+        let open = || {
+            let mut options = OpenOptions::new();
+            options.read(true).write(true).create(true).truncate(false);
+            options.custom_flags(OFlags::NOFOLLOW.bits().cast_signed()).open(path)
+        };
+        let opened = match open() {
+            Err(error) if Errno::from_io_error(&error) == Some(Errno::LOOP) => {
+                fs::remove_file(path).and_then(|()| open())
+            }
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => {
+                fs::remove_dir_all(path).and_then(|()| open())
+            }
+            opened => opened,
+        };
+        opened.map_err(Error::io("open the part", path))
     }
 
     /// Hashes what the file holds; leaves the file's position at its end.

@@ -94,7 +94,7 @@ impl Units {
             // Clients compare a package's size with its metadata's before they read it.
             (Role::Payload, Some(size)) if entry.digest.is_some() => size,
             (Role::Payload, _) => limits::PAYLOAD_SIZE,
-            _ => limits::METADATA_SIZE,
+            (_, size) => limits::metadata_size(size),
         };
         if let Some(unit) = key.as_ref().and_then(|key| self.by_digest.get(key)) {
             let unit = &mut self.units[*unit];

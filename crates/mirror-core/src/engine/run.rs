@@ -11,8 +11,8 @@ use tokio::task::JoinSet;
 use super::fetching::{self, Done, Fetched, Patience, Units};
 use super::{Job, Mirror, Mode, blocking};
 use crate::digest::Sha256;
-use crate::error::{Error, Result};
-use crate::manifest::{Manifest, Origin, Remote, StoredEntry, StoredManifest};
+use crate::error::{Error, Result, redact};
+use crate::manifest::{Manifest, Origin, Remote, Role, StoredEntry, StoredManifest};
 use crate::plan::{Inventory as _, Plan, Step};
 use crate::report::{Event, Failure, Outcome, Report, Reporter, TreeReport};
 use crate::source::{Context, Resolution};
@@ -345,6 +345,9 @@ impl<'a> Run<'a> {
         let failed = |tree: &Tree<'_>| tree.report.outcome == Outcome::Failed;
         let lacking = |tree: &Tree<'_>| !tree.report.failures.is_empty();
         let mut members: Vec<_> = trees.iter_mut().filter(|tree| tree.job.group == group).collect();
+        for tree in &mut members {
+            self.check_sizes(tree)?;
+        }
         let complete = !members.iter().any(|tree| failed(tree) || lacking(tree));
         let mut publications = Vec::new();
         let mut published = Vec::new();
@@ -386,6 +389,45 @@ impl<'a> Run<'a> {
         if let Some(generation) = tree.report.generation {
             self.reporter.on_event(&Event::Unchanged { tree: &tree.name, generation });
         }
+    }
+
+    /// Fails the packages that are right by their digests and have another size than listed: clients
+    /// compare it before anything else, and could not install them.
+    fn check_sizes(&self, tree: &mut Tree<'a>) -> Result<()> {
+        let Work::Plan { manifest, plan, content, .. } = &tree.work else { return Ok(()) };
+        let previous = tree.previous.as_ref();
+        let mut failures = Vec::new();
+        for ((entry, step), content) in manifest.entries().iter().zip(&plan.steps).zip(content) {
+            let (Role::Payload, Some(expected)) = (entry.role, entry.size) else { continue };
+            let found = match (content, step) {
+                (Some(fetched), _) => fetched.size,
+                (None, Step::Keep(sha256) | Step::Link(sha256)) => {
+                    let before = previous.and_then(|p| p.get(entry.path.as_str()));
+                    // Most are what they were, and need no look at the disk.
+                    if before.is_some_and(|b| b.sha256 == *sha256 && b.size == expected) {
+                        continue;
+                    }
+                    self.size(tree, entry.path.as_str(), sha256, *step)?
+                }
+                (None, Step::Fetch) => continue,
+            };
+            if found != expected {
+                let urls = match &entry.origin {
+                    Origin::Remote(remote) => remote.urls(&entry.path),
+                    Origin::Stored { .. } => Vec::new(),
+                };
+                let file = urls.first().map_or_else(|| entry.path.to_string(), redact);
+                let error = Error::SizeMismatch { file, expected, found };
+                failures.push((entry.path.clone(), error.to_string()));
+            }
+        }
+        for (path, reason) in failures {
+            let (tree_name, shown) = (&*tree.name, path.as_str());
+            let event = Event::Failed { tree: tree_name, path: shown, reason: &reason };
+            self.reporter.on_event(&event);
+            tree.report.failures.push(Failure { path: Some(path), reason });
+        }
+        Ok(())
     }
 
     /// What is to be published for a tree; `None` where it holds that already.
@@ -512,7 +554,8 @@ fn take(trees: &mut [Tree<'_>], done: Done, patience: Patience) -> Result<()> {
         };
         content[at] = Some(fetched);
         let entry = &manifest.entries()[at];
-        if let Some(listed) = entry.size.filter(|listed| *listed != fetched.size) {
+        let listed = entry.size.filter(|listed| *listed != fetched.size);
+        if let Some(listed) = listed.filter(|_| entry.role != Role::Payload) {
             let (path, found) = (&entry.path, fetched.size);
             let warning = format!("{path}: {found} bytes, listed with {listed}");
             tree.report.warnings.push(warning);

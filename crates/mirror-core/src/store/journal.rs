@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::files::{
     exchange, is_folder, make_folder, move_file, remove_any, sync_file_systems, write_whole,
@@ -70,8 +70,8 @@ pub(super) fn write(folder: &Path, ops: &[Op]) -> Result<()> {
 /// Does what the journal says and removes it; false where there is none.
 pub(super) fn finish(root: &Path, folder: &Path) -> Result<bool> {
     let path = path(folder);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
+    let text = match fs::read(&path) {
+        Ok(text) => String::from_utf8_lossy(&text).into_owned(),
         Err(error) if is_absent(&error) => return Ok(false),
         Err(error) => return Err(Error::io("read", &path)(error)),
     };
@@ -126,6 +126,9 @@ fn read_op(line: &str) -> Option<Op> {
     let mut fields = line.split('\t').map(str::to_owned);
     let kind = fields.next()?;
     let (from, to) = (fields.next()?, fields.next()?);
+    if !is_below(&from) || !is_below(&to) {
+        return None;
+    }
     match kind.as_str() {
         "replace" => Some(Op::Replace { from, to }),
         "generation" => Some(Op::Generation { from, to }),
@@ -139,6 +142,12 @@ fn read_op(line: &str) -> Option<Op> {
         }
         _ => None,
     }
+}
+
+/// Whether a path stays below the root, whoever wrote it.
+fn is_below(path: &str) -> bool {
+    !path.is_empty()
+        && Path::new(path).components().all(|part| matches!(part, Component::Normal(_)))
 }
 
 /// [`replace`], where a file or link may be in the way of the folder that `to` lies in.

@@ -10,11 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use mirror_core::digest::{Hasher, Sha256};
-use mirror_core::format::compression::decoder;
-use mirror_core::format::rpm::FormatError;
-use mirror_core::format::rpm::primary::read_packages;
-use mirror_core::format::rpm::repomd::Repomd;
+use mirror_core::digest::Sha256;
 use mirror_core::report::{Event, Outcome, Reporter};
 use mirror_core::store::{LockWait, Store};
 use mirror_core::{CancellationToken, Job, Mirror, Mode};
@@ -22,7 +18,7 @@ use mirror_fixtures::upstream::Upstream;
 use mirror_fixtures::{Repository, Written, WrittenKind, samples};
 use tempfile::TempDir;
 
-use super::support::{Site, listing, options, source, sync};
+use super::support::{Site, listing, options, read_repository, source, sync};
 
 /// Root and URLs, for [`child`]: one variable, absent when the tests are run as usual.
 const CHILD: &str = "MIRROR_TEST_CRASH";
@@ -228,39 +224,6 @@ async fn a_publication_that_is_killed_is_old_or_whole() {
         longest = longest.max(group.publish_and_kill(after));
         group.check_and_finish(Some(old)).await;
     }
-}
-
-/// Reads a repository as a client does and returns how many files it has.
-fn read_repository(folder: &Path) -> Result<u64, String> {
-    let at = |path: &str| folder.join(path);
-    let fault = |path: &str, error: &dyn std::fmt::Display| format!("{path}: {error}");
-    let repomd = fs::read(at("repodata/repomd.xml")).map_err(|e| fault("repomd.xml", &e))?;
-    let repomd = Repomd::read(&*repomd).map_err(|e| fault("repomd.xml", &e))?;
-    let check = |path: &str, wanted: mirror_core::digest::Digest| {
-        let content = fs::read(at(path)).map_err(|e| fault(path, &e))?;
-        let mut hasher = Hasher::new(Some(wanted.algorithm()));
-        hasher.update(&content);
-        if hasher.finish().1 == wanted { Ok(content) } else { Err(fault(path, &"torn")) }
-    };
-    let mut files = 0;
-    for record in &repomd.records {
-        let content = check(&record.href, record.checksum.unwrap())?;
-        files += 1;
-        if record.kind == "primary" {
-            let mut packages = Vec::new();
-            let opened = decoder(BufReader::new(&*content), 1 << 30).unwrap();
-            read_packages(BufReader::new(opened), |package| {
-                packages.push((package.href.to_owned(), package.checksum));
-                Ok::<_, FormatError>(())
-            })
-            .map_err(|e| fault(&record.href, &e))?;
-            for (path, checksum) in packages {
-                check(&path, checksum)?;
-                files += 1;
-            }
-        }
-    }
-    Ok(files)
 }
 
 #[tokio::test]

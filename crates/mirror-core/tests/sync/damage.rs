@@ -48,25 +48,6 @@ async fn heals_a_mode_that_keeps_a_web_server_out() {
 }
 
 #[tokio::test]
-async fn follows_no_link_below_the_root() {
-    let site = Site::new(&samples::plain(3));
-    site.sync().await;
-    let outside = tempfile::tempdir().unwrap();
-    for folder in ["repodata", "Packages"] {
-        let there = site.tree().join(folder);
-        if there.exists() {
-            let moved = outside.path().join(folder);
-            fs::rename(&there, &moved).unwrap();
-            symlink(&moved, &there).unwrap();
-        }
-    }
-    assert_eq!(site.sync_tree().await.outcome, Outcome::Published);
-    site.assert_equal_to_upstream();
-    assert!(fs::symlink_metadata(site.tree().join("repodata")).unwrap().is_dir());
-    assert!(outside.path().join("repodata/repomd.xml").exists(), "what it led to is not touched");
-}
-
-#[tokio::test]
 async fn a_lost_state_costs_reading_and_no_transfer() {
     let site = Site::new(&samples::plain(4));
     site.sync().await;

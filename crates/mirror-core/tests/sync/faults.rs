@@ -1,4 +1,4 @@
-//! Faults of a transfer: those that pass are survived, the others are named.
+//! What a transfer costs that breaks, and what it leaves; that it ends well is in `matrix`.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,31 +16,6 @@ use super::support::{Recorder, Site, options};
 fn large() -> Repository {
     let package = Package::new("large", "1", "1").payload_size(2 << 20);
     samples::plain(3).package(package)
-}
-
-#[tokio::test]
-async fn a_fault_that_passes_is_survived() {
-    let faults = [
-        Fault::Status(503),
-        Fault::RetryAfter(503, "3600".into()),
-        Fault::CloseBeforeAnswer,
-        Fault::CutAt(100),
-        Fault::FlipByte(10),
-        Fault::Chunked,
-        Fault::UntilClose,
-        Fault::NotHttp,
-        Fault::NoValidators,
-        Fault::GzipEncoded,
-    ];
-    for fault in faults {
-        let site = Site::new(&samples::plain(3));
-        for file in &site.written.files {
-            site.upstream.fault(&file.path, fault.clone()).times(1);
-        }
-        let report = site.sync_tree().await;
-        assert_eq!(report.outcome, Outcome::Published, "{fault:?}: {report:#?}");
-        site.assert_equal_to_upstream();
-    }
 }
 
 #[tokio::test]
@@ -62,75 +37,6 @@ async fn a_transfer_that_breaks_goes_on_where_it_broke() {
         site.upstream.requests().iter().filter_map(|r| r.header("if-range").map(drop)).count();
     assert_eq!(if_range, 3, "only the same file is gone on with");
     site.assert_equal_to_upstream();
-}
-
-#[tokio::test]
-async fn a_range_that_is_not_what_was_asked_for_starts_the_file_again() {
-    for fault in [
-        Fault::IgnoreRange,
-        Fault::WrongContentRange,
-        Fault::WrongBytesInRange,
-        Fault::RangeNotSatisfiable,
-        Fault::ChangingEtag,
-    ] {
-        let site = Site::new(&large());
-        let path = site.written.package("large").path.clone();
-        site.upstream.fault(&path, Fault::CutAt(300_000)).times(1);
-        site.upstream.fault(&path, fault.clone());
-        let report = site.sync_tree().await;
-        assert_eq!(report.outcome, Outcome::Published, "{fault:?}: {report:#?}");
-        site.assert_equal_to_upstream();
-    }
-}
-
-#[tokio::test]
-async fn a_fault_that_stays_ends_and_is_named() {
-    let cases = [
-        (Fault::Status(403), "403 Forbidden, expected 200 OK"),
-        (Fault::Status(500), "500 Internal Server Error, expected 200 OK"),
-        (Fault::CutAt(0), "ended after 0 of "),
-        (Fault::FlipByte(10), "sha256:"),
-        (Fault::WrongContentLength(5), "bytes, expected "),
-        (Fault::EndlessBody, "bytes, expected "),
-        (Fault::RedirectLoop, "over 10 redirects"),
-        (Fault::RedirectTo("file:///etc/passwd".into()), "302 Found to \"file:///etc/passwd\""),
-        (Fault::EndlessHeaders, ""),
-    ];
-    for (fault, reason) in cases {
-        let site = Site::new(&samples::plain(3));
-        let path = site.written.package("plain-0001").path.clone();
-        site.upstream.fault(&path, fault.clone());
-        let report = site.sync_tree().await;
-        assert_eq!(report.outcome, Outcome::Incomplete, "{fault:?}");
-        assert_eq!(report.failures.len(), 1, "one bad package does not stop the others");
-        let failure = &report.failures[0];
-        assert_eq!(failure.path.as_ref().unwrap().as_str(), path);
-        let url = site.upstream.url_of(&path);
-        assert!(failure.reason.starts_with(&url), "{fault:?}: {}", failure.reason);
-        assert!(failure.reason.contains(reason), "{fault:?}: {}", failure.reason);
-        assert!(!site.tree().exists());
-    }
-}
-
-#[tokio::test]
-async fn a_server_that_falls_silent_or_crawls_is_given_up() {
-    for fault in [Fault::HangBeforeHeaders, Fault::HangAt(50), Fault::SlowBytes { per_second: 20 }]
-    {
-        let site = Site::new(&large());
-        let path = site.written.package("large").path.clone();
-        site.upstream.fault(&path, fault.clone());
-        let mut options = options();
-        options.fetch.attempts = 2;
-        options.fetch.first_byte_timeout = Duration::from_millis(200);
-        options.fetch.speed_window = Duration::from_millis(1100);
-        let mirror = Mirror::open(&site.root(), options).await.unwrap();
-        let cancel = CancellationToken::new();
-        let jobs = [site.job()];
-        let run = mirror.sync(&jobs, Mode::Apply, Arc::new(()), &cancel);
-        let report = run.await.unwrap().trees.remove(0);
-        assert_eq!(report.outcome, Outcome::Incomplete, "{fault:?}");
-        assert_eq!(report.failures.len(), 1, "{report:#?}");
-    }
 }
 
 #[tokio::test]

@@ -2,12 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::BufReader;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mirror_core::digest::Sha256;
+use mirror_core::digest::{Digest, Hasher, Sha256};
+use mirror_core::format::compression::decoder;
+use mirror_core::format::rpm::FormatError;
+use mirror_core::format::rpm::primary::read_packages;
+use mirror_core::format::rpm::repomd::Repomd;
 use mirror_core::path::TreePath;
 use mirror_core::report::{Event, Report, Reporter, TreeReport};
 use mirror_core::source::rpm::{Location, RpmSource};
@@ -97,12 +102,13 @@ pub(crate) async fn sync(root: &Path, jobs: &[Job]) -> Result<Report, Error> {
     mirror.sync(jobs, Mode::Apply, Arc::new(()), &CancellationToken::new()).await
 }
 
-/// Everything below `root` with what a write would change: inode, size, ctime.
+/// Everything below `root`, if that is a folder, with what a write would change: inode, size, ctime.
 pub(crate) fn listing(root: &Path) -> BTreeMap<PathBuf, (u64, u64, i64, i64)> {
     let mut found = BTreeMap::new();
     let mut folders = vec![root.to_owned()];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
+        let Ok(entries) = fs::read_dir(&folder) else { continue };
+        for entry in entries {
             let path = entry.unwrap().path();
             let seen = fs::symlink_metadata(&path).unwrap();
             if seen.is_dir() {
@@ -128,4 +134,37 @@ impl Reporter for Recorder {
     fn on_event(&self, event: &Event<'_>) {
         self.0.lock().unwrap().push(serde_json::to_string(event).unwrap());
     }
+}
+
+/// Reads a repository as a client does and returns how many files it has.
+pub(crate) fn read_repository(folder: &Path) -> Result<u64, String> {
+    let at = |path: &str| folder.join(path);
+    let fault = |path: &str, error: &dyn std::fmt::Display| format!("{path}: {error}");
+    let repomd = fs::read(at("repodata/repomd.xml")).map_err(|e| fault("repomd.xml", &e))?;
+    let repomd = Repomd::read(&*repomd).map_err(|e| fault("repomd.xml", &e))?;
+    let check = |path: &str, wanted: Digest| {
+        let content = fs::read(at(path)).map_err(|e| fault(path, &e))?;
+        let mut hasher = Hasher::new(Some(wanted.algorithm()));
+        hasher.update(&content);
+        if hasher.finish().1 == wanted { Ok(content) } else { Err(fault(path, &"torn")) }
+    };
+    let mut files = 0;
+    for record in &repomd.records {
+        let content = check(&record.href, record.checksum.unwrap())?;
+        files += 1;
+        if record.kind == "primary" {
+            let mut packages = Vec::new();
+            let opened = decoder(BufReader::new(&*content), 1 << 30).unwrap();
+            read_packages(BufReader::new(opened), |package| {
+                packages.push((package.href.to_owned(), package.checksum));
+                Ok::<_, FormatError>(())
+            })
+            .map_err(|e| fault(&record.href, &e))?;
+            for (path, checksum) in packages {
+                check(&path, checksum)?;
+                files += 1;
+            }
+        }
+    }
+    Ok(files)
 }

@@ -170,7 +170,8 @@ impl<'a> Resolving<'a> {
     async fn list_packages(&mut self, primary: &Record) -> Result<()> {
         let url = self.url(&primary.href);
         let expected = Expected { size: primary.size, digest: primary.checksum };
-        let stored = self.fetch(&primary.href, expected, limits::METADATA_SIZE).await?;
+        let limit = limits::metadata_size(primary.size);
+        let stored = self.fetch(&primary.href, expected, limit).await?;
         let file = self.context.open(&stored.sha256)?;
         let reader = Packages {
             url: url.clone(),
