@@ -136,8 +136,30 @@ pub enum Error {
     Transport {
         /// The URL, redacted.
         url: String,
+        /// Which kind of fault.
+        kind: Kind,
         /// What broke.
         source: Cause,
+    },
+    /// The proxy did not lead to the upstream.
+    #[error("{url}: proxy {proxy}: {source}")]
+    Proxy {
+        /// The URL that was asked for, redacted.
+        url: String,
+        /// The proxy, redacted.
+        proxy: String,
+        /// Which kind of fault.
+        kind: Kind,
+        /// What broke.
+        source: Cause,
+    },
+    /// Not asked for: other files used up all attempts at its mirrors, and none got anything.
+    #[error("{url}: not asked for again after {reason}")]
+    GivenUp {
+        /// The URL, redacted.
+        url: String,
+        /// What the last attempt of another file ended with.
+        reason: String,
     },
     /// The body ended early.
     #[error("{url}: ended after {found} of {expected} bytes")]
@@ -162,6 +184,8 @@ pub enum Error {
     Protocol {
         /// The URL, redacted.
         url: String,
+        /// Which kind of fault.
+        kind: Kind,
         /// What was expected and found.
         reason: String,
     },
@@ -264,12 +288,67 @@ pub enum Error {
     /// The client cannot be made.
     #[error("cannot set up the HTTP client: {0}")]
     Client(Cause),
+    /// What a host is to be asked with is of no use.
+    #[error("access to {of}: {reason}")]
+    Access {
+        /// The host, or what else it is for.
+        of: String,
+        /// What is wrong, without any secret.
+        reason: String,
+    },
     /// The run was cancelled.
     #[error("interrupted")]
     Cancelled,
 }
 
+/// What kind of fault it is, for those who want to say what to do about it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Kind {
+    /// The server does not have the file.
+    NotFound,
+    /// The server wants another login, or none will do (401, 403).
+    Denied,
+    /// The server asks for fewer requests (429).
+    TooMany,
+    /// Nothing listens at the port.
+    Refused,
+    /// The host's name has no address.
+    UnknownHost,
+    /// The proxy cannot be reached, or does not reach the upstream.
+    Proxy,
+    /// The proxy wants a login (407).
+    ProxyLogin,
+    /// The certificate's authority is not trusted.
+    UnknownAuthority,
+    /// The certificate is not good for another reason: expired, of another name, of the wrong kind.
+    Certificate,
+    /// What answers an https URL speaks no TLS.
+    NotTls,
+    /// A selection needs metadata that cannot be made yet.
+    Selection,
+    /// Any other.
+    #[default]
+    Other,
+}
+
 impl Error {
+    /// The kind of fault.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::Status { code: 404 | 410, .. } => Kind::NotFound,
+            Self::Status { code: 401 | 403, .. } => Kind::Denied,
+            Self::Status { code: 407, .. } => Kind::ProxyLogin,
+            Self::Status { code: 429, .. } => Kind::TooMany,
+            Self::Transport { kind, .. }
+            | Self::Protocol { kind, .. }
+            | Self::Proxy { kind, .. } => *kind,
+            Self::NeedsIndex { .. } => Kind::Selection,
+            _ => Kind::Other,
+        }
+    }
+
     /// An [`Error::Io`], for `map_err`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_owned();
@@ -285,6 +364,8 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Status { code, .. } => matches!(code, 408 | 425 | 429 | 500..),
+            // A proxy that wants a login wants it the next time too.
+            Self::Proxy { kind, .. } => *kind != Kind::ProxyLogin,
             Self::Transport { .. } | Self::Truncated { .. } | Self::Stalled { .. } => true,
             _ => false,
         }
@@ -314,6 +395,7 @@ impl Error {
                 | Self::Damaged { .. }
                 | Self::NewerFormat { .. }
                 | Self::Client(_)
+                | Self::Access { .. }
         )
     }
 }

@@ -131,6 +131,12 @@ impl Part {
         self.size
     }
 
+    /// Whether what is there has the expected digest.
+    pub fn is(&self, expected: &Expected) -> bool {
+        let (_, digest) = self.hasher.clone().finish();
+        expected.digest == Some(digest)
+    }
+
     /// Throws away what is there.
     pub fn restart(&mut self) -> Result<()> {
         use std::io::Seek as _;

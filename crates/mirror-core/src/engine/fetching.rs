@@ -10,7 +10,7 @@ use url::Url;
 use super::Mirror;
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result};
-use crate::fetch::Request;
+use crate::fetch::{Downloaded, Need, Request};
 use crate::limits;
 use crate::manifest::{Entry, Origin, Remote, Role};
 use crate::part::Expected;
@@ -156,10 +156,15 @@ pub(super) fn start(
             while let Some(unit) = next() {
                 let (tree, name) = (&*unit.tree, unit.path.as_str());
                 let watch = Transfer { reporter: &*reporter, tree, name };
-                let request =
-                    Request { name, urls: unit.urls(), expected: unit.expected, limit: unit.limit };
-                let verified = client.download(&request, &parts, &watch).await;
-                let result = verified.and_then(|verified| {
+                let request = Request {
+                    name,
+                    urls: unit.urls(),
+                    expected: unit.expected,
+                    limit: unit.limit,
+                    need: Need::Required,
+                };
+                let came = client.download(&request, &parts, &watch).await;
+                let result = came.and_then(|Downloaded { verified, .. }| {
                     let sha256 = store.put(&verified, &unit.upstream)?;
                     Ok(Fetched { sha256, size: verified.size() })
                 });

@@ -1,30 +1,44 @@
 //! URLs → bytes into a part: one HTTP client for a whole run.
 //!
 //! Knows nothing of repositories nor of the store: it is asked for a file by its URLs and what is
-//! expected of it, fills a [`Part`] and seals it. A transfer that breaks is resumed, one that
-//! cannot succeed at a URL goes to the next one, and what fails everywhere fails with the reason of
-//! the first.
+//! expected of it, fills a [`Part`] and seals it. A transfer that breaks is resumed, at the same
+//! mirror or another; mirrors are ranked by what they deliver, and one that is dead is found out once
+//! and not for each file (the module `hosts`). What fails everywhere fails with the first reason that
+//! another attempt would not change, else with the first.
 //!
 //! HTTP/1.1 over many connections, by measurement: HTTP/2 was never faster. Each chunk is hashed
 //! and written by the task that received it.
 
+mod access;
+mod agents;
+mod attempt;
+mod failure;
+mod headers;
+mod hosts;
+pub mod netrc;
 mod options;
+mod rate;
 mod resolver;
 mod tls;
 mod transfer;
 
+pub use access::{Access, ClientCertificate, Login, Route, Scope};
 pub use options::{Options, Proxy, Trust};
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
 use url::Url;
 
-use crate::digest::Digest;
 use crate::error::{Error, Result};
-use crate::part::{Expected, Part, Rejected, Verified};
+use crate::part::{Expected, Part, Verified};
+
+/// The most mirrors that are asked for a file before it is taken for granted that none has it.
+pub const MIRRORS_PER_FILE: usize = 20;
+
+/// The same for a file that upstream may not have: most have none, and a metalink names hundreds.
+pub const OPTIONAL_MIRRORS: usize = 3;
 
 /// A file to fetch.
 #[derive(Debug, Clone)]
@@ -37,6 +51,19 @@ pub struct Request<'a> {
     pub expected: Expected,
     /// The most bytes that are taken.
     pub limit: u64,
+    /// How much is tried.
+    pub need: Need,
+}
+
+/// How much is tried for a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Need {
+    /// Up to [`MIRRORS_PER_FILE`] mirrors are asked whether they have it.
+    #[default]
+    Required,
+    /// Most upstreams do not have it: up to [`OPTIONAL_MIRRORS`] are asked, and where one says that
+    /// it does not, none of which nothing comes at the moment.
+    Optional,
 }
 
 /// Is told how a transfer goes.
@@ -56,12 +83,24 @@ impl Watch for () {
     fn retrying(&self, _: &Error, _: Duration) {}
 }
 
-/// The client of a run: connections, names and trust are shared by all its transfers.
+/// A file that came.
+#[derive(Debug)]
+pub struct Downloaded {
+    /// The file.
+    pub verified: Verified,
+    /// Which of the request's URLs gave it; `None` where an earlier run had finished it.
+    pub from: Option<usize>,
+}
+
+/// The client of a run: connections, names, trust, and what is known of each host are shared by all
+/// its transfers.
 #[derive(Debug)]
 pub struct Client {
-    http: reqwest::Client,
     options: Options,
-    slots: Semaphore,
+    agents: agents::Agents,
+    access: access::Accesses,
+    hosts: hosts::Hosts,
+    limiter: Option<rate::Limiter>,
     requests: AtomicU64,
     received: AtomicU64,
 }
@@ -69,10 +108,20 @@ pub struct Client {
 impl Client {
     /// A client with `options`.
     pub fn new(options: Options) -> Result<Self> {
-        let http = transfer::http_client(&options)?;
+        if let Trust::Only(paths) = &options.trust {
+            // They are read when they are needed, and missed at once.
+            for path in paths {
+                std::fs::metadata(path).map_err(|error| {
+                    Error::Client(format!("{}: {error}", path.display()).into())
+                })?;
+            }
+        }
+        let connections = options.connections.clamp(1, Options::MAX_CONNECTIONS);
         Ok(Self {
-            http,
-            slots: Semaphore::new(options.connections.clamp(1, Options::MAX_CONNECTIONS)),
+            agents: agents::Agents::new(&options),
+            access: access::Accesses::new(&options.access)?,
+            hosts: hosts::Hosts::new(connections),
+            limiter: options.limit_rate.map(rate::Limiter::new),
             options,
             requests: AtomicU64::new(0),
             received: AtomicU64::new(0),
@@ -94,6 +143,11 @@ impl Client {
         self.received.load(Ordering::Relaxed)
     }
 
+    /// Lets the mirrors that a list names be reached as the list is: see [`Access::with_mirrors`].
+    pub fn reach_as(&self, list: &Url, mirrors: &[Url]) {
+        self.access.lead(list, mirrors);
+    }
+
     /// Fetches a file into a part below `parts`, and seals it: against its digest where one is
     /// expected, else as what came.
     ///
@@ -103,67 +157,35 @@ impl Client {
         request: &Request<'_>,
         parts: &Path,
         watch: &dyn Watch,
-    ) -> Result<Verified> {
-        let key = request.urls.first().map_or(request.name, Url::as_str).to_owned();
-        let mut part = Part::open(parts, &request.expected, &key)?;
-        let mut urls: Vec<Url> = request.urls.clone();
-        let mut mismatches = 0;
-        let mut first_error: Option<Error> = None;
-        watch.started(part.size(), request.expected.size);
-        // A part that an earlier run finished needs no request.
-        let mut filled = part.size() > 0 && request.expected.size == Some(part.size());
-        let mut modified = None;
-        loop {
-            let url = match urls.first() {
-                _ if filled => request.name.to_owned(),
-                Some(url) => crate::error::redact(url),
-                None => {
-                    let error = first_error.unwrap_or_else(|| Error::NoUrl(request.name.into()));
-                    return Err(give_up(part, request, error));
-                }
-            };
-            if !filled {
-                match self.fill(&mut part, &mut urls, request, watch).await {
-                    Ok(time) => modified = time,
-                    Err(error) if error.is_local() => return Err(error),
-                    Err(error) => return Err(give_up(part, request, first_error.unwrap_or(error))),
-                }
-            }
-            let size = part.size();
-            let rejected = match seal(part, request, &url) {
-                Ok(verified) => return Ok(verified.modified(modified)),
-                Err(rejected) if rejected.error.is_local() => return Err(rejected.error),
-                Err(rejected) => *rejected,
-            };
-            part = rejected.part;
-            watch.progress(-i64::try_from(size).unwrap_or(i64::MAX));
-            // A part that an earlier run left may be damaged, and a cache on the way may have been
-            // caught half-filled: the same URL gets a second chance, from zero.
-            if std::mem::take(&mut filled) {
-                continue;
-            }
-            first_error.get_or_insert(rejected.error);
-            mismatches += 1;
-            if mismatches >= 2 {
-                mismatches = 0;
-                urls.remove(0);
-            }
-        }
+    ) -> Result<Downloaded> {
+        let key = request.urls.first().map_or(request.name, Url::as_str);
+        let part = Part::open(parts, &request.expected, key)?;
+        transfer::Transfer::new(self, request, watch).run(part).await
+    }
+
+    /// The wait after so many failures in a row.
+    fn backoff(&self, failures: u32) -> Duration {
+        let doubled = self.options.backoff.saturating_mul(1 << failures.saturating_sub(1).min(16));
+        doubled.mul_f64(jitter()).min(self.options.longest_backoff)
     }
 }
 
-/// Keeps what the next run can go on with, and nothing else.
-fn give_up(part: Part, request: &Request<'_>, error: Error) -> Error {
-    if part.size() > 0 && request.expected.digest.is_some() {
-        return error;
-    }
-    part.discard().err().unwrap_or(error)
+/// A factor between 0.5 and 1, so that many clients do not come back at once.
+fn jitter() -> f64 {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    0.5 + f64::from(u32::try_from(random >> 32).unwrap_or(0)) / f64::from(u32::MAX) / 2.0
 }
 
-fn seal(part: Part, request: &Request<'_>, url: &str) -> Result<Verified, Box<Rejected>> {
-    let nothing_expected = Expected { size: None, digest: None::<Digest> };
-    if request.expected == nothing_expected {
-        return Ok(part.seal_as_written());
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_longer_each_time_up_to_a_bound() {
+        let client = Client::new(Options::default()).unwrap();
+        let third = client.backoff(3);
+        assert!((Duration::from_secs(1)..=Duration::from_secs(2)).contains(&third), "{third:?}");
+        assert!(client.backoff(99) <= Duration::from_secs(60));
     }
-    part.seal(&request.expected, url)
 }

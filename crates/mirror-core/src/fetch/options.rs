@@ -1,9 +1,12 @@
 //! What a run's user may set about transfers.
 
+use std::num::NonZeroU64;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use url::Url;
+
+use super::access::Access;
 
 /// Settings of a [`Client`](super::Client). The defaults suit a site with a bad link.
 #[derive(Debug, Clone)]
@@ -18,7 +21,8 @@ pub struct Options {
     pub lowest_speed: u64,
     /// How long the speed may stay below the lowest acceptable one.
     pub speed_window: Duration,
-    /// Attempts in a row, without progress, after which a file is given up.
+    /// Attempts in a row, without progress, after which a mirror is given up for a file; of several
+    /// mirrors, twice as many all together.
     pub attempts: u32,
     /// The wait after the first failure; doubled after each further one.
     pub backoff: Duration,
@@ -30,6 +34,10 @@ pub struct Options {
     pub trust: Trust,
     /// Proxies, the first that fits.
     pub proxies: Vec<Proxy>,
+    /// With what some hosts are asked: logins, certificates, headers, other proxies.
+    pub access: Vec<Access>,
+    /// The most bytes a second of all transfers together.
+    pub limit_rate: Option<NonZeroU64>,
 }
 
 impl Options {
@@ -51,6 +59,8 @@ impl Default for Options {
             user_agent: concat!("mirror/", env!("CARGO_PKG_VERSION")).to_owned(),
             trust: Trust::System,
             proxies: Vec::new(),
+            access: Vec::new(),
+            limit_rate: None,
         }
     }
 }
@@ -66,7 +76,7 @@ pub enum Trust {
 }
 
 /// A proxy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Proxy {
     /// The scheme of the URLs that go through it; `None` for all.
     pub scheme: Option<String>,
@@ -74,4 +84,14 @@ pub struct Proxy {
     pub url: Url,
     /// Hosts that are reached without it, in the form of the variable `no_proxy`.
     pub except: Option<String>,
+}
+
+impl std::fmt::Debug for Proxy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Proxy")
+            .field("scheme", &self.scheme)
+            .field("url", &crate::error::redact(&self.url))
+            .field("except", &self.except)
+            .finish()
+    }
 }

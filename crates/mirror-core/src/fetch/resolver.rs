@@ -13,6 +13,11 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use tokio::sync::OnceCell;
 
+/// Why a name has no address.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(super) struct UnknownHost(String);
+
 /// The resolver; the files are read when the first name is asked for.
 #[derive(Clone, Default)]
 pub(super) struct HostResolver(Arc<OnceCell<TokioResolver>>);
@@ -25,11 +30,11 @@ impl Resolve for HostResolver {
             let found = resolver.lookup_ip(name.as_str()).await.map_err(|error| {
                 // The resolver's own words are of queries and records.
                 let name = name.as_str();
-                if error.is_no_records_found() {
+                UnknownHost(if error.is_no_records_found() {
                     format!("host {name} not found")
                 } else {
                     format!("cannot look up host {name}: {error}")
-                }
+                })
             })?;
             let addresses: Vec<_> = found.iter().map(|ip| SocketAddr::new(ip, 0)).collect();
             Ok(Box::new(addresses.into_iter()) as Addrs)

@@ -1,11 +1,14 @@
-//! Trust: which certificate authorities a connection may lean on.
+//! Trust: which certificate authorities a connection may lean on, and what it shows of itself.
 
 use std::path::Path;
 use std::sync::Arc;
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use super::Trust;
+use super::access::ClientCertificate;
 use crate::error::{Cause, Error, Result};
 
 /// Where distributions keep the certificates that they trust: EL, Debian and Ubuntu, SUSE, Alpine.
@@ -19,9 +22,8 @@ const SYSTEM_FILES: [&str; 5] = [
 
 /// TLS 1.2 and 1.3 by rustls on ring.
 ///
-/// A host without any certificates is no error: plain http needs none, and https then fails with
-/// the certificate's reason.
-pub(super) fn config(trust: &Trust) -> Result<ClientConfig> {
+/// A host without any certificates is no error: https then fails with the certificate's reason.
+pub(super) fn config(trust: &Trust, client: Option<&ClientCertificate>) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     match trust {
         Trust::System => {
@@ -39,16 +41,39 @@ pub(super) fn config(trust: &Trust) -> Result<ClientConfig> {
             }
         }
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Client(error.into()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(config)
+    let builder = builder()?.with_root_certificates(roots);
+    let Some(ClientCertificate { certificate, key }) = client else {
+        return Ok(builder.with_no_client_auth());
+    };
+    let wrong = |path: &Path, reason: String| Error::Access {
+        of: "a host that wants a client certificate".into(),
+        reason: format!("{}: {reason}", path.display()),
+    };
+    let chain = CertificateDer::pem_file_iter(certificate)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| wrong(certificate, error.to_string()))?;
+    if chain.is_empty() {
+        return Err(wrong(certificate, "no certificate in it".into()));
+    }
+    let key_file = key.as_ref().unwrap_or(certificate);
+    let key = PrivateKeyDer::from_pem_file(key_file)
+        .map_err(|error| wrong(key_file, error.to_string()))?;
+    builder.with_client_auth_cert(chain, key).map_err(|error| wrong(certificate, error.to_string()))
 }
 
-fn load(path: &Path) -> Result<Vec<rustls::pki_types::CertificateDer<'static>>> {
+/// For connections that speak no TLS: nothing is read.
+pub(super) fn none() -> Result<ClientConfig> {
+    Ok(builder()?.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>> {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Client(error.into()))
+}
+
+fn load(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let (file, folder) = if path.is_dir() { (None, Some(path)) } else { (Some(path), None) };
     let mut found = rustls_native_certs::load_certs_from_paths(file, folder);
     match found.errors.pop() {

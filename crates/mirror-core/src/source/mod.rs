@@ -18,15 +18,11 @@ use url::Url;
 
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result};
-use crate::fetch::{self, Client, Watch};
+use crate::fetch::{self, Client, Need, Watch};
 use crate::manifest::{Manifest, StoredManifest};
 use crate::part::{Expected, Part, Verified};
 use crate::report::{Event, Reporter};
 use crate::store::Store;
-
-/// Mirrors that are asked for a file that upstream may not have: most have none, and a metalink names
-/// hundreds.
-pub const OPTIONAL_MIRRORS: usize = 3;
 
 /// What an upstream holds now.
 #[derive(Debug)]
@@ -114,29 +110,38 @@ impl<'a> Context<'a> {
         expected: Expected,
         limit: u64,
     ) -> Result<Stored> {
+        let request = fetch::Request { name, urls, expected, limit, need: Need::Required };
+        self.fetch_from(request).await.map(|(stored, _)| stored)
+    }
+
+    /// The same as [`Context::fetch`], with the number of the URL that gave the file; `None` where it
+    /// was not asked for.
+    pub async fn fetch_from(&self, request: fetch::Request<'_>) -> Result<(Stored, Option<usize>)> {
+        let (name, expected) = (request.name, request.expected);
         if let Some(digest) = &expected.digest
             && let Some(sha256) = self.store.find(digest, &self.upstream)?
         {
-            return Ok(Stored { sha256, size: self.store.size(&sha256)? });
+            return Ok((Stored { sha256, size: self.store.size(&sha256)? }, None));
         }
-        let request = fetch::Request { name, urls, expected, limit };
         let watch = Transfer { reporter: self.reporter.reporter, tree: self.reporter.tree, name };
-        let verified = self.client.download(&request, &self.store.parts(), &watch).await?;
-        let stored = self.put(&verified)?;
+        let came = self.client.download(&request, &self.store.parts(), &watch).await?;
+        let stored = self.put(&came.verified)?;
         if let Some(listed) = expected.size.filter(|listed| *listed != stored.size) {
             self.warn(format!("{name}: {} bytes, listed with {listed}", stored.size));
         }
         let (tree, path, size) = (self.reporter.tree, name, stored.size);
         self.reporter.reporter.on_event(&Event::Fetched { tree, path, size });
-        Ok(stored)
+        Ok((stored, came.from))
     }
 
     /// Reads a small file without a digest, such as a list of mirrors, that nothing is published of:
     /// it does not stay in the store.
     pub async fn read(&self, name: &str, urls: Vec<Url>, limit: u64) -> Result<Vec<u8>> {
-        let request = fetch::Request { name, urls, expected: Expected::default(), limit };
+        let (expected, need) = (Expected::default(), Need::Required);
+        let request = fetch::Request { name, urls, expected, limit, need };
         let watch = Transfer { reporter: self.reporter.reporter, tree: self.reporter.tree, name };
-        let verified = self.client.download(&request, &self.store.parts(), &watch).await?;
+        let came = self.client.download(&request, &self.store.parts(), &watch).await?;
+        let verified = came.verified;
         let content = verified.read()?;
         verified.discard()?;
         let (tree, path, size) = (self.reporter.tree, name, verified.size());
@@ -145,17 +150,17 @@ impl<'a> Context<'a> {
     }
 
     /// The same as [`Context::fetch`] for a file that upstream may not have: `None` where it says so,
-    /// and at most [`OPTIONAL_MIRRORS`] of its mirrors are asked.
+    /// and at most [`fetch::OPTIONAL_MIRRORS`] of its mirrors are asked.
     pub async fn fetch_optional(
         &self,
         name: &str,
-        mut urls: Vec<Url>,
+        urls: Vec<Url>,
         expected: Expected,
         limit: u64,
     ) -> Result<Option<Stored>> {
-        urls.truncate(OPTIONAL_MIRRORS);
-        match self.fetch(name, urls, expected, limit).await {
-            Ok(stored) => Ok(Some(stored)),
+        let request = fetch::Request { name, urls, expected, limit, need: Need::Optional };
+        match self.fetch_from(request).await {
+            Ok((stored, _)) => Ok(Some(stored)),
             // Object stores answer 403 for what does not exist.
             Err(Error::Status { code: 403 | 404 | 410, .. }) => Ok(None),
             Err(error) => Err(error),
@@ -203,6 +208,12 @@ impl<'a> Context<'a> {
     /// The content that a digest names, if the store holds it.
     pub fn find(&self, digest: &Digest) -> Result<Option<Sha256>> {
         self.store.find(digest, &self.upstream)
+    }
+
+    /// Lets the mirrors that a list names be reached as the list is: through its proxy, with its
+    /// authorities, where the settings of the list's host say so.
+    pub fn reach_as(&self, list: &Url, mirrors: &[Url]) {
+        self.client.reach_as(list, mirrors);
     }
 
     /// Reports something odd that does no harm.

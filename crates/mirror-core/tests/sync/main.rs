@@ -10,6 +10,7 @@ mod groups;
 mod layout;
 mod lists;
 mod matrix;
+mod mirrors;
 mod prune;
 mod publication;
 mod real;

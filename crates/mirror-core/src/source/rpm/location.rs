@@ -15,7 +15,9 @@ const FILE: &str = "repomd.xml";
 pub(super) async fn mirror_list(context: &Context<'_>, url: &Url) -> Result<Vec<Url>> {
     let text = context.read("mirrorlist", vec![url.clone()], limits::LIST_SIZE).await?;
     let urls = mirrorlist::read(&*text).map_err(|error| Error::metadata(&redact(url), error))?;
-    usable(urls.iter().map(String::as_str), url)
+    let urls = usable(urls.iter().map(String::as_str), url)?;
+    context.reach_as(url, &urls);
+    Ok(urls)
 }
 
 /// The folders that a metalink of `repodata/repomd.xml` names, the preferred ones first.
@@ -24,7 +26,10 @@ pub(super) async fn metalink(context: &Context<'_>, url: &Url) -> Result<Vec<Url
     let metalink =
         Metalink::read(&*text, FILE).map_err(|error| Error::metadata(&redact(url), error))?;
     let suffix = "/repodata/repomd.xml";
-    usable(metalink.urls.iter().filter_map(|mirror| mirror.url.strip_suffix(suffix)), url)
+    let urls = metalink.urls.iter().filter_map(|mirror| mirror.url.strip_suffix(suffix));
+    let urls = usable(urls, url)?;
+    context.reach_as(url, &urls);
+    Ok(urls)
 }
 
 /// Those that we speak the protocol of. A list that came by https is not followed to plain http

@@ -1,0 +1,186 @@
+//! The HTTP clients of a run: one for each way to make a connection, made when it is first used.
+//!
+//! Certificates are read for the first https connection and not before: a run over plain http, or
+//! one that finds nothing to do, opens none of those files.
+
+use std::sync::{Mutex, PoisonError};
+
+use hyper_util::client::proxy::matcher::Matcher;
+use reqwest::redirect;
+use url::Url;
+
+use super::access::{Route, Terms};
+use super::resolver::HostResolver;
+use super::{ClientCertificate, Options, Trust, tls};
+use crate::error::{Error, Result};
+
+/// The clients, and what they are made of.
+pub(super) struct Agents {
+    options: Options,
+    resolver: HostResolver,
+    proxies: Vec<(Matcher, Url)>,
+    made: Mutex<Vec<(Setup, reqwest::Client)>>,
+}
+
+/// How connections are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Setup {
+    pub(super) proxy: Option<Url>,
+    tls: Option<Tls>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Tls {
+    trust: Trust,
+    client_certificate: Option<ClientCertificate>,
+}
+
+impl std::fmt::Debug for Agents {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Agents").finish_non_exhaustive()
+    }
+}
+
+impl Agents {
+    pub(super) fn new(options: &Options) -> Self {
+        let proxies = options.proxies.iter().map(|proxy| {
+            // Only whether it is for a URL is asked: the password stays here.
+            let (some, builder) = ("http://proxy.invalid", Matcher::builder());
+            let builder = match proxy.scheme.as_deref() {
+                Some("http") => builder.http(some),
+                Some("https") => builder.https(some),
+                _ => builder.all(some),
+            };
+            let except = proxy.except.as_deref().unwrap_or_default().to_owned();
+            (builder.no(except).build(), proxy.url.clone())
+        });
+        Self {
+            proxies: proxies.collect(),
+            options: options.clone(),
+            resolver: HostResolver::default(),
+            made: Mutex::default(),
+        }
+    }
+
+    /// How `url` is reached.
+    pub(super) fn setup(&self, url: &Url, terms: &Terms) -> Setup {
+        let proxy = match &terms.route {
+            Some(Route::Direct) => None,
+            Some(Route::Proxy(proxy)) => Some(proxy.clone()),
+            None => self.proxy(url),
+        };
+        let is_tls =
+            [Some(url), proxy.as_ref()].into_iter().flatten().any(|u| u.scheme() == "https");
+        let tls = is_tls.then(|| Tls {
+            trust: terms.trust.clone().unwrap_or_else(|| self.options.trust.clone()),
+            client_certificate: terms.client_certificate.clone(),
+        });
+        Setup { proxy, tls }
+    }
+
+    fn proxy(&self, url: &Url) -> Option<Url> {
+        if self.proxies.is_empty() {
+            return None;
+        }
+        let uri: http::Uri = url.as_str().parse().ok()?;
+        let (_, proxy) =
+            self.proxies.iter().find(|(matcher, _)| matcher.intercept(&uri).is_some())?;
+        Some(proxy.clone())
+    }
+
+    /// The client for `setup`.
+    pub(super) fn get(&self, setup: &Setup) -> Result<reqwest::Client> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, client)) = made.iter().find(|(known, _)| known == setup) {
+            return Ok(client.clone());
+        }
+        let client = self.make(setup)?;
+        made.push((setup.clone(), client.clone()));
+        Ok(client)
+    }
+
+    fn make(&self, setup: &Setup) -> Result<reqwest::Client> {
+        let tls = match &setup.tls {
+            None => tls::none()?,
+            Some(Tls { trust, client_certificate }) => {
+                tls::config(trust, client_certificate.as_ref())?
+            }
+        };
+        let mut builder = reqwest::Client::builder()
+            .tls_backend_preconfigured(tls)
+            .dns_resolver(self.resolver.clone())
+            .user_agent(&self.options.user_agent)
+            .connect_timeout(self.options.connect_timeout)
+            // Each step is a request of its own: another host has other credentials.
+            .redirect(redirect::Policy::none())
+            .http1_only()
+            .tcp_nodelay(true)
+            .referer(false)
+            // Artifacts are taken as they are, whatever another crate switches on in this one.
+            .no_gzip()
+            .no_brotli()
+            .no_zstd()
+            .no_deflate()
+            // Proxies come from the options: a library does not read the environment.
+            .no_proxy();
+        if let Some(proxy) = &setup.proxy {
+            let proxy = reqwest::Proxy::all(proxy.clone());
+            builder =
+                builder.proxy(proxy.map_err(|error| Error::Client(error.without_url().into()))?);
+        }
+        builder.build().map_err(|error| Error::Client(error.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fetch::Proxy;
+
+    #[test]
+    fn takes_the_proxy_that_a_url_fits_and_goes_directly_where_none_does() {
+        let proxy = |scheme: Option<&str>, url: &str, except: Option<&str>| Proxy {
+            scheme: scheme.map(Into::into),
+            url: url.parse().unwrap(),
+            except: except.map(Into::into),
+        };
+        let except = Some("localhost,.inside.example,10.0.0.0/8");
+        let agents = Agents::new(&Options {
+            proxies: vec![
+                proxy(Some("http"), "http://one:1", except),
+                proxy(None, "http://all:2", except),
+            ],
+            ..Options::default()
+        });
+        let proxy_of = |url: &str, terms: &Terms| {
+            let found = agents.setup(&url.parse().unwrap(), terms).proxy;
+            found.map(|proxy| proxy.host_str().unwrap().to_owned())
+        };
+        for (url, proxy) in [
+            ("http://out.example/", Some("one")),
+            ("https://out.example/", Some("all")),
+            ("http://a.inside.example/", None),
+            ("https://10.1.2.3/", None),
+            ("http://localhost:81/", None),
+        ] {
+            assert_eq!(proxy_of(url, &Terms::default()).as_deref(), proxy, "{url}");
+        }
+        let direct = Terms { route: Some(Route::Direct), ..Terms::default() };
+        assert_eq!(proxy_of("http://out.example/", &direct), None);
+    }
+
+    #[test]
+    fn reads_no_certificate_for_plain_http() {
+        let options = Options {
+            trust: Trust::Only(vec!["/nonexistent/ca.pem".into()]),
+            ..Options::default()
+        };
+        let agents = Agents::new(&options);
+        let client = |url: &str| {
+            agents.get(&agents.setup(&url.parse().unwrap(), &Terms::default())).map(drop)
+        };
+        assert!(client("http://h.example/").is_ok());
+        let error = client("https://h.example/").unwrap_err().to_string();
+        assert!(error.contains("/nonexistent/ca.pem"), "{error}");
+    }
+}
