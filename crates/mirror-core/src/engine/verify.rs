@@ -9,7 +9,7 @@ use futures::{StreamExt as _, stream};
 use super::{Mirror, blocking};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
-use crate::fetch::Request;
+use crate::fetch::{Need, Request};
 use crate::manifest::StoredEntry;
 use crate::part::Expected;
 use crate::path::{RESERVED, TreePath};
@@ -193,13 +193,13 @@ impl Repair<'_> {
 
     async fn fetch(&self, tree: &str, entry: &StoredEntry, reporter: &dyn Reporter) -> Result<()> {
         let (store, name) = (&self.mirror.store, entry.path.as_str());
-        let urls = entry.remote.as_ref().map(|remote| remote.urls(&entry.path));
+        let urls = entry.remote.as_ref().map(|remote| remote.urls(&entry.path)).unwrap_or_default();
         let expected = Expected { size: Some(entry.size), digest: Some(entry.sha256.into()) };
-        let request = Request { name, urls: urls.unwrap_or_default(), expected, limit: entry.size };
+        let request = Request { name, urls, expected, limit: entry.size, need: Need::Required };
         let watch = Transfer { reporter, tree, name };
-        let verified = self.mirror.client.download(&request, &store.parts(), &watch).await?;
-        store.put(&verified, "")?;
-        let (path, size) = (name, verified.size());
+        let fetched = self.mirror.client.download(&request, &store.parts(), &watch).await?;
+        store.put(&fetched.verified, "")?;
+        let (path, size) = (name, fetched.verified.size());
         reporter.on_event(&Event::Fetched { tree, path, size });
         Ok(())
     }

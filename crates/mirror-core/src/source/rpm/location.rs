@@ -2,14 +2,19 @@
 
 use url::Url;
 
+use crate::digest::DigestError;
 use crate::error::{Error, Result, redact};
-use crate::format::rpm::metalink::Metalink;
+use crate::format::rpm::metalink::{Metalink, State};
 use crate::format::rpm::mirrorlist;
 use crate::limits;
+use crate::part::Expected;
 use crate::source::Context;
 
 /// What a metalink says of this file is what it says of the repository.
 const FILE: &str = "repomd.xml";
+
+/// Older states that are asked for, of those that a metalink lists (Fedora's lists up to ten).
+const OLDER_STATES: usize = 5;
 
 /// The folders that a mirror list names, in its order.
 pub(super) async fn mirror_list(context: &Context<'_>, url: &Url) -> Result<Vec<Url>> {
@@ -20,16 +25,45 @@ pub(super) async fn mirror_list(context: &Context<'_>, url: &Url) -> Result<Vec<
     Ok(urls)
 }
 
-/// The folders that a metalink of `repodata/repomd.xml` names, the preferred ones first.
-pub(super) async fn metalink(context: &Context<'_>, url: &Url) -> Result<Vec<Url>> {
+/// What a metalink says of a repository.
+pub(super) struct Linked {
+    /// The folders that hold it, the preferred ones first.
+    pub(super) bases: Vec<Url>,
+    /// What `repomd.xml` is there: the newest state first, then older ones that some mirrors may
+    /// still hold. Empty where the metalink does not say.
+    pub(super) states: Vec<Expected>,
+}
+
+/// The folders that a metalink of `repodata/repomd.xml` names, and what that file is.
+pub(super) async fn metalink(context: &Context<'_>, url: &Url) -> Result<Linked> {
     let text = context.read("metalink", vec![url.clone()], limits::LIST_SIZE).await?;
     let metalink =
         Metalink::read(&*text, FILE).map_err(|error| Error::metadata(&redact(url), error))?;
     let suffix = "/repodata/repomd.xml";
     let urls = metalink.urls.iter().filter_map(|mirror| mirror.url.strip_suffix(suffix));
-    let urls = usable(urls, url)?;
-    context.reach_as(url, &urls);
-    Ok(urls)
+    let bases = usable(urls, url)?;
+    context.reach_as(url, &bases);
+    let states = states(&metalink).map_err(|error| Error::metadata(&redact(url), error))?;
+    Ok(Linked { bases, states })
+}
+
+/// The newest state, and the older ones from the newest on. Without a digest of the newest one, the
+/// others pin nothing.
+fn states(metalink: &Metalink) -> Result<Vec<Expected>, DigestError> {
+    let expected = |state: &State| -> Result<Option<Expected>, DigestError> {
+        let digest = state.digest()?;
+        Ok(digest.map(|digest| Expected { size: state.size, digest: Some(digest) }))
+    };
+    let Some(newest) = expected(&metalink.current)? else {
+        return Ok(Vec::new());
+    };
+    let mut older: Vec<&State> = metalink.alternates.iter().collect();
+    older.sort_by_key(|state| std::cmp::Reverse(state.timestamp));
+    let mut states = vec![newest];
+    // One that does not parse is one that no mirror can hold.
+    states.extend(older.into_iter().filter_map(|state| expected(state).ok().flatten()));
+    states.truncate(1 + OLDER_STATES);
+    Ok(states)
 }
 
 /// Those that we speak the protocol of. A list that came by https is not followed to plain http
@@ -51,6 +85,32 @@ fn usable<'a>(urls: impl Iterator<Item = &'a str>, list: &Url) -> Result<Vec<Url
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::digest::Sha256;
+
+    #[test]
+    fn takes_the_strongest_digest_of_each_state() {
+        let state = |timestamp, texts: &[&str]| {
+            let digests = texts.iter().map(|text| text.parse().unwrap()).collect();
+            State { timestamp: Some(timestamp), size: Some(9), digests, malformed: None }
+        };
+        let sha256 = |text: &str| format!("sha256:{}", Sha256::of(text.as_bytes()));
+        let md5 = "md5:900150983cd24fb0d6963f7d28e17f72";
+        let mut metalink = Metalink {
+            current: state(3, &[md5, &sha256("now")]),
+            alternates: vec![state(1, &[&sha256("first")]), state(2, &[md5])],
+            urls: Vec::new(),
+        };
+        let digests = |metalink: &Metalink| -> Vec<String> {
+            let states = states(metalink).unwrap().into_iter();
+            states.map(|state| state.digest.unwrap().to_string()).collect()
+        };
+        assert_eq!(digests(&metalink), [sha256("now"), md5.to_owned(), sha256("first")]);
+        metalink.current.digests.clear();
+        assert!(digests(&metalink).is_empty());
+        metalink.current.malformed =
+            Some("sha256:xx".parse::<crate::digest::Digest>().unwrap_err());
+        assert!(states(&metalink).is_err(), "never passed over for nothing at all");
+    }
 
     #[test]
     fn prefers_what_is_as_safe_as_the_list() {

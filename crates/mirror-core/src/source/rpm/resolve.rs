@@ -11,6 +11,7 @@ use super::selection::Candidate;
 use super::{Location, RpmSource};
 use crate::digest::Digest;
 use crate::error::{Error, Result, redact};
+use crate::fetch::{Need, Request};
 use crate::format::compression::{decoder, read_ahead};
 use crate::format::rpm::FormatError;
 use crate::format::rpm::nevra::Evr;
@@ -35,6 +36,8 @@ pub(super) struct Resolving<'a> {
     pub(super) source: &'a RpmSource,
     pub(super) context: &'a Context<'a>,
     pub(super) bases: Arc<[Url]>,
+    /// What a metalink says that `repomd.xml` is, the newest state first.
+    states: Vec<Expected>,
     /// `repomd.xml`, once it is read.
     repomd: Option<Stored>,
     entries: Vec<Entry>,
@@ -42,15 +45,29 @@ pub(super) struct Resolving<'a> {
 
 impl<'a> Resolving<'a> {
     pub(super) async fn begin(source: &'a RpmSource, context: &'a Context<'a>) -> Result<Self> {
-        let bases = match &source.location {
+        let (bases, states, entries) = (Arc::new([]), Vec::new(), Vec::new());
+        let mut resolving = Self { source, context, bases, states, repomd: None, entries };
+        resolving.locate().await?;
+        Ok(resolving)
+    }
+
+    /// Learns where the repository is.
+    async fn locate(&mut self) -> Result<()> {
+        let context = self.context;
+        let bases = match &self.source.location {
             Location::Bases(urls) => urls.clone(),
             Location::MirrorList(url) => super::location::mirror_list(context, url).await?,
-            Location::Metalink(url) => super::location::metalink(context, url).await?,
+            Location::Metalink(url) => {
+                let linked = super::location::metalink(context, url).await?;
+                self.states = linked.states;
+                linked.bases
+            }
         };
         if bases.is_empty() {
             return Err(Error::NoUrl(context.tree().to_owned()));
         }
-        Ok(Self { source, context, bases: bases.into(), repomd: None, entries: Vec::new() })
+        self.bases = bases.into();
+        Ok(())
     }
 
     /// Resolves until the files are those of one state: upstream may move on while they are fetched,
@@ -63,8 +80,10 @@ impl<'a> Resolving<'a> {
                 result => return result,
             };
             let before = self.repomd.take();
-            let Ok(now) = self.read_repomd().await else { return Err(error) };
-            if before != Some(now) {
+            if self.locate().await.is_err() || self.pin().await.is_err() {
+                return Err(error);
+            }
+            if before != self.repomd {
                 moves += 1;
                 if moves >= MOVES {
                     let (file, source) = (self.url(REPOMD), Box::new(error));
@@ -76,17 +95,11 @@ impl<'a> Resolving<'a> {
         }
     }
 
-    async fn read_repomd(&mut self) -> Result<Stored> {
-        let repomd = self.fetch(REPOMD, Expected::default(), limits::REPOMD_SIZE).await?;
-        self.repomd = Some(repomd);
-        Ok(repomd)
-    }
-
     async fn resolve(&mut self) -> Result<Resolution> {
         self.entries.clear();
         let repomd = match self.repomd {
             Some(repomd) => repomd,
-            None => self.read_repomd().await?,
+            None => self.pin().await?,
         };
         let previous = self.context.previous().and_then(|previous| previous.get(REPOMD));
         if previous.is_some_and(|previous| previous.sha256 == repomd.sha256) {
@@ -105,6 +118,51 @@ impl<'a> Resolving<'a> {
         }
         let manifest = Manifest::new(std::mem::take(&mut self.entries), &url)?;
         Ok(Resolution::Manifest(manifest.switching(path(&url, "repodata")?)))
+    }
+
+    /// Fetches `repomd.xml`: the state of the repository that all else is held to.
+    ///
+    /// Where a metalink says what it is, mirrors that hold another one are passed over, and an older
+    /// state is taken only where none has the newest. The mirror that gave it is the first to be
+    /// asked for the rest.
+    async fn pin(&mut self) -> Result<Stored> {
+        let repomd = self.pin_newest().await?;
+        self.repomd = Some(repomd);
+        Ok(repomd)
+    }
+
+    async fn pin_newest(&mut self) -> Result<Stored> {
+        let newest = self.states.first().copied().unwrap_or_default();
+        let error = match self.pin_state(newest).await {
+            Err(error) if !error.is_local() => error,
+            other => return other,
+        };
+        for number in 1..self.states.len() {
+            match self.pin_state(self.states[number]).await {
+                Ok(stored) => {
+                    self.context.warn(format!(
+                        "no mirror has the newest state that the metalink names, so an older one is \
+                         taken: {error}"
+                    ));
+                    return Ok(stored);
+                }
+                Err(error) if error.is_local() => return Err(error),
+                Err(_) => {}
+            }
+        }
+        Err(error)
+    }
+
+    async fn pin_state(&mut self, expected: Expected) -> Result<Stored> {
+        let (name, urls, limit) = (REPOMD, self.urls(REPOMD)?, limits::REPOMD_SIZE);
+        let request = Request { name, urls, expected, limit, need: Need::Required };
+        let (stored, from) = self.context.fetch_from(request).await?;
+        if let Some(from) = from.filter(|from| *from > 0) {
+            let mut bases = self.bases.to_vec();
+            bases[..=from].rotate_right(1);
+            self.bases = bases.into();
+        }
+        Ok(stored)
     }
 
     /// The signature and the key, where upstream has them. Whether they are good is not judged
