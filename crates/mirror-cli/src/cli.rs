@@ -4,7 +4,7 @@
 //! come first or after `--`.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -13,6 +13,8 @@ use clap_complete::Shell;
 use mirror_core::fetch;
 use mirror_core::path::TreePath;
 use mirror_core::store::LockWait;
+
+use crate::config::{MOST_RETRIES, RATES, rate};
 
 /// Where the root is, if nothing says otherwise.
 pub(crate) const DEFAULT_ROOT: &str = "./mirror";
@@ -42,6 +44,7 @@ Configuration: --config FILE, else ./mirror.toml, else /etc/mirror/mirror.toml.
 Options win over the environment, which wins over the configuration.
 
 Proxies: http_proxy, https_proxy, all_proxy and no_proxy of the environment.
+Logins: [[host]] of the configuration, .repo files, then NETRC or ~/.netrc.
 Certificates: --ca-file, else SSL_CERT_FILE and SSL_CERT_DIR, else the system's.";
 
 /// The commands.
@@ -257,6 +260,18 @@ pub(crate) struct TransferArgs {
     #[arg(short, long = "jobs", value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=fetch::Options::MAX_CONNECTIONS as i64))]
     pub(crate) jobs: Option<u16>,
+    /// The most bytes a second of all files together, such as 500K or 2M
+    #[arg(long, value_name = "RATE", value_parser = limit_rate)]
+    pub(crate) limit_rate: Option<NonZeroU64>,
+    /// Try so often again what fails and may pass [default: 5]
+    #[arg(long, value_name = "N")]
+    #[arg(value_parser = clap::value_parser!(u32).range(0..=i64::from(MOST_RETRIES)))]
+    pub(crate) retries: Option<u32>,
+    /// Give up a connection or transfer of which nothing comes for SECS seconds [default: 20 until
+    /// it is connected, 60 until it answers, 30 from then on]
+    #[arg(long, value_name = "SECS")]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub(crate) timeout: Option<u64>,
     /// Trust only the certificate authorities of these PEM files, or of folders of them
     #[arg(long = "ca-file", value_name = "FILE", action = ArgAction::Append)]
     #[arg(value_hint = ValueHint::FilePath)]
@@ -430,6 +445,10 @@ pub(crate) struct ManArgs {
     /// The folder to write a page for each command to [default: all pages to standard output]
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub(crate) dir: Option<PathBuf>,
+}
+
+fn limit_rate(text: &str) -> Result<NonZeroU64, String> {
+    rate(text).ok_or_else(|| format!("expected {RATES}"))
 }
 
 fn lock_wait(text: &str) -> Result<LockWait, String> {

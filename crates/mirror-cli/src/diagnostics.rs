@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use mirror_core::error::Kind;
 use mirror_core::{Error, report};
 use mirror_serve::BindError;
 
@@ -67,6 +68,14 @@ pub(crate) enum Failure {
         /// What is wrong with it, without its value: that may hold a password.
         reason: String,
     },
+    /// The file of logins.
+    #[error("{}: {reason}", path.display())]
+    Netrc {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, without any of its values.
+        reason: String,
+    },
     /// A list option took what was meant as a positional argument.
     #[error("{option} takes {value:?}, which is the name of a preset")]
     ListTookPreset {
@@ -113,6 +122,7 @@ impl Failure {
         match self {
             Self::Config(_)
             | Self::Variable { .. }
+            | Self::Netrc { .. }
             | Self::ListTookPreset { .. }
             | Self::NoSuchTree { .. }
             | Self::Unconfirmed
@@ -160,6 +170,9 @@ impl Failure {
             )),
             Self::Unconfirmed => Some("--yes drops it, --dry-run only shows it".to_owned()),
             Self::NoSuchTree { name, known } => Some(did_you_mean(name, known)),
+            Self::Netrc { .. } => {
+                Some("logins come from the file that NETRC names, else from ~/.netrc".to_owned())
+            }
             Self::Write { path, source } => io_hint(path, source),
             Self::Output(_) | Self::Runtime(_) => None,
         }
@@ -225,6 +238,9 @@ fn core_hint(error: &Error) -> Option<String> {
              system"
                 .to_owned()
         }
+        Error::Access { .. } => {
+            "it comes from [[host]] in mirror.toml, from a .repo file, or from the URL".to_owned()
+        }
         Error::Io { path, source, .. } => return io_hint(path, source),
         _ => return None,
     };
@@ -276,37 +292,67 @@ fn serve_hint(error: &BindError) -> Option<String> {
 
 /// What to do about a file or tree that failed, as the report tells it.
 pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
-    // The report holds reasons as text; a test holds these marks against the errors.
-    let reason = &failure.reason;
-    let is_missing = reason.contains(": 404 ") || reason.contains(": 410 ");
-    let hint = if is_missing && reason.contains("repodata/repomd.xml:") {
-        "no repository is there: the URL has to be that of the folder that holds \
-         repodata/repomd.xml"
-    } else if is_missing {
-        "upstream lists files that it does not have: it may be in the middle of an update, so run \
-         it again later, or use another mirror of it"
-    } else if reason.contains("needs generated metadata") {
-        "leave out --include, --exclude, --newest-only and --arch: all of the repository can be \
-         mirrored"
-    } else if reason.contains("ertificate") {
-        "the upstream's certificate authority is not trusted here; name it with --ca-file"
-    } else if reason.contains(": 407 ") {
-        "the proxy wants a user and a password: http://USER:PASSWORD@HOST:PORT"
-    } else {
-        return None;
+    let hint = match failure.kind {
+        Kind::NotFound if failure.path.is_none() && failure.reason.contains(ENTRY_POINT) => {
+            "no repository is there: the URL has to be that of the folder that holds \
+             repodata/repomd.xml"
+        }
+        Kind::NotFound => {
+            "upstream lists files that it does not have: it may be in the middle of an update, so \
+             run it again later, or use another mirror of it"
+        }
+        Kind::Denied => {
+            "the server wants another login: username and password, token or client_cert of \
+             [[host]] in mirror.toml, the .repo file's own keys, or ~/.netrc"
+        }
+        Kind::TooMany => {
+            "the server asks for fewer requests: use less of it with --jobs 2, or another mirror"
+        }
+        Kind::Refused => {
+            "nothing listens there: check the host and the port of the URL, and whether the server \
+             runs"
+        }
+        Kind::UnknownHost => {
+            "names are looked up in /etc/hosts and by the servers of /etc/resolv.conf; behind a \
+             proxy set http_proxy and https_proxy"
+        }
+        Kind::Proxy => {
+            "the proxy comes from http_proxy, https_proxy or all_proxy, [[host]] in mirror.toml, or \
+             the .repo file; no_proxy names the hosts that are reached without it"
+        }
+        Kind::ProxyLogin => "the proxy wants a user and a password: http://USER:PASSWORD@HOST:PORT",
+        Kind::UnknownAuthority => {
+            "the upstream's certificate authority is not trusted here; name it with --ca-file"
+        }
+        Kind::Certificate if failure.reason.contains("CaUsedAsEndEntity") => {
+            "the server shows the certificate of an authority as its own, which --ca-file does not \
+             make good: it needs a certificate that the authority issued for it"
+        }
+        Kind::Certificate => {
+            "the fault is in the server's certificate, or this host's clock is wrong"
+        }
+        Kind::NotTls => "the port speaks plain HTTP: use http://, or the server's https port",
+        Kind::Selection => {
+            "leave out --include, --exclude, --newest-only and --arch: all of the repository can \
+             be mirrored"
+        }
+        _ => return None,
     };
     Some(hint)
 }
+
+/// What is asked for first.
+const ENTRY_POINT: &str = "repodata/repomd.xml:";
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn knows_the_reasons_that_the_library_gives() {
+    fn knows_what_kind_of_fault_it_is() {
         let hint = |error: Error| {
-            let reason = error.to_string();
-            report_hint(&report::Failure { path: None, reason }).unwrap_or_default()
+            let (reason, kind) = (error.to_string(), error.kind());
+            report_hint(&report::Failure { path: None, reason, kind }).unwrap_or_default()
         };
         let status = |path: &str, code: u16, status: &str| {
             let (url, status) = (format!("http://h/{path}"), status.to_owned());
@@ -314,7 +360,15 @@ mod tests {
         };
         assert!(status("a.rpm", 404, "404 Not Found").starts_with("upstream lists"));
         assert!(status("repodata/repomd.xml", 404, "404 Not Found").starts_with("no repository"));
+        assert!(status("a.rpm", 401, "401 Unauthorized").starts_with("the server wants another"));
         assert_eq!(status("a.rpm", 503, "503 Service Unavailable"), "");
+        let certificate = |kind, reason: &str| {
+            hint(Error::Protocol { url: "https://h/".into(), kind, reason: reason.into() })
+        };
+        let unknown = certificate(Kind::UnknownAuthority, "UnknownIssuer");
+        assert!(unknown.contains("--ca-file"), "{unknown}");
+        let authority = certificate(Kind::Certificate, "CaUsedAsEndEntity");
+        assert!(authority.contains("does not make good"), "{authority}");
         let index = Error::NeedsIndex { dropped: 1, total: 2 };
         assert!(hint(index).starts_with("leave out"));
     }

@@ -1,12 +1,14 @@
-//! The environment, read here and nowhere else (but for the options that `cli` names): proxies, and
-//! the certificates that are trusted.
+//! The environment, read here and nowhere else (but for the options that `cli` names): proxies,
+//! logins, and the certificates that are trusted.
 
 use std::env;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
-use mirror_core::fetch::{Proxy, Trust};
-use url::Url;
+use mirror_core::fetch::{self, Access, Proxy, Trust};
 
+use crate::config::proxy_url;
 use crate::diagnostics::Failure;
 
 /// A variable; one that is empty counts as not set.
@@ -39,13 +41,19 @@ fn proxies_from(variable: impl Fn(&str) -> Option<String>) -> Result<Vec<Proxy>,
     Ok(proxies)
 }
 
-fn proxy_url(value: &str) -> Result<Url, String> {
-    let value = value.trim();
-    let full = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
-    let url = Url::parse(&full).map_err(|error| format!("no usable proxy URL: {error}"))?;
-    match url.scheme() {
-        "http" | "https" => Ok(url),
-        scheme => Err(format!("{scheme} proxies are not supported, expected http or https")),
+/// The logins of the file that `NETRC` names, else of `~/.netrc` where there is one.
+pub(crate) fn netrc() -> Result<Vec<Access>, Failure> {
+    let named = variable("NETRC").map(PathBuf::from);
+    let usual = || variable("HOME").map(|home| PathBuf::from(home).join(".netrc"));
+    let is_named = named.is_some();
+    let Some(path) = named.or_else(usual) else {
+        return Ok(Vec::new());
+    };
+    let wrong = |reason: String| Failure::Netrc { path: path.clone(), reason };
+    match fs::read_to_string(&path) {
+        Ok(text) => fetch::netrc::read(&text).map_err(wrong),
+        Err(error) if error.kind() == ErrorKind::NotFound && !is_named => Ok(Vec::new()),
+        Err(error) => Err(wrong(error.to_string())),
     }
 }
 

@@ -190,6 +190,7 @@ fn missing(tree: &TreeReport) -> impl Iterator<Item = String> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mirror_core::error::Kind;
     use mirror_core::path::RepoPath;
 
     fn tree(name: &str, outcome: Outcome) -> TreeReport {
@@ -219,6 +220,7 @@ mod tests {
         lacking.failures.push(mirror_core::report::Failure {
             path: Some(RepoPath::new("Packages/a.rpm").unwrap()),
             reason: "http://h/Packages/a.rpm: 404 Not Found, expected 200 OK".to_owned(),
+            kind: Kind::NotFound,
         });
         let mut failed = tree("k8s", Outcome::Failed);
         failed.generation = None;
@@ -226,6 +228,7 @@ mod tests {
             path: None,
             reason: "http://k/repodata/repomd.xml: 503 Service Unavailable, expected 200 OK"
                 .to_owned(),
+            kind: Kind::Other,
         });
         let mut weak = tree("suse", Outcome::Published);
         weak.weakly_verified = 1203;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use crate::error::Kind;
 use crate::path::RepoPath;
 use crate::plan::Changes;
 
@@ -199,6 +200,8 @@ pub struct Failure {
     pub path: Option<RepoPath>,
     /// The reason, with the URL.
     pub reason: String,
+    /// Which kind of fault that is.
+    pub kind: Kind,
 }
 
 /// What came of a tree, in full.

@@ -13,6 +13,7 @@ mod verify;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use mirror_core::path::TreePath;
 use mirror_core::store::{LockWait, Retention, View};
@@ -20,7 +21,7 @@ use mirror_core::{Error, Mirror, Options, fetch};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{Command, ConfigArgs, DEFAULT_ROOT, Place, TransferArgs};
-use crate::config::{Config, ConfigError};
+use crate::config::{Config, ConfigError, Upstream, Wanted};
 use crate::diagnostics::{Exit, Failure};
 use crate::output::{self, Last};
 use crate::progress::Progress;
@@ -102,16 +103,39 @@ fn retention(config: &Config) -> Retention {
     }
 }
 
-/// How files are transferred: option, configuration, default.
-fn fetch_options(args: &TransferArgs, config: &Config) -> Result<fetch::Options, Failure> {
+/// How files are transferred: option, configuration, default. What `.repo` files say comes with
+/// their upstreams.
+fn fetch_options(
+    args: &TransferArgs,
+    config: &Config,
+    upstreams: &[Upstream],
+) -> Result<fetch::Options, Failure> {
     let options = fetch::Options::default();
     let jobs = args.jobs.map(usize::from);
+    let retries = args.retries.or(config.retries);
+    let timeout = args.timeout.map(Duration::from_secs).or(config.timeout);
+    // Among those of the same scope the first counts.
+    let of_repo_files = upstreams.iter().flat_map(|upstream| &upstream.access);
+    let mut access: Vec<_> = of_repo_files.chain(&config.hosts).cloned().collect();
+    access.extend(environment::netrc()?);
     Ok(fetch::Options {
         connections: jobs.or(config.connections).unwrap_or(options.connections),
+        connect_timeout: timeout.unwrap_or(options.connect_timeout),
+        first_byte_timeout: timeout.unwrap_or(options.first_byte_timeout),
+        speed_window: timeout.unwrap_or(options.speed_window),
+        attempts: retries.map_or(options.attempts, |retries| retries + 1),
+        limit_rate: args.limit_rate.or(config.limit_rate),
+        access,
         trust: environment::trust(&args.ca_files),
         proxies: environment::proxies()?,
         ..options
     })
+}
+
+/// What the configuration lists, as far as it can be told: a repair asks for it as a sync does.
+fn listed(config: &Config) -> Vec<Upstream> {
+    let all = config.upstreams(&Wanted::default(), environment::host_arch());
+    all.unwrap_or_default()
 }
 
 /// Opens the root for writing, and says so where that has to wait.

@@ -29,7 +29,12 @@ fn sync(args: &SyncArgs) -> Result<Exit, Failure> {
     let root = super::root(&args.place, &config);
     lists::check(args, &config)?;
     let upstreams = config.upstreams(&wanted(args), environment::host_arch())?;
-    let options = options(args, &config)?;
+    if !args.output.quiet {
+        for warning in &config.warnings {
+            console::note(format_args!("{} {warning}", Tag::Warning));
+        }
+    }
+    let options = options(args, &config, &upstreams)?;
     let jobs: Vec<Job> = upstreams.into_iter().map(job).collect();
 
     let begun = Instant::now();
@@ -99,10 +104,10 @@ fn wanted(args: &SyncArgs) -> Wanted {
 }
 
 /// The settings: option, configuration, default.
-fn options(args: &SyncArgs, config: &Config) -> Result<Options, Failure> {
+fn options(args: &SyncArgs, config: &Config, upstreams: &[Upstream]) -> Result<Options, Failure> {
     let retention = super::retention(config);
     Ok(Options {
-        fetch: super::fetch_options(&args.transfer, config)?,
+        fetch: super::fetch_options(&args.transfer, config, upstreams)?,
         lock: args.publication.lock_wait.or(config.lock_wait).unwrap_or_default(),
         retention: Retention { prune: !args.publication.no_prune && retention.prune, ..retention },
     })

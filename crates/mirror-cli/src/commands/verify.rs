@@ -77,7 +77,7 @@ async fn check(
         };
     }
     let options = Options {
-        fetch: super::fetch_options(&args.transfer, config)?,
+        fetch: super::fetch_options(&args.transfer, config, &super::listed(config))?,
         lock,
         ..Options::default()
     };

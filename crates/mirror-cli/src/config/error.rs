@@ -293,6 +293,20 @@ pub(crate) enum ConfigError {
         /// What it has of them.
         found: &'static str,
     },
+    /// What a host or repository is to be asked with makes no sense.
+    #[error("{of}: {reason}")]
+    Access {
+        /// The host or repository.
+        of: String,
+        /// What is wrong, without any secret.
+        reason: String,
+    },
+    /// A repository whose server is not to be verified.
+    #[error("{of}: sslverify is off, expected certificates that can be verified")]
+    NoVerify {
+        /// The repository.
+        of: String,
+    },
     /// A number outside its range.
     #[error("{key} is {found}, expected {expected}")]
     Range {
@@ -363,6 +377,11 @@ impl ConfigError {
                 "name a folder with a file {name:?} in it, such as /etc/dnf/vars, with {}",
                 word(Setting::Vars)
             )),
+            Self::NoVerify { .. } => Some(
+                "name the authority of its certificate: sslcacert in the .repo file, ca_file of \
+                 [[host]], or --ca-file"
+                    .to_owned(),
+            ),
             Self::NoneEnabled { .. } => {
                 Some(format!("name those to mirror with {}", word(Setting::Repo)))
             }

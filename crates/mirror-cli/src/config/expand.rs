@@ -281,6 +281,9 @@ impl Request<'_> {
         let tree = TreePath::new(&path);
         let keys = offered.keys.iter().map(|key| text.values(key, offered.lists));
         let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
+        let location = offered.location(&text)?;
+        let put_in = |template: &str| text.put_in(template);
+        let access = offered.access.accesses(&location, &offered.of, put_in)?;
         Ok(Upstream {
             name,
             tree: tree.map_err(|source| ConfigError::Path { of: offered.of.clone(), source })?,
@@ -288,10 +291,11 @@ impl Request<'_> {
                 Some(group) => group.clone(),
                 None => text.put_in(&offered.group)?,
             },
-            location: offered.location(&text)?,
+            location,
             selection: self.selection.clone(),
             treeinfo: self.wanted.treeinfo,
             keys: keys.into_iter().flatten().collect(),
+            access,
         })
     }
 }

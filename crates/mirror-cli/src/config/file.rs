@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -11,12 +11,16 @@ use mirror_core::store::LockWait;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
 
+use super::access::{HostSection, is_open_to_all};
 use super::error::{ConfigError, Place};
 use super::preset::Preset;
 use super::{Config, RepoEntry, Wanted};
 
 /// The longest time that a setting may name: ten years, in seconds.
 const LONGEST_TIME: u64 = 10 * 366 * 86_400;
+
+/// Most retries that may be asked for.
+pub(crate) const MOST_RETRIES: u32 = 100;
 
 /// The whole file.
 #[derive(Debug, serde::Deserialize)]
@@ -28,6 +32,11 @@ struct File {
     grace: Option<Time>,
     prune: Option<bool>,
     lock_wait: Option<Wait>,
+    limit_rate: Option<Rate>,
+    retries: Option<Spanned<u32>>,
+    timeout: Option<Time>,
+    #[serde(default)]
+    host: Vec<Spanned<HostSection>>,
     #[serde(default)]
     repo: Vec<Spanned<RepoSection>>,
     #[serde(default)]
@@ -77,8 +86,24 @@ impl Config {
             grace: file.grace.map(|time| time.0),
             prune: file.prune,
             lock_wait: file.lock_wait.map(|wait| wait.0),
+            limit_rate: file.limit_rate.map(|rate| rate.0),
+            retries: file.retries.map(|n| retries(&n, at)).transpose()?,
+            timeout: file.timeout.map(|time| time.0).filter(|time| !time.is_zero()),
             ..Self::default()
         };
+        if file.host.iter().any(|host| host.get_ref().has_secret()) && is_open_to_all(path) {
+            let shown = path.display();
+            config.warnings.push(format!(
+                "{shown}: holds a password or token, and everyone may read it: chmod o-r {shown}"
+            ));
+        }
+        for section in file.host {
+            let at = at(section.span().start);
+            let access = section.into_inner().access(folder);
+            config
+                .hosts
+                .push(access.map_err(|error| ConfigError::Entry { at, error: Box::new(error) })?);
+        }
         for (name, preset) in file.preset {
             let at = at(preset.span().start);
             preset.get_ref().check().map_err(|source| ConfigError::Entry {
@@ -113,6 +138,19 @@ fn connections(
         expected: format!("1 to {most}"),
     };
     Err(ConfigError::Entry { at: at(connections.span().start), error: Box::new(error) })
+}
+
+fn retries(retries: &Spanned<u32>, at: impl Fn(usize) -> Place) -> Result<u32, ConfigError> {
+    let found = *retries.get_ref();
+    if found <= MOST_RETRIES {
+        return Ok(found);
+    }
+    let error = ConfigError::Range {
+        key: "retries",
+        found: found.to_string(),
+        expected: format!("0 to {MOST_RETRIES}"),
+    };
+    Err(ConfigError::Entry { at: at(retries.span().start), error: Box::new(error) })
 }
 
 impl RepoSection {
@@ -306,6 +344,52 @@ fn time(text: &str) -> Option<Duration> {
     let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
     let seconds = number.checked_mul(seconds).filter(|&seconds| seconds <= LONGEST_TIME)?;
     Some(Duration::from_secs(seconds))
+}
+
+/// Bytes a second: a number, or one with its unit, as in `2M`.
+#[derive(Debug)]
+struct Rate(NonZeroU64);
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct RateVisitor;
+        impl Visitor<'_> for RateVisitor {
+            type Value = Rate;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(RATES)
+            }
+
+            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Rate, E> {
+                let wrong = || E::invalid_value(de::Unexpected::Signed(number), &self);
+                u64::try_from(number).ok().and_then(NonZeroU64::new).map(Rate).ok_or_else(wrong)
+            }
+
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Rate, E> {
+                let wrong = || E::invalid_value(de::Unexpected::Str(text), &self);
+                rate(text).map(Rate).ok_or_else(wrong)
+            }
+        }
+        deserializer.deserialize_any(RateVisitor)
+    }
+}
+
+/// What a rate looks like.
+pub(crate) const RATES: &str = "bytes a second, such as 500K, 2M or 1G";
+
+/// Bytes a second: a number with or without a unit of 1024s, as for curl.
+pub(crate) fn rate(text: &str) -> Option<NonZeroU64> {
+    let unit = text.chars().last().filter(char::is_ascii_alphabetic);
+    let shift = match unit.map(|unit| unit.to_ascii_uppercase()) {
+        None => 0,
+        Some('K') => 10,
+        Some('M') => 20,
+        Some('G') => 30,
+        Some(_) => return None,
+    };
+    let number = unit.map_or(text, |_| &text[..text.len() - 1]);
+    let number: u64 = number.parse().ok()?;
+    NonZeroU64::new(number.checked_mul(1 << shift)?)
 }
 
 /// `lock_wait`: how long, or `true` for as long as it takes.

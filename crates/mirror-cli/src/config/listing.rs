@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::error::{ConfigError, Item};
 use super::expand::below;
 use super::file::OneOrMany;
+use super::offer::without_password;
 use super::preset::{Companion, Preset, PresetRelease, PresetTable, Spot};
 
 /// A preset.
@@ -97,23 +98,37 @@ fn list_repo(view: PresetRelease<'_>, id: &str) -> RepoListing {
     // What does not parse is shown as it is; it is an error where it is used.
     let put_in =
         |text: &str| variables.substitute(text).map_or_else(|_| text.to_owned(), |done| done.text);
+    // The query of a list says which repository it is.
+    let shown_list = |url: &str| without_password(&put_in(url));
     let urls = |spot: &Spot| -> Vec<String> {
         let urls = spot.url.iter().flat_map(OneOrMany::as_slice);
-        urls.flat_map(|url| below(view.baseurl(), url)).map(|url| put_in(&url)).collect()
+        urls.flat_map(|url| below(view.baseurl(), url))
+            .map(|url| shown_base(&put_in(&url)))
+            .collect()
     };
     let packages = view.packages(id);
     let companion = |companion| {
         let spot = view.companion(id, companion)?;
-        urls(&spot).into_iter().next().or_else(|| mirrors(&spot).map(put_in))
+        urls(&spot).into_iter().next().or_else(|| mirrors(&spot).map(shown_list))
     };
     RepoListing {
         id: id.to_owned(),
         default: view.is_default(id),
         urls: urls(&packages),
-        mirrors: mirrors(&packages).map(put_in),
+        mirrors: mirrors(&packages).map(shown_list),
         source: companion(Companion::Source),
         debuginfo: companion(Companion::Debuginfo),
         keys: view.keys(id).iter().map(|key| put_in(key)).collect(),
+    }
+}
+
+/// A base URL without what may be secret: its user, and its query, which is a token where there is
+/// one.
+fn shown_base(url: &str) -> String {
+    let url = without_password(url);
+    match url.split_once('?') {
+        Some((plain, _)) => format!("{plain}?…"),
+        None => url,
     }
 }
 

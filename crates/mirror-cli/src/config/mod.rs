@@ -5,6 +5,7 @@
 //! [`Config::upstreams`] makes [`Upstream`]s of them. All of it is a function of its arguments and
 //! of the files that they name: no variable of the environment is read here.
 
+mod access;
 mod error;
 mod expand;
 mod file;
@@ -15,16 +16,19 @@ mod repo_file;
 #[cfg(test)]
 mod tests;
 
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use mirror_core::fetch::Access;
 use mirror_core::path::TreePath;
 use mirror_core::source::rpm::{Location, Selection};
 use mirror_core::store::LockWait;
 
+pub(crate) use access::proxy_url;
 pub(crate) use error::{ConfigError, Place};
 use error::{Said, Setting};
+pub(crate) use file::{MOST_RETRIES, RATES, rate};
 pub(crate) use listing::{PresetListing, ReleaseListing, RepoListing};
 pub(crate) use preset::PresetTable;
 
@@ -43,6 +47,16 @@ pub(crate) struct Config {
     pub(crate) prune: Option<bool>,
     /// How long to wait for another process that works on the root.
     pub(crate) lock_wait: Option<LockWait>,
+    /// The most bytes a second.
+    pub(crate) limit_rate: Option<NonZeroU64>,
+    /// How often a transfer is tried again.
+    pub(crate) retries: Option<u32>,
+    /// How long nothing may come.
+    pub(crate) timeout: Option<Duration>,
+    /// With what hosts are asked.
+    pub(crate) hosts: Vec<Access>,
+    /// What is odd, for the user to know.
+    pub(crate) warnings: Vec<String>,
     /// The `[[repo]]` entries, in the file's order.
     pub(crate) repos: Vec<RepoEntry>,
     /// What can be named.
@@ -110,6 +124,8 @@ pub(crate) struct Upstream {
     pub(crate) treeinfo: bool,
     /// Locations of the keys that sign it: URLs, or paths as a `.repo` file gives them.
     pub(crate) keys: Vec<String>,
+    /// With what it is asked, where a `.repo` file says that.
+    pub(crate) access: Vec<Access>,
 }
 
 impl Default for Config {
@@ -121,6 +137,11 @@ impl Default for Config {
             grace: None,
             prune: None,
             lock_wait: None,
+            limit_rate: None,
+            retries: None,
+            timeout: None,
+            hosts: Vec::new(),
+            warnings: Vec::new(),
             repos: Vec::new(),
             presets: PresetTable::built_in(),
         }

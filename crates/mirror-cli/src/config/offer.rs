@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use mirror_core::format::rpm::repofile::Variables;
 
 use super::Wanted;
+use super::access::RepoAccess;
 use super::error::{ConfigError, Item, Said, Setting};
 use super::file::OneOrMany;
 use super::preset::{Companion, Preset, PresetRelease, PresetTable, Spot};
@@ -49,6 +50,8 @@ pub(super) struct Offered {
     pub(super) keys: Vec<String>,
     /// The variables, all but the architecture.
     pub(super) variables: Variables,
+    /// How it is reached.
+    pub(super) access: RepoAccess,
 }
 
 /// The offers of the presets, in the releases that are wanted.
@@ -157,6 +160,7 @@ fn preset_repo(
         lists: false,
         keys: view.keys(id).to_vec(),
         variables,
+        access: RepoAccess::default(),
     }
 }
 
@@ -185,6 +189,7 @@ pub(super) fn url_offer(
         lists: false,
         keys: Vec::new(),
         variables: with_release(Variables::default(), wanted),
+        access: RepoAccess::default(),
     };
     Ok(Some(Offer { of: String::new(), arches: &[], repos: vec![repo], preset: None }))
 }

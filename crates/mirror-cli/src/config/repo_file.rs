@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use mirror_core::format::rpm::repofile::{RepoFile, Section, Variables};
 
 use super::Wanted;
+use super::access::RepoAccess;
 use super::error::ConfigError;
 use super::file::OneOrMany;
 use super::offer::{Offer, Offered, with_release};
@@ -79,6 +80,7 @@ fn offer_of<'a>(
             lists: true,
             keys: section.get("gpgkey").map(str::to_owned).into_iter().collect(),
             variables: variables.clone(),
+            access: RepoAccess::read(section).map_err(wrong)?,
         });
     }
     let ids: Vec<String> = repos.iter().map(|repo| repo.id.clone()).collect();

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test that panics has failed
 
+mod access;
 mod generated;
 mod help;
 mod interrupt;

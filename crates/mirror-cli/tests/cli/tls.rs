@@ -1,15 +1,17 @@
 //! Upstreams over TLS, with a site's own certificate authority.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use mirror_fixtures::{samples, tool};
 
-use crate::servers::{Serving, nginx};
+use crate::servers::nginx;
 use crate::support::Site;
 
-/// nginx over the upstream's files, with a certificate of an authority of its own (`ca.pem`).
-fn upstream(site: &Site) -> Option<Serving> {
+/// A certificate of an authority of its own (`ca.pem`, `server.pem`, `server.key`), for clients and
+/// servers; nginx, and the block that serves the upstream's files with it.
+pub(crate) fn certificates(site: &Site) -> Option<(PathBuf, String)> {
     let (nginx_program, openssl) = (tool("nginx")?, tool("openssl")?);
     fs::write(site.path("extensions"), "subjectAltName=IP:127.0.0.1\n").unwrap();
     let key = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30";
@@ -32,13 +34,14 @@ fn upstream(site: &Site) -> Option<Serving> {
         at("server.key"),
         site.served("").display()
     );
-    Some(nginx(site, &nginx_program, "https", &block))
+    Some((nginx_program, block))
 }
 
 #[test]
 fn an_authority_is_trusted_where_it_is_named_and_nowhere_else() {
     let site = Site::of(&samples::plain(3));
-    let Some(server) = upstream(&site) else { return };
+    let Some((program, block)) = certificates(&site) else { return };
+    let server = nginx(&site, &program, "https", &block);
     let arguments = format!("sync --url {} --path up --root mirror", server.url);
 
     let ran = site.run(&arguments);

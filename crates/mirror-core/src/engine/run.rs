@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::fetching::{self, Done, Fetched, Patience, Units};
 use super::{Job, Mirror, Mode, blocking};
 use crate::digest::Sha256;
-use crate::error::{Error, Result, redact};
+use crate::error::{Error, Kind, Result, redact};
 use crate::manifest::{Manifest, Origin, Remote, Role, StoredEntry, StoredManifest};
 use crate::plan::{Inventory as _, Plan, Step};
 use crate::report::{Event, Failure, Outcome, Report, Reporter, TreeReport};
@@ -178,7 +178,7 @@ impl<'a> Run<'a> {
                 let reason = error.to_string();
                 let (tree_name, path) = (&*tree.name, "");
                 self.reporter.on_event(&Event::Failed { tree: tree_name, path, reason: &reason });
-                tree.report.failures.push(Failure { path: None, reason });
+                tree.report.failures.push(Failure { path: None, reason, kind: error.kind() });
             }
             Ok(None) => {}
             Ok(Some(manifest)) => self.plan(&mut tree, manifest).await?,
@@ -425,7 +425,8 @@ impl<'a> Run<'a> {
             let (tree_name, shown) = (&*tree.name, path.as_str());
             let event = Event::Failed { tree: tree_name, path: shown, reason: &reason };
             self.reporter.on_event(&event);
-            tree.report.failures.push(Failure { path: Some(path), reason });
+            let kind = Kind::Other;
+            tree.report.failures.push(Failure { path: Some(path), reason, kind });
         }
         Ok(())
     }
@@ -530,9 +531,9 @@ fn is_settled(trees: &[Tree<'_>], group: &str) -> bool {
 fn take(trees: &mut [Tree<'_>], done: Done, patience: Patience) -> Result<()> {
     let is_other_answer = done.result.as_ref().is_err_and(Error::is_other_answer);
     let mut deferred = (patience == Patience::Some && is_other_answer).then_some(done.unit.path);
-    let reason = match &done.result {
-        Err(error) if !error.is_local() => error.to_string(),
-        _ => String::new(),
+    let (reason, kind) = match &done.result {
+        Err(error) if !error.is_local() => (error.to_string(), error.kind()),
+        _ => Default::default(),
     };
     let fetched = match done.result {
         Err(error) if error.is_local() => return Err(error),
@@ -549,7 +550,7 @@ fn take(trees: &mut [Tree<'_>], done: Done, patience: Patience) -> Result<()> {
             tree.may_have_moved |= is_other_answer;
             tree.deferred.extend(deferred.take().map(|path| (path, reason.clone())));
             let path = Some(manifest.entries()[at].path.clone());
-            tree.report.failures.push(Failure { path, reason: reason.clone() });
+            tree.report.failures.push(Failure { path, reason: reason.clone(), kind });
             continue;
         };
         content[at] = Some(fetched);

@@ -203,7 +203,10 @@ impl Client {
             let limit = self.options.first_byte_timeout;
             let response = match timeout(limit, get.send()).await {
                 Ok(Ok(response)) => response,
-                Ok(Err(error)) => return Err(failure::of(&at, setup.proxy.as_ref(), error)),
+                Ok(Err(error)) => {
+                    let connecting = self.options.connect_timeout;
+                    return Err(failure::of(&at, setup.proxy.as_ref(), connecting, error));
+                }
                 Err(_) => {
                     let reason = format!("no answer within {} s", limit.as_secs_f64());
                     return Err(Error::Stalled { url: redact(&at), reason });

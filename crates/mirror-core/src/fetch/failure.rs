@@ -2,14 +2,16 @@
 
 use std::error::Error as StdError;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use rustls::{CertificateError, InvalidMessage};
 use url::Url;
 
 use crate::error::{Cause, Error, Kind, redact};
 
-/// The error of a request to `url` that got no answer, through `proxy` where there is one.
-pub(super) fn of(url: &Url, proxy: Option<&Url>, error: reqwest::Error) -> Error {
+/// The error of a request to `url` that got no answer, through `proxy` where there is one. A
+/// connection had `limit` to be made.
+pub(super) fn of(url: &Url, proxy: Option<&Url>, limit: Duration, error: reqwest::Error) -> Error {
     let error = error.without_url();
     let tls = find::<rustls::Error>(&error);
     let kind = tls.map_or_else(|| connection(&error), of_tls);
@@ -23,7 +25,11 @@ pub(super) fn of(url: &Url, proxy: Option<&Url>, error: reqwest::Error) -> Error
         };
         return Error::Protocol { url, kind, reason };
     }
-    let source: Cause = innermost(&error).into();
+    let source: Cause = if error.is_timeout() {
+        format!("no connection within {} s", limit.as_secs_f64()).into()
+    } else {
+        innermost(&error).into()
+    };
     match proxy {
         // Beyond the proxy there is TLS or an answer.
         Some(proxy) if error.is_connect() && tls.is_none() => {
