@@ -105,7 +105,7 @@ fn a_file_that_upstream_lacks_is_named_and_nothing_is_published() {
         "\
 up  incomplete  1 of 7 files missing; nothing is published yet
   [URL]/up/Packages/p/plain-0001-1.0-1.noarch.rpm: 404 Not Found, expected 200 OK
-received [SIZE] in 9 requests, [TIME]
+received [SIZE] in 16 requests, [TIME]
 "
     );
     let hint = ran.err.lines().last().unwrap();
@@ -272,7 +272,7 @@ fn a_bare_sync_does_what_the_configuration_lists() {
 a  held back   complete, but group both is not; nothing is published yet
 b  failed      [URL]/absent/repodata/repomd.xml: 404 Not Found, expected 200 OK; nothing is \
          published yet
-received [SIZE] in 9 requests, [TIME]
+received [SIZE] in 10 requests, [TIME]
 "
     );
     assert_eq!(ran.code, Some(3));
