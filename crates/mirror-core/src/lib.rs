@@ -47,6 +47,9 @@ pub mod engine;
 pub mod error;
 pub mod fetch;
 pub mod format;
+#[cfg(any(test, fuzzing))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod limits;
 pub mod manifest;
 pub mod part;

@@ -154,6 +154,8 @@ fn subject<'a>(subject: Option<&'a str>, path: &'a RepoPath) -> &'a str {
 mod tests {
     use super::*;
     use crate::manifest::{Entry, Remote, StoredEntry};
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     struct Shelf {
         tree: HashMap<String, Sha256>,
@@ -230,5 +232,66 @@ mod tests {
         let plan = Plan::new(&manifest, &mut shelf, None);
         assert_eq!((plan.fetch_files, plan.fetch_bytes), (2, 9));
         assert_eq!(plan.changes, Changes { new: 3, updated: 0, gone: 0 });
+    }
+
+    /// Some files of few names and fewer contents, so that they meet.
+    fn files() -> impl Strategy<Value = BTreeMap<String, String>> {
+        proptest::collection::btree_map("[a-c](/[x-z]|-[12])", "[pqr]{1,2}", 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_applied_is_the_manifest_and_nothing_is_left_to_do(
+            before in files(), wanted in files(), damage in files(), blobs in files()
+        ) {
+            let sha256 = |content: &String| Sha256::of(content.as_bytes());
+            let previous = StoredManifest {
+                upstream: String::new(),
+                fingerprint: String::new(),
+                switched: None,
+                entries: before.iter().map(|(path, content)| stored(path, content)).collect(),
+            };
+            let entries = wanted.iter().map(|(path, content)| entry(path, content)).collect();
+            // A path that is a file and a folder is refused elsewhere.
+            let Ok(manifest) = Manifest::new(entries, "list") else { return Ok(()) };
+            // What the tree holds by now: some of it is lost or another.
+            let mut tree = before.clone();
+            for (path, content) in &damage {
+                if tree.contains_key(path) {
+                    tree.insert(path.clone(), content.clone());
+                }
+            }
+            let mut shelf = Shelf {
+                tree: tree.iter().map(|(path, content)| (path.clone(), sha256(content))).collect(),
+                blobs: blobs.values().map(sha256).collect(),
+            };
+            let plan = Plan::new(&manifest, &mut shelf, Some(&previous));
+            let there = shelf.blobs.clone();
+            for (entry, step) in manifest.entries().iter().zip(&plan.steps) {
+                let content = sha256(&wanted[entry.path.as_str()]);
+                match step {
+                    Step::Keep(kept) => {
+                        prop_assert_eq!(shelf.tree.get(entry.path.as_str()), Some(kept));
+                    }
+                    Step::Link(linked) => prop_assert!(there.contains(linked)),
+                    Step::Fetch => prop_assert!(!there.contains(&content)),
+                }
+                shelf.tree.insert(entry.path.to_string(), content);
+                shelf.blobs.insert(content);
+            }
+            for path in &plan.retire {
+                shelf.tree.remove(path.as_str());
+            }
+            let expected: HashMap<_, _> =
+                wanted.iter().map(|(path, content)| (path.clone(), sha256(content))).collect();
+            prop_assert_eq!(&shelf.tree, &expected);
+            let now = StoredManifest {
+                entries: wanted.iter().map(|(path, content)| stored(path, content)).collect(),
+                ..previous
+            };
+            let again = Plan::new(&manifest, &mut shelf, Some(&now));
+            prop_assert!(again.is_empty());
+            prop_assert_eq!((again.fetch_files, again.changes), (0, Changes::default()));
+        }
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn write(manifest: &StoredManifest, group: &str, published: &str) -> 
         lines.push('\n');
     }
     for set in sets {
-        out.push_str("bases");
+        out.push_str(if set.is_empty() { "bases " } else { "bases" });
         for url in set.iter() {
             let _ = write!(out, " {url}");
         }
@@ -259,6 +259,7 @@ fn parse_entry(line: &str, sets: &[Arc<[Url]>]) -> Option<StoredEntry> {
 mod tests {
     use super::*;
     use crate::digest::Digest;
+    use proptest::prelude::*;
 
     fn sample() -> StoredManifest {
         let bases: Arc<[Url]> = [Url::parse("https://h.example/core:/x/").unwrap()].into();
@@ -307,5 +308,47 @@ mod tests {
         assert_eq!(garbage, "g: damaged, it is no text");
         let later = text.replace("mirror-generation 1", "mirror-generation 2");
         assert_eq!(error(&later), "g: format version 2, this program knows up to 1");
+    }
+
+    /// Any entry that a source can give: its texts are of one line.
+    fn entries() -> impl Strategy<Value = Vec<StoredEntry>> {
+        let text = "[a-zé=:% \\\\.-]{0,9}";
+        let path = "[a-zé=:%+ .-]{1,9}(/[a-z=~^ ]{1,9}){0,2}";
+        let path = path.prop_filter_map("a path", |path| RepoPath::new(&path).ok());
+        let remote = proptest::option::of((0..3_usize, proptest::option::of(text)));
+        let role = prop_oneof![Just(Role::Payload), Just(Role::Metadata), Just(Role::EntryPoint)];
+        let texts = (proptest::option::of(text), proptest::option::of(text));
+        let entry = (path, any::<u64>(), any::<[u8; 4]>(), any::<bool>(), remote, role, texts);
+        let entry = entry.prop_map(|(path, size, content, weak, remote, role, (a, b))| {
+            let bases = |set: usize| -> Arc<[Url]> {
+                (0..set).map(|n| format!("https://h{n}/{set}/").parse().unwrap()).collect()
+            };
+            StoredEntry {
+                path,
+                size,
+                sha256: Sha256::of(&content),
+                digest: weak.then(|| Digest::parse("sha1", &"0a".repeat(20)).unwrap()),
+                remote: remote.map(|(set, href)| match href {
+                    Some(href) => Remote::at(bases(set), &href),
+                    None => Remote::new(bases(set)),
+                }),
+                role,
+                subject: a.map(Into::into),
+                unverified: b.map(Into::into),
+            }
+        });
+        proptest::collection::vec(entry, 0..8)
+    }
+
+    proptest! {
+        #[test]
+        fn reads_whatever_it_wrote(entries in entries(), group in "[a-z/. ]{1,9}") {
+            let manifest = StoredManifest { entries, ..sample() };
+            let text = write(&manifest, &group, "2026-11-22T07:53:00Z");
+            let generation = read(Path::new("g"), 7, text.as_bytes()).unwrap();
+            prop_assert_eq!(&generation.manifest, &manifest);
+            prop_assert_eq!(&generation.group, &group);
+            prop_assert!(read(Path::new("g"), 7, &text.as_bytes()[..text.len() - 2]).is_err());
+        }
     }
 }

@@ -104,7 +104,7 @@ pub(super) fn abandon(folder: &Path) -> Result<()> {
     remove_any(&path(folder))
 }
 
-fn read(path: &Path, text: &str) -> Result<Vec<Op>> {
+pub(super) fn read(path: &Path, text: &str) -> Result<Vec<Op>> {
     let damaged = || Error::Damaged {
         path: path.to_owned(),
         reason: "not a whole journal of this version".into(),

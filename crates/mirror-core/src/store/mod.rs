@@ -412,3 +412,37 @@ fn stage_path() -> RepoPath {
     // The one name of a tree that `RepoPath` refuses everyone else.
     RepoPath::reserved("-stage")
 }
+
+/// What the fuzz targets run of the store's own formats.
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing {
+    use std::path::Path;
+
+    use super::{generation, journal, state};
+
+    /// A generation that is read is the one that is written.
+    pub(crate) fn generation(data: &[u8]) {
+        let Ok(read) = generation::read(Path::new("generation"), 1, data) else { return };
+        let text = generation::write(&read.manifest, &read.group, &read.published);
+        let again = generation::read(Path::new("generation"), 1, text.as_bytes());
+        assert_eq!(again.ok().as_ref(), Some(&read));
+    }
+
+    /// A journal leads nowhere outside of the root.
+    pub(crate) fn journal(data: &[u8]) {
+        let text = String::from_utf8_lossy(data);
+        for op in journal::read(Path::new("journal"), &text).unwrap_or_default() {
+            let (journal::Op::Replace { from, to }
+            | journal::Op::Generation { from, to }
+            | journal::Op::Switch { from, to, .. }) = op;
+            for path in [from, to] {
+                assert!(!path.starts_with('/') && path.split('/').all(|part| part != ".."));
+            }
+        }
+    }
+
+    /// A state that is read says of no more lines than it has that they reached the disk.
+    pub(crate) fn state(data: &[u8]) {
+        state::State::check_reading(&String::from_utf8_lossy(data));
+    }
+}

@@ -133,6 +133,23 @@ impl State {
         Ok(state)
     }
 
+    /// Reads a log as it may be found, for the fuzz target.
+    #[cfg(any(test, fuzzing))]
+    pub(super) fn check_reading(lines: &str) {
+        let mut state = Self {
+            path: PathBuf::new(),
+            home: 0,
+            log: None,
+            files: HashMap::new(),
+            digests: HashMap::new(),
+            lines: 0,
+            synced: 0,
+        };
+        state.read(lines);
+        assert!(state.synced <= state.lines && state.files.len() <= state.lines);
+        assert!(state.files.values().all(|noted| noted.line < state.lines));
+    }
+
     fn begin_anew(self) -> Result<Self> {
         fs::remove_file(&self.path).map_err(Error::io("remove", &self.path))?;
         Ok(self)

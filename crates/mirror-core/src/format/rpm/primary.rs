@@ -86,6 +86,17 @@ pub fn read_packages<E: From<FormatError>>(
     Ok(summary)
 }
 
+/// What the full reader alone makes of a document.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn read_packages_fully<E: From<FormatError>>(
+    reader: impl BufRead,
+    on_package: impl FnMut(PackageRef<'_>) -> Result<(), E>,
+) -> Result<Summary, E> {
+    let mut summary = Summary::default();
+    read_rest(Xml::new(reader), &mut Package::default(), &mut summary, on_package)?;
+    Ok(summary)
+}
+
 impl Summary {
     pub(super) fn count(&mut self) -> Result<(), FormatError> {
         self.packages += 1;

@@ -21,13 +21,11 @@ fn read(reader: impl BufRead) -> Outcome {
 /// What the full reader makes of the document.
 fn read_full(document: &[u8]) -> Outcome {
     let mut packages = Vec::new();
-    let mut summary = Summary::default();
-    read_rest(Xml::new(document), &mut Package::default(), &mut summary, |package| {
+    let summary = read_packages_fully(document, |package| {
         packages.push(format!("{package:?}"));
         Ok::<_, FormatError>(())
-    })
-    .map(|()| (summary, packages))
-    .map_err(|error| error.to_string())
+    });
+    summary.map(|summary| (summary, packages)).map_err(|error| error.to_string())
 }
 
 /// How many packages the fast reader takes before it hands over.
@@ -308,6 +306,25 @@ proptest! {
             prop_assert_eq!(read(document.as_bytes()), Ok(full));
         } else {
             let _ = read(document.as_bytes());
+        }
+    }
+
+    #[test]
+    fn both_readers_agree_on_documents_that_were_changed_anywhere(
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), 0..4, any::<u8>()), 1..4)
+    ) {
+        let mut document = metadata(&(0..3).map(package).collect::<String>()).into_bytes();
+        for (at, kind, byte) in changes {
+            let at = at.index(document.len());
+            match kind {
+                0 => document[at] = byte,
+                1 => document.insert(at, b"<>&\"'/ ="[usize::from(byte % 8)]),
+                2 => drop(document.remove(at)),
+                _ => document.truncate(at.max(1)),
+            }
+        }
+        if let Ok(full) = read_full(&document) {
+            prop_assert_eq!(read(&*document), Ok(full));
         }
     }
 }

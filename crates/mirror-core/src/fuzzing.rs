@@ -1,0 +1,220 @@
+//! What the fuzz targets of `fuzz/` run, and what a test replays over their corpora: every parser of
+//! what comes from outside or lies on a disk. None may panic; where a format has an inverse, an order
+//! or a second reader, these are held against it.
+
+use std::cmp::Ordering;
+use std::io::{BufReader, Read as _};
+use std::path::{Component, Path};
+
+use crate::format::compression::{Compression, decoder};
+use crate::format::rpm::metalink::Metalink;
+use crate::format::rpm::nevra::{Evr, Nevra, specs};
+use crate::format::rpm::primary::{read_packages, read_packages_fully};
+use crate::format::rpm::repofile::{RepoFile, Section, Variables};
+use crate::format::rpm::repomd::Repomd;
+use crate::format::rpm::treeinfo::TreeInfo;
+use crate::format::rpm::{FormatError, filelists, mirrorlist, other, version};
+use crate::path::{RESERVED, RepoPath, TreePath};
+
+/// The most that a document is decompressed to.
+const OPEN: u64 = 1 << 20;
+
+/// A target: its name, which is that of its folder in `fuzz/corpus`, and what it runs.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets.
+pub const TARGETS: [Target; 14] = [
+    ("compression", compression),
+    ("filelists", filelists),
+    ("generation", generation),
+    ("journal", journal),
+    ("metalink", metalink),
+    ("mirrorlist", mirrorlist),
+    ("other", other),
+    ("path", path),
+    ("primary", primary),
+    ("repofile", repofile),
+    ("repomd", repomd),
+    ("state", state),
+    ("treeinfo", treeinfo),
+    ("version", version),
+];
+
+/// No more comes out than was allowed, and what is not compressed comes out as it is.
+pub fn compression(data: &[u8]) {
+    let Ok(mut reader) = decoder(data, OPEN) else { return };
+    let mut opened = Vec::new();
+    let result = reader.by_ref().take(OPEN + 1).read_to_end(&mut opened);
+    assert!(opened.len() as u64 <= OPEN + 1);
+    if Compression::from_magic(data) == Compression::None && data.len() as u64 <= OPEN {
+        assert!(result.is_ok() && opened == data);
+    }
+}
+
+/// Reads `filelists.xml`.
+pub fn filelists(data: &[u8]) {
+    let _ = filelists::read_packages(data, |_, files| {
+        assert_eq!(files.iter().count(), files.len());
+        Ok::<_, FormatError>(())
+    });
+}
+
+/// Reads a kept generation.
+pub fn generation(data: &[u8]) {
+    crate::store::fuzzing::generation(data);
+}
+
+/// Reads the journal of a publication.
+pub fn journal(data: &[u8]) {
+    crate::store::fuzzing::journal(data);
+}
+
+/// Reads a metalink.
+pub fn metalink(data: &[u8]) {
+    if let Ok(metalink) = Metalink::read(data, "repomd.xml") {
+        let _ = metalink.current.digest();
+    }
+}
+
+/// Reads a list of mirrors.
+pub fn mirrorlist(data: &[u8]) {
+    let _ = mirrorlist::read(data);
+}
+
+/// Reads `other.xml`.
+pub fn other(data: &[u8]) {
+    let _ = other::read_packages(data, |_, changelog| {
+        let _ = changelog.changes().len();
+        Ok::<_, FormatError>(())
+    });
+}
+
+/// What is taken for a path stays below its folder, and means the same in a URL.
+pub fn path(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let _ = TreePath::new(text);
+    let Ok(path) = RepoPath::new(text) else { return };
+    assert_eq!(path.as_str(), text);
+    let full = path.under(Path::new("/root"));
+    assert!(full.starts_with("/root") && full != Path::new("/root"));
+    let below = full.strip_prefix("/root").into_iter().flat_map(Path::components);
+    for part in below {
+        assert!(matches!(part, Component::Normal(_)), "{part:?}");
+        assert!(!part.as_os_str().to_string_lossy().starts_with(RESERVED));
+    }
+    let url = path.to_url_path();
+    assert_eq!(percent_decoded(&url), text.as_bytes());
+    let Ok(base) = url::Url::parse("http://h/base/") else { return };
+    let joined = base.join(&url).ok();
+    assert!(joined.is_some_and(|url| url.path().starts_with("/base/") && url.query().is_none()));
+}
+
+fn percent_decoded(text: &str) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut rest = text.as_bytes();
+    while let [first, tail @ ..] = rest {
+        let code = tail.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
+        let code = code.and_then(|hex| u8::from_str_radix(hex, 16).ok());
+        let code = code.filter(|_| *first == b'%');
+        out.push(code.unwrap_or(*first));
+        rest = if code.is_some() { &tail[2..] } else { tail };
+    }
+    out
+}
+
+/// Both readers of `primary.xml` agree on what is well-formed.
+pub fn primary(data: &[u8]) {
+    let mut full = Vec::new();
+    let summary = read_packages_fully(data, |package| {
+        full.push(format!("{package:?}"));
+        Ok::<_, FormatError>(())
+    });
+    let mut fast = Vec::new();
+    let trickle = BufReader::with_capacity(61, data);
+    let fast_summary = read_packages(trickle, |package| {
+        fast.push(format!("{package:?}"));
+        Ok::<_, FormatError>(())
+    });
+    if let Ok(summary) = summary {
+        assert_eq!(fast_summary.ok(), Some(summary));
+        assert_eq!(fast, full);
+    }
+}
+
+/// A section of a `.repo` file that is read is the one that is written.
+pub fn repofile(data: &[u8]) {
+    let variables = Variables::from_pairs([("releasever", "10"), ("a", "b$a")]);
+    let _ = variables.substitute(&String::from_utf8_lossy(data));
+    let Ok(file) = RepoFile::read(data) else { return };
+    for section in file.main.iter().chain(&file.repos) {
+        let mut text = Vec::new();
+        let _ = section.write(&mut text);
+        let again = RepoFile::read(&*text).map(|file| file.main.into_iter().chain(file.repos));
+        let again: Vec<_> = again.into_iter().flatten().collect();
+        let same =
+            |other: &Section| other.id() == section.id() && other.entries().eq(section.entries());
+        assert!(again.len() == 1 && same(&again[0]), "{}", String::from_utf8_lossy(&text));
+        for key in ["enabled", "priority"] {
+            let _ = (section.boolean(key), section.number(key), section.list(key).count());
+        }
+        let _ = section.substitute(&variables);
+    }
+}
+
+/// A `repomd.xml` that is read is the one that is written.
+pub fn repomd(data: &[u8]) {
+    let Ok(repomd) = Repomd::read(data) else { return };
+    let mut text = Vec::new();
+    assert!(repomd.write(&mut text).is_ok());
+    let again = Repomd::read(&*text);
+    assert_eq!(again.as_ref().ok(), Some(&repomd), "{again:?}");
+}
+
+/// Reads what was verified.
+pub fn state(data: &[u8]) {
+    crate::store::fuzzing::state(data);
+}
+
+/// Reads a `.treeinfo`.
+pub fn treeinfo(data: &[u8]) {
+    let _ = TreeInfo::read(data);
+}
+
+/// Versions have a total order; builds are read as they are printed.
+pub fn version(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut lines = text.splitn(3, '\n');
+    let [a, b, c] = [(); 3].map(|()| lines.next().unwrap_or_default());
+    assert_eq!(version::compare(a, a), Ordering::Equal);
+    assert_eq!(version::compare(a, b), version::compare(b, a).reverse());
+    if version::compare(a, b) == version::compare(b, c) {
+        assert_eq!(version::compare(a, c), version::compare(a, b));
+    }
+    for text in [a, b, c] {
+        let _ = specs(text).count();
+        if let Ok(evr) = text.parse::<Evr>() {
+            assert_eq!(evr.to_string().parse::<Evr>().ok(), Some(evr));
+        }
+        if let Ok(nevra) = text.parse::<Nevra>() {
+            assert_eq!(nevra.to_string().parse::<Nevra>().ok(), Some(nevra));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_was_ever_found_comes_back() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+        for (name, run) in TARGETS {
+            let entries = std::fs::read_dir(corpus.join(name)).unwrap();
+            let files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
+            assert!(!files.is_empty(), "no corpus of {name}");
+            for file in files {
+                run(&std::fs::read(file).unwrap());
+            }
+        }
+    }
+}
