@@ -6,6 +6,7 @@
 mod answers;
 mod crash;
 mod damage;
+mod disk;
 mod faults;
 mod groups;
 mod layout;

@@ -19,7 +19,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, mpsc};
 use std::time::Duration;
 
-use mirror_core::fetch::Trust;
 use mirror_core::store::LockWait;
 use mirror_core::{CancellationToken, Error, Mirror, Mode, Options};
 use mirror_fixtures::upstream::Upstream;
@@ -214,8 +213,6 @@ impl Ground {
     fn run(&self, change: fn(&mut Options)) -> Result<Vec<String>, Vec<String>> {
         let mut options = options();
         options.lock = LockWait::AtMost(Duration::from_secs(5));
-        // Reading the host's certificates takes longer than most rows.
-        options.fetch.trust = Trust::Only(Vec::new());
         change(&mut options);
         let jobs = [job(&self.base.lock().unwrap(), "demo")];
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
