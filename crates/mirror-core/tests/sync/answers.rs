@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use mirror_core::digest::Sha256;
-use mirror_core::fetch::{Client, Options, Request, Trust};
+use mirror_core::fetch::{Client, Need, Options, Request, Trust};
 use mirror_core::limits;
 use mirror_core::part::{Expected, Part};
 use mirror_fixtures::upstream::{Fault, Upstream};
@@ -83,12 +83,18 @@ pub(crate) fn resume(data: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let result = runtime.block_on(async {
         let urls = vec![upstream.url_of(PATH).parse().unwrap()];
-        let request = Request { name: PATH, urls, expected, limit: limits::PAYLOAD_SIZE };
+        let request = Request {
+            name: PATH,
+            urls,
+            expected,
+            limit: limits::PAYLOAD_SIZE,
+            need: Need::Required,
+        };
         let client = Client::new(options).unwrap();
         client.download(&request, folder.path(), &()).await
     });
-    if let Ok(verified) = result {
-        assert!(good.contains(&verified.sha256()), "a file that never was");
+    if let Ok(downloaded) = result {
+        assert!(good.contains(&downloaded.verified.sha256()), "a file that never was");
     }
 }
 
