@@ -16,6 +16,7 @@ use super::tree::TreeFolders;
 use super::{Retention, Store, list, stage_path};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
+use crate::manifest::StoredEntry;
 use crate::path::TreePath;
 
 /// Outcomes of runs that left something for the next one.
@@ -60,6 +61,9 @@ pub struct Pruning {
     remove: Vec<TreePath>,
     #[serde(skip)]
     attempts: Vec<TreePath>,
+    /// Files that only generations past their grace left in the trees.
+    #[serde(skip)]
+    retired: Vec<(TreePath, Vec<StoredEntry>)>,
     #[serde(skip)]
     past: Vec<PathBuf>,
     #[serde(skip)]
@@ -108,7 +112,7 @@ impl Store {
                 continue;
             }
             let past = self.past_generations(&tree, retention)?;
-            let mut dropped = Vec::new();
+            let (mut dropped, mut kept_paths) = (Vec::new(), HashSet::new());
             for id in self.generations(&tree)? {
                 let path = self.generations_of(&tree).join(id.to_string());
                 if past.contains(&path) {
@@ -116,11 +120,27 @@ impl Store {
                     continue;
                 }
                 match self.generation(&tree, id) {
-                    Ok(kept) => named.extend(kept.manifest.entries.iter().map(|e| e.sha256)),
+                    Ok(kept) => {
+                        named.extend(kept.manifest.entries.iter().map(|e| e.sha256));
+                        kept_paths.extend(kept.manifest.entries.into_iter().map(|e| e.path));
+                    }
                     Err(error @ Error::Damaged { .. }) => pruning.unknown = Some(error.to_string()),
                     Err(error) => return Err(error),
                 }
             }
+            let mut retired = Vec::new();
+            for generation in self.kept(&tree, &dropped)?.generations {
+                let entries = generation.manifest.entries.into_iter();
+                retired.extend(entries.filter(|entry| !kept_paths.contains(&entry.path)));
+            }
+            retired.sort_by(|a, b| a.path.cmp(&b.path));
+            retired.dedup_by(|a, b| a.path == b.path);
+            for entry in &retired {
+                if let Ok(found) = fs::symlink_metadata(entry.path.under(&tree.under(&self.root))) {
+                    names.goes(&found);
+                }
+            }
+            pruning.retired.push((tree.clone(), retired));
             if !dropped.is_empty() {
                 pruning.generations.push((tree.to_string(), dropped));
             }
@@ -153,6 +173,9 @@ impl Store {
             if !self.remove_tree(tree)? {
                 left.push(tree.to_string());
             }
+        }
+        for (tree, entries) in &pruning.retired {
+            remove_files(self, &mut TreeFolders::new(&self.root, tree), entries.iter())?;
         }
         for path in &pruning.content {
             let Ok(found) = fs::symlink_metadata(path) else { continue };
