@@ -299,6 +299,12 @@ pub(crate) struct PublicationArgs {
     /// Keep content that no kept generation names
     #[arg(long)]
     pub(crate) no_prune: bool,
+    /// Publish a state of the upstream that is older than the published one
+    #[arg(long)]
+    pub(crate) allow_older: bool,
+    /// Publish a state that drops more than half of the published packages
+    #[arg(long)]
+    pub(crate) allow_shrink: bool,
 }
 
 /// What is printed.

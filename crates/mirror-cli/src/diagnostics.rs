@@ -336,6 +336,12 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
             "leave out --include, --exclude, --newest-only and --arch: all of the repository can \
              be mirrored"
         }
+        Kind::Older => {
+            "a mirror that lags has the newer state later; --allow-older publishes this one"
+        }
+        Kind::Shrinks => {
+            "upstream may be broken or half there, so look at it first; --allow-shrink publishes it"
+        }
         _ => return None,
     };
     Some(hint)
@@ -371,6 +377,9 @@ mod tests {
         assert!(authority.contains("does not make good"), "{authority}");
         let index = Error::NeedsIndex { dropped: 1, total: 2 };
         assert!(hint(index).starts_with("leave out"));
+        let [file, found, published] = ["h", "a", "b"].map(str::to_owned);
+        assert!(hint(Error::Older { file, found, published }).contains("--allow-older"));
+        assert!(hint(Error::Shrinks { dropped: 2, total: 3 }).contains("--allow-shrink"));
     }
 
     #[test]

@@ -263,6 +263,24 @@ pub enum Error {
         /// The second.
         second: String,
     },
+    /// Upstream's state is older than the published one.
+    #[error("{file}: {found}, older than the published one, {published}")]
+    Older {
+        /// The entry point's URL.
+        file: String,
+        /// How old it says that it is.
+        found: String,
+        /// The same of the published one.
+        published: String,
+    },
+    /// Upstream drops most of what is published.
+    #[error("upstream drops {dropped} of {total} packages, more than half of what is published")]
+    Shrinks {
+        /// Packages that it drops.
+        dropped: u64,
+        /// Packages of the published generation.
+        total: u64,
+    },
     /// A selection drops packages, and metadata that lists fewer cannot be made yet.
     #[error(
         "the selection drops {dropped} of {total} packages, and publishing a part of a \
@@ -328,6 +346,10 @@ pub enum Kind {
     NotTls,
     /// A selection needs metadata that cannot be made yet.
     Selection,
+    /// Upstream is older than what is published.
+    Older,
+    /// Upstream lacks most of what is published.
+    Shrinks,
     /// Any other.
     #[default]
     Other,
@@ -345,6 +367,8 @@ impl Error {
             | Self::Protocol { kind, .. }
             | Self::Proxy { kind, .. } => *kind,
             Self::NeedsIndex { .. } => Kind::Selection,
+            Self::Older { .. } => Kind::Older,
+            Self::Shrinks { .. } => Kind::Shrinks,
             _ => Kind::Other,
         }
     }

@@ -59,6 +59,6 @@ pub mod report;
 pub mod source;
 pub mod store;
 
-pub use engine::{Job, Mirror, Mode, Options, Rollback, RolledBack, Target, verify};
+pub use engine::{Allow, Job, Mirror, Mode, Options, Rollback, RolledBack, Target, verify};
 pub use error::{Error, Result};
 pub use tokio_util::sync::CancellationToken;

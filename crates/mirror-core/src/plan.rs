@@ -146,6 +146,21 @@ impl Plan {
     }
 }
 
+/// How many packages `previous` holds that `manifest` drops, and how many it holds. Those of names
+/// that are gone are dropped; where there are fewer files than before, at least the difference is.
+pub fn dropped(previous: &StoredManifest, manifest: &Manifest) -> (u64, u64) {
+    let is_payload = |role: Role| role == Role::Payload;
+    let new = manifest.entries().iter().filter(|entry| is_payload(entry.role));
+    let there: Vec<_> = new.map(|e| subject(e.subject.as_deref(), &e.path)).collect();
+    let names: HashSet<&str> = there.iter().copied().collect();
+    let (mut gone, mut total) = (0, 0_u64);
+    for entry in previous.entries.iter().filter(|entry| is_payload(entry.role)) {
+        total += 1;
+        gone += u64::from(!names.contains(subject(entry.subject.as_deref(), &entry.path)));
+    }
+    (gone.max(total.saturating_sub(there.len() as u64)), total)
+}
+
 fn subject<'a>(subject: Option<&'a str>, path: &'a RepoPath) -> &'a str {
     subject.unwrap_or(path.as_str())
 }

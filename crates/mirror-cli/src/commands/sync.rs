@@ -7,7 +7,7 @@ use std::time::Instant;
 use mirror_core::report::{Outcome, Report, TreeReport};
 use mirror_core::source::rpm::RpmSource;
 use mirror_core::store::Retention;
-use mirror_core::{Error, Job, Mode, Options};
+use mirror_core::{Allow, Error, Job, Mode, Options};
 use tokio_util::sync::CancellationToken;
 
 use super::{lists, open};
@@ -108,6 +108,7 @@ fn options(args: &SyncArgs, config: &Config, upstreams: &[Upstream]) -> Result<O
     let retention = super::retention(config);
     Ok(Options {
         fetch: super::fetch_options(&args.transfer, config, upstreams)?,
+        allow: Allow { older: args.publication.allow_older, shrink: args.publication.allow_shrink },
         lock: args.publication.lock_wait.or(config.lock_wait).unwrap_or_default(),
         retention: Retention { prune: !args.publication.no_prune && retention.prune, ..retention },
     })

@@ -283,3 +283,22 @@ received [SIZE] in 10 requests, [TIME]
     assert_eq!(ran.code, Some(3));
     assert!(site.path("from-file/a/repodata/repomd.xml").exists());
 }
+
+#[test]
+fn what_is_suspicious_is_published_only_when_told() {
+    let site = Site::of(&samples::plain(5).revision(1_700_000_000));
+    assert_eq!(site.sync("").code, Some(0));
+    site.rewrite(&samples::plain(5).revision(1_600_000_000));
+    let ran = site.sync("");
+    assert!(ran.out.contains("older than the published one"), "{}", ran.out);
+    assert!(ran.out.contains("; generation 1 stays published\n"), "{}", ran.out);
+    assert!(ran.err.contains("hint: a mirror that lags"), "{}", ran.err);
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(site.sync("--allow-older").code, Some(0));
+    site.rewrite(&samples::plain(2).revision(1_800_000_000));
+    let ran = site.sync("--dry-run");
+    assert!(ran.out.contains("upstream drops 3 of 5 packages"), "{}", ran.out);
+    assert!(ran.err.contains("--allow-shrink publishes it\n"), "{}", ran.err);
+    assert_eq!(ran.code, Some(1));
+    assert_eq!(site.sync("--allow-shrink").code, Some(0));
+}

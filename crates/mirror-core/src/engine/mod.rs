@@ -35,6 +35,17 @@ pub struct Options {
     pub lock: LockWait,
     /// How long the past is kept.
     pub retention: Retention,
+    /// What is suspicious, and wanted all the same.
+    pub allow: Allow,
+}
+
+/// What a sync refuses unless it is told otherwise.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Allow {
+    /// A state of the upstream that is older than the published one.
+    pub older: bool,
+    /// A state that drops more than half of the published packages.
+    pub shrink: bool,
 }
 
 /// A tree to make.
@@ -89,6 +100,7 @@ pub struct Mirror {
     store: Arc<Store>,
     client: Arc<Client>,
     retention: Retention,
+    allow: Allow,
 }
 
 impl Mirror {
@@ -96,7 +108,7 @@ impl Mirror {
     pub async fn open(root: &Path, options: Options) -> Result<Self> {
         let client = Arc::new(Client::new(options.fetch)?);
         let store = Arc::new(Store::open(root, options.lock).await?);
-        Ok(Self { store, client, retention: options.retention })
+        Ok(Self { store, client, retention: options.retention, allow: options.allow })
     }
 
     /// The store below.

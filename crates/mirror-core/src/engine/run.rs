@@ -13,7 +13,7 @@ use super::{Job, Mirror, Mode, blocking};
 use crate::digest::Sha256;
 use crate::error::{Error, Kind, Result, redact};
 use crate::manifest::{Manifest, Origin, Remote, Role, StoredEntry, StoredManifest};
-use crate::plan::{Inventory as _, Plan, Step};
+use crate::plan::{Inventory as _, Plan, Step, dropped};
 use crate::report::{Event, Failure, Outcome, Report, Reporter, TreeReport};
 use crate::source::{Context, Resolution};
 use crate::store::{Publication, TreeInventory};
@@ -186,6 +186,16 @@ impl<'a> Run<'a> {
         Ok(tree)
     }
 
+    /// Refuses a manifest without most of the packages that are published, for the same selection:
+    /// upstream may be broken, or half there.
+    fn refuse_shrinking(&self, tree: &Tree<'a>, manifest: &Manifest) -> Result<()> {
+        let fingerprint = tree.job.source.fingerprint();
+        let previous = tree.previous.as_ref().filter(|p| p.fingerprint == fingerprint);
+        let Some(previous) = previous.filter(|_| !self.mirror.allow.shrink) else { return Ok(()) };
+        let (dropped, total) = dropped(previous, manifest);
+        if dropped > total / 2 { Err(Error::Shrinks { dropped, total }) } else { Ok(()) }
+    }
+
     /// The manifest that a tree is to hold; `None` where it is what it should be.
     async fn resolution(&self, tree: &mut Tree<'a>) -> Result<Option<Manifest>> {
         let (mirror, job) = (self.mirror, tree.job);
@@ -201,11 +211,15 @@ impl<'a> Run<'a> {
                 &tree.name,
                 tree.upstream.to_string(),
                 previous.as_deref(),
-            );
+            )
+            .over(tree.previous.as_deref(), mirror.allow.older);
             let resolution = job.source.resolve(&context).await;
             tree.report.warnings.extend(context.into_warnings());
             match (resolution?, previous.take()) {
-                (Resolution::Manifest(manifest), _) => return Ok(Some(manifest)),
+                (Resolution::Manifest(manifest), _) => {
+                    self.refuse_shrinking(tree, &manifest)?;
+                    return Ok(Some(manifest));
+                }
                 // Taken for an empty manifest it would empty the tree.
                 (Resolution::Unchanged, None) => {
                     let reason = "its source says \"unchanged\" where nothing is known of it";

@@ -64,6 +64,8 @@ pub struct Context<'a> {
     reporter: Reporting<'a>,
     upstream: String,
     previous: Option<&'a StoredManifest>,
+    published: Option<&'a StoredManifest>,
+    allow_older: bool,
     warnings: Mutex<Vec<String>>,
 }
 
@@ -88,12 +90,39 @@ impl<'a> Context<'a> {
         previous: Option<&'a StoredManifest>,
     ) -> Self {
         let reporter = Reporting { reporter, tree };
-        Self { store, client, reporter, upstream, previous, warnings: Mutex::default() }
+        Self {
+            store,
+            client,
+            reporter,
+            upstream,
+            previous,
+            published: previous,
+            allow_older: false,
+            warnings: Mutex::default(),
+        }
+    }
+
+    /// With the generation that is published, whatever its fingerprint, and whether an older state
+    /// of the upstream may take its place.
+    pub(crate) fn over(mut self, published: Option<&'a StoredManifest>, allow_older: bool) -> Self {
+        (self.published, self.allow_older) = (published, allow_older);
+        self
     }
 
     /// The generation that is published, if its fingerprint is the source's.
     pub fn previous(&self) -> Option<&StoredManifest> {
         self.previous
+    }
+
+    /// The generation that is published, whatever was selected for it: what an upstream's state is
+    /// held against that should not be older.
+    pub fn published(&self) -> Option<&StoredManifest> {
+        self.published
+    }
+
+    /// Whether the user wants a state older than the published one.
+    pub fn allows_older(&self) -> bool {
+        self.allow_older
     }
 
     /// The tree's path below the root, for messages.

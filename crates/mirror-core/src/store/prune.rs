@@ -113,6 +113,7 @@ impl Store {
             }
             let past = self.past_generations(&tree, retention)?;
             let (mut dropped, mut kept_paths) = (Vec::new(), HashSet::new());
+            let mut is_known = true;
             for id in self.generations(&tree)? {
                 let path = self.generations_of(&tree).join(id.to_string());
                 if past.contains(&path) {
@@ -124,12 +125,16 @@ impl Store {
                         named.extend(kept.manifest.entries.iter().map(|e| e.sha256));
                         kept_paths.extend(kept.manifest.entries.into_iter().map(|e| e.path));
                     }
-                    Err(error @ Error::Damaged { .. }) => pruning.unknown = Some(error.to_string()),
+                    Err(error @ Error::Damaged { .. }) => {
+                        pruning.unknown = Some(error.to_string());
+                        is_known = false;
+                    }
                     Err(error) => return Err(error),
                 }
             }
             let mut retired = Vec::new();
-            for generation in self.kept(&tree, &dropped)?.generations {
+            let gone = if is_known { &dropped[..] } else { &[] };
+            for generation in self.kept(&tree, gone)?.generations {
                 let entries = generation.manifest.entries.into_iter();
                 retired.extend(entries.filter(|entry| !kept_paths.contains(&entry.path)));
             }

@@ -21,4 +21,5 @@ mod resume;
 mod rollback;
 mod store;
 mod support;
+mod suspicious;
 mod verify;

@@ -113,7 +113,8 @@ async fn what_is_published_is_kept_whatever_its_age() {
     release(&site.root()).await;
     let retention = Retention { generations: 1, grace: Duration::ZERO, prune: true };
     let run = async |site: &Site| {
-        let options = mirror_core::Options { retention, ..options() };
+        let allow = mirror_core::Allow { older: true, shrink: true };
+        let options = mirror_core::Options { retention, allow, ..options() };
         let mirror = Mirror::open(&site.root(), options).await.unwrap();
         let (jobs, cancel) = ([site.job()], CancellationToken::new());
         mirror.sync(&jobs, Mode::Apply, Arc::new(()), &cancel).await.unwrap()

@@ -13,7 +13,7 @@ use mirror_core::path::{RepoPath, TreePath};
 use mirror_core::report::{Outcome, Report};
 use mirror_core::source::{BoxFuture, Context, Resolution, Source};
 use mirror_core::store::Retention;
-use mirror_core::{CancellationToken, Error, Job, Mirror, Mode, Options, Result};
+use mirror_core::{Allow, CancellationToken, Error, Job, Mirror, Mode, Options, Result};
 use mirror_fixtures::samples;
 use mirror_fixtures::upstream::Fault;
 
@@ -52,10 +52,11 @@ impl Source for Files {
     }
 }
 
-/// Without grace and with as little past as there can be.
+/// Without grace and with as little past as there can be, and surprised by nothing.
 fn forgetful() -> Options {
     let retention = Retention { generations: 1, grace: Duration::ZERO, prune: true };
-    Options { retention, ..options() }
+    let allow = Allow { older: true, shrink: true };
+    Options { retention, allow, ..options() }
 }
 
 async fn run(root: &Path, options: Options, jobs: &[Job]) -> Result<Report> {

@@ -4,6 +4,7 @@
 //! the published metadata come from those bytes. Everything that it lists is mirrored, known kind
 //! or not, byte for byte, with its signature and key where they exist.
 
+mod age;
 mod location;
 mod resolve;
 mod selection;

@@ -8,7 +8,7 @@ use futures::future::try_join;
 use url::Url;
 
 use super::selection::Candidate;
-use super::{Location, RpmSource};
+use super::{Location, RpmSource, age};
 use crate::digest::Digest;
 use crate::error::{Error, Result, redact};
 use crate::fetch::{Need, Request};
@@ -111,6 +111,7 @@ impl<'a> Resolving<'a> {
         let url = self.url(REPOMD);
         let parsed =
             Repomd::read(BufReader::new(file)).map_err(|error| Error::metadata(&url, error))?;
+        self.refuse_older(&url, &parsed)?;
         let primary = self.list_metadata(&parsed)?;
         self.list_packages(&primary).await?;
         if self.source.treeinfo {
@@ -163,6 +164,22 @@ impl<'a> Resolving<'a> {
             self.bases = bases.into();
         }
         Ok(stored)
+    }
+
+    /// Refuses a state older than the published one.
+    fn refuse_older(&self, url: &str, new: &Repomd) -> Result<()> {
+        let published = self.context.published().and_then(|published| published.get(REPOMD));
+        let Some(published) = published.filter(|_| !self.context.allows_older()) else {
+            return Ok(());
+        };
+        // Where it was lost or is none, there is nothing to compare with.
+        let Ok(file) = self.context.open(&published.sha256) else { return Ok(()) };
+        let Ok(published) = Repomd::read(BufReader::new(file)) else { return Ok(()) };
+        if !age::is_older(new, &published) {
+            return Ok(());
+        }
+        let (found, published) = (age::describe(new), age::describe(&published));
+        Err(Error::Older { file: url.to_owned(), found, published })
     }
 
     /// The signature and the key, where upstream has them. Whether they are good is not judged

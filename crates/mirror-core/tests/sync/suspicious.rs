@@ -1,0 +1,80 @@
+//! What a sync refuses unless it is told otherwise: an older state, and a much smaller one.
+
+use std::sync::Arc;
+
+use mirror_core::report::{Outcome, TreeReport};
+use mirror_core::{Allow, CancellationToken, Mirror, Mode, Options, Target};
+use mirror_fixtures::samples;
+
+use super::support::{Site, listing, options};
+
+async fn sync(site: &Site, allow: Allow, mode: Mode) -> TreeReport {
+    let mirror = Mirror::open(&site.root(), Options { allow, ..options() }).await.unwrap();
+    let (jobs, cancel) = ([site.job()], CancellationToken::new());
+    let mut report = mirror.sync(&jobs, mode, Arc::new(()), &cancel).await.unwrap();
+    report.trees.remove(0)
+}
+
+#[tokio::test]
+async fn an_older_state_is_refused() {
+    let mut repository = samples::plain(3);
+    let mut site = Site::new(&repository.clone().revision(1_700_000_000));
+    repository.add(samples::plain_package(3, "1"));
+    site.write(&repository.clone().revision(1_700_000_100));
+    site.sync().await;
+    let before = listing(&site.tree());
+    repository.remove("plain-0003");
+    site.write(&repository.clone().revision(1_700_000_000));
+    for mode in [Mode::DryRun, Mode::Apply] {
+        let report = sync(&site, Allow::default(), mode).await;
+        assert_eq!((report.outcome, report.generation), (Outcome::Failed, Some(1)));
+        let reason = &report.failures[0].reason;
+        let begin =
+            format!("{}: revision 1700000000 of ", site.upstream.url_of("repodata/repomd.xml"));
+        assert!(reason.starts_with(&begin), "{reason}");
+        assert!(reason.contains(", older than the published one, revision 1700000100 of "));
+    }
+    assert_eq!(listing(&site.tree()), before);
+    let allow = Allow { older: true, ..Allow::default() };
+    assert_eq!(sync(&site, allow, Mode::Apply).await.outcome, Outcome::Published);
+    site.assert_equal_to_upstream();
+}
+
+#[tokio::test]
+async fn a_much_smaller_state_is_refused() {
+    let mut site = Site::new(&samples::plain(9));
+    site.sync().await;
+    let before = listing(&site.tree());
+    site.write(&samples::plain(4));
+    for mode in [Mode::DryRun, Mode::Apply] {
+        let report = sync(&site, Allow::default(), mode).await;
+        assert_eq!((report.outcome, report.generation), (Outcome::Failed, Some(1)));
+        assert_eq!(
+            report.failures[0].reason,
+            "upstream drops 5 of 9 packages, more than half of what is published"
+        );
+    }
+    assert_eq!(listing(&site.tree()), before);
+    // Half of them is not more than half.
+    site.write(&samples::plain(5));
+    assert_eq!(sync(&site, Allow::default(), Mode::Apply).await.outcome, Outcome::Published);
+    site.write(&samples::plain(1));
+    let allow = Allow { shrink: true, ..Allow::default() };
+    assert_eq!(sync(&site, allow, Mode::Apply).await.outcome, Outcome::Published);
+}
+
+#[tokio::test]
+async fn after_a_rollback_the_newer_state_is_no_surprise() {
+    let repository = samples::plain(3);
+    let mut site = Site::new(&repository.clone().revision(1_700_000_000));
+    site.sync().await;
+    site.write(&samples::plain(9).revision(1_700_000_100));
+    site.sync().await;
+    {
+        let mirror = Mirror::open(&site.root(), options()).await.unwrap();
+        mirror.rollback(&Target::default(), Mode::Apply, &()).await.unwrap();
+        mirror.release(None).unwrap();
+    }
+    let report = sync(&site, Allow::default(), Mode::Apply).await;
+    assert_eq!((report.outcome, report.generation), (Outcome::Published, Some(3)));
+}
