@@ -17,6 +17,12 @@ pub trait Inventory {
     /// The blob whose content has `digest`, if the store holds it, verified. A weak digest speaks
     /// only for content of the upstream at hand.
     fn blob(&mut self, digest: &Digest) -> Option<Sha256>;
+
+    /// The same of what another tool left at `path`, where neither of the above knows it.
+    fn adopt(&mut self, path: &RepoPath, digest: &Digest) -> Option<Sha256> {
+        let _ = (path, digest);
+        None
+    }
 }
 
 /// What is to be done with a file of the manifest.
@@ -71,15 +77,22 @@ impl Plan {
                 Origin::Stored { sha256, .. } => Some(sha256),
                 Origin::Remote(_) => None,
             };
+            // Before the file is asked for: so that it is hashed once, by both algorithms.
+            let foreign = entry.digest.filter(|digest| digest.as_sha256().is_none());
+            let foreign = foreign.filter(|_| content.is_none()).and_then(|digest| {
+                inventory.blob(&digest).or_else(|| inventory.adopt(&entry.path, &digest))
+            });
             let published = inventory.published(&entry.path);
             let step = match (content, &entry.digest) {
                 (Some(sha256), _) if published == Some(sha256) => Step::Keep(sha256),
                 (Some(sha256), _) => Step::Link(sha256),
                 (None, Some(digest)) => {
-                    // Only a digest that is not SHA-256 has to be looked up to be compared.
                     let held = match (digest.as_sha256(), published) {
+                        (None, _) => foreign,
                         (Some(sha256), Some(there)) if sha256 == there => Some(sha256),
-                        _ => inventory.blob(digest),
+                        _ => {
+                            inventory.blob(digest).or_else(|| inventory.adopt(&entry.path, digest))
+                        }
                     };
                     match held {
                         Some(sha256) if published == Some(sha256) => Step::Keep(sha256),

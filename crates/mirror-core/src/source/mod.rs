@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::fetch::{self, Client, Need, Watch};
 use crate::manifest::{Manifest, StoredManifest};
 use crate::part::{Expected, Part, Verified};
+use crate::path::{RepoPath, TreePath};
 use crate::report::{Event, Reporter};
 use crate::store::Store;
 
@@ -152,6 +153,11 @@ impl<'a> Context<'a> {
         {
             return Ok((Stored { sha256, size: self.store.size(&sha256)? }, None));
         }
+        if let Some(digest) = &expected.digest
+            && let Some(sha256) = self.adopt(name, digest)?
+        {
+            return Ok((Stored { sha256, size: self.store.size(&sha256)? }, None));
+        }
         let watch = Transfer { reporter: self.reporter.reporter, tree: self.reporter.tree, name };
         let came = self.client.download(&request, &self.store.parts(), &watch).await?;
         let stored = self.put(&came.verified)?;
@@ -161,6 +167,14 @@ impl<'a> Context<'a> {
         let (tree, path, size) = (self.reporter.tree, name, stored.size);
         self.reporter.reporter.on_event(&Event::Fetched { tree, path, size });
         Ok((stored, came.from))
+    }
+
+    /// The file that lies in the tree at the path `name`, where it has that digest, for the store.
+    fn adopt(&self, name: &str, digest: &Digest) -> Result<Option<Sha256>> {
+        match (TreePath::new(self.tree()), RepoPath::new(name)) {
+            (Ok(tree), Ok(path)) => self.store.adopt_file(&tree, &path, digest, &self.upstream),
+            _ => Ok(None),
+        }
     }
 
     /// Reads a small file without a digest, such as a list of mirrors, that nothing is published of:

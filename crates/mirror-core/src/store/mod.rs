@@ -17,6 +17,7 @@
 //! every instant; a group of trees is published together, and a publication that was interrupted
 //! is finished by whoever next opens the store.
 
+mod adopt;
 mod check;
 mod files;
 mod generation;
@@ -51,7 +52,7 @@ use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::digest::{Digest, Hasher, Sha256};
+use crate::digest::{Algorithm, Digest, Hasher, Sha256};
 use crate::error::{Error, Result};
 use crate::part::Verified;
 use crate::path::{RESERVED, RepoPath, TreePath};
@@ -353,13 +354,18 @@ pub(crate) fn content(path: &Path) -> Option<Sha256> {
 }
 
 fn hash_file(path: &Path) -> Result<Sha256> {
+    Ok(hash_by(path, None)?.0)
+}
+
+/// The file's SHA-256, and its digest by another algorithm where one is named, in one pass.
+fn hash_by(path: &Path, also: Option<Algorithm>) -> Result<(Sha256, Digest)> {
     use std::io::Read as _;
     let mut file = File::open(path).map_err(Error::io("open", path))?;
-    let mut hasher = Hasher::new(None);
+    let mut hasher = Hasher::new(also);
     let mut buffer = vec![0; 1 << 20];
     loop {
         match file.read(&mut buffer).map_err(Error::io("read", path))? {
-            0 => return Ok(hasher.finish().0),
+            0 => return Ok(hasher.finish()),
             read => hasher.update(&buffer[..read]),
         }
     }

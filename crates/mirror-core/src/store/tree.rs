@@ -104,6 +104,8 @@ pub struct TreeInventory<'a> {
     store: &'a Store,
     folders: TreeFolders,
     upstream: &'a str,
+    /// Nothing of it was published yet: what is there is another tool's.
+    is_new: bool,
     error: Option<Error>,
 }
 
@@ -111,7 +113,9 @@ impl<'a> TreeInventory<'a> {
     /// The inventory of `tree`, in which weak digests are those of `upstream`.
     pub fn new(store: &'a Store, tree: &TreePath, upstream: &'a str) -> Self {
         let folders = TreeFolders::new(&store.root, tree);
-        Self { store, folders, upstream, error: None }
+        let generations = store.generations(tree);
+        let is_new = generations.as_ref().is_ok_and(Vec::is_empty);
+        Self { store, folders, upstream, is_new, error: generations.err() }
     }
 
     /// The first thing that could not be read: a plan made with one is not to be used.
@@ -138,6 +142,11 @@ impl Inventory for TreeInventory<'_> {
 
     fn blob(&mut self, digest: &Digest) -> Option<Sha256> {
         let found = self.store.find(digest, self.upstream);
+        self.noted(found)
+    }
+
+    fn adopt(&mut self, path: &RepoPath, digest: &Digest) -> Option<Sha256> {
+        let found = self.store.adopt(&mut self.folders, path, digest, self.upstream, self.is_new);
         self.noted(found)
     }
 }

@@ -78,3 +78,63 @@ async fn a_tree_that_another_tool_filled_is_taken_over() {
     site.assert_equal_to_upstream();
     assert!(!site.upstream.requests().iter().any(|r| r.path.ends_with(".rpm")));
 }
+
+/// Copies all of upstream but what `skip` names, as another tool would have.
+fn fill(site: &Site, skip: &str) {
+    for file in &site.written.files {
+        if !file.path.starts_with(skip) {
+            let to = site.tree().join(&file.path);
+            fs::create_dir_all(to.parent().unwrap()).unwrap();
+            fs::copy(site.written.dir.join(&file.path), to).unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn whatever_the_digests_what_is_there_is_not_fetched() {
+    use mirror_fixtures::Checksum;
+    for checksum in [Checksum::Sha256, Checksum::Sha, Checksum::Sha512] {
+        // With its metadata and without.
+        for (skip, fetched) in [("none", 0), ("repodata/", 3)] {
+            let site = Site::new(&samples::plain(4).checksum(checksum));
+            fill(&site, skip);
+            let report = site.sync_tree().await;
+            assert_eq!(report.outcome, Outcome::Published);
+            site.assert_equal_to_upstream();
+            let entry_point = |path: &str| path.contains("repodata/repomd.xml");
+            let requests = site.upstream.requests();
+            let requests = requests.iter().filter(|request| !entry_point(&request.path));
+            assert_eq!(requests.count(), fetched, "{checksum:?} {skip}");
+            assert_eq!(site.sync_tree().await.outcome, Outcome::Unchanged);
+        }
+    }
+}
+
+#[tokio::test]
+async fn links_within_a_tree_that_another_tool_made_are_replaced_by_what_they_lead_to() {
+    for checksum in [mirror_fixtures::Checksum::Sha256, mirror_fixtures::Checksum::Sha] {
+        let site = Site::new(&samples::plain(4).checksum(checksum));
+        fill(&site, "none");
+        let path = |n: u32| site.tree().join(&site.written.package(&format!("plain-000{n}")).path);
+        let pool = site.tree().join("pool");
+        fs::create_dir(&pool).unwrap();
+        fs::rename(path(0), pool.join("zero")).unwrap();
+        symlink("../../pool/zero", path(0)).unwrap();
+        // Out of the tree: not followed, whatever is there.
+        let outside = site.root().join("outside");
+        fs::rename(path(1), &outside).unwrap();
+        symlink(&outside, path(1)).unwrap();
+        fs::hard_link(path(2), pool.join("two")).unwrap();
+        fs::rename(site.tree().join("repodata"), pool.join("repodata")).unwrap();
+        symlink("pool/repodata", site.tree().join("repodata")).unwrap();
+        assert_eq!(site.sync_tree().await.outcome, Outcome::Published);
+        site.assert_equal_to_upstream();
+        for path in [path(0), path(1), site.tree().join("repodata")] {
+            assert!(!fs::symlink_metadata(path).unwrap().is_symlink());
+        }
+        let requests = site.upstream.requests();
+        let fetched: Vec<_> = requests.iter().filter(|r| !r.path.contains("repomd.xml")).collect();
+        assert_eq!(fetched.len(), 1, "{fetched:#?}");
+        assert!(fetched[0].path.ends_with("plain-0001-1.0-1.noarch.rpm"));
+    }
+}
