@@ -15,13 +15,16 @@ use crate::console::{self, Tag};
 use crate::diagnostics::{Exit, Failure};
 use crate::signals;
 
+/// Where repositories are looked for when no state says where they are: folders within folders, and
+/// folders in all.
+const DEEPEST: usize = 8;
+const MOST_FOLDERS: usize = 20_000;
+
 /// Serves the published trees until a signal comes.
 pub(super) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     let config = super::load_config(&args.place.config)?;
     let root = super::root(&args.place, &config);
-    if root.exists() && Store::finish_publication(&root)? {
-        console::note(format_args!("{}: finished an interrupted publication", root.display()));
-    }
+    finish_publication(&root)?;
     let trees = published(&root)?;
     let runtime = super::runtime()?;
     let (access_log, quiet) = (args.access_log, args.quiet);
@@ -43,10 +46,39 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit, Failure> {
     })
 }
 
+/// Finishes a publication that was interrupted, where the root can be written to.
+fn finish_publication(root: &Path) -> Result<(), Failure> {
+    match Store::finish_publication(root) {
+        Ok(true) => {
+            console::note(format_args!("{}: finished an interrupted publication", root.display()));
+        }
+        Ok(false) => {}
+        Err(Error::Io { source, .. })
+            if matches!(
+                source.kind(),
+                ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
+            ) =>
+        {
+            console::note(format_args!(
+                "{} {}: a publication was interrupted, and this root cannot be written to: what is \
+                 there is served",
+                Tag::Warning,
+                root.display()
+            ));
+        }
+        Err(error) => return Err(error.into()),
+    }
+    Ok(())
+}
+
 /// The trees to name; none where the state is another user's, who alone may read it.
 fn published(root: &Path) -> Result<Vec<TreePath>, Failure> {
     match Store::trees_below(root) {
-        Ok(trees) if trees.is_empty() => Err(Failure::NoTrees(root.to_owned())),
+        // Carried here without the state, or mirrored by another tool.
+        Ok(trees) if trees.is_empty() => match repositories(root) {
+            found if found.is_empty() => Err(Failure::NoTrees(root.to_owned())),
+            found => Ok(found),
+        },
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied => {
             console::note(format_args!(
                 "{} {}: another user made this mirror, so its trees are served and not listed here",
@@ -57,6 +89,35 @@ fn published(root: &Path) -> Result<Vec<TreePath>, Failure> {
         }
         found => Ok(found?),
     }
+}
+
+/// The folders below the root that hold a repository, found by looking.
+fn repositories(root: &Path) -> Vec<TreePath> {
+    let mut found = Vec::new();
+    let mut folders = vec![(String::new(), 0)];
+    let mut looked_at = 0;
+    while let Some((path, depth)) = folders.pop() {
+        let folder = root.join(&path);
+        looked_at += 1;
+        if folder.join("repodata/repomd.xml").exists() {
+            found.extend(TreePath::new(if path.is_empty() { "." } else { &path }));
+            continue;
+        }
+        if depth == DEEPEST || looked_at > MOST_FOLDERS {
+            continue;
+        }
+        // What cannot be listed is not served either.
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                let below = if path.is_empty() { name.into() } else { format!("{path}/{name}") };
+                folders.push((below, depth + 1));
+            }
+        }
+    }
+    found.sort();
+    found
 }
 
 /// Writes what an operator wants to read: faults always, requests where they are asked for.
