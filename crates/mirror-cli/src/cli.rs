@@ -70,6 +70,9 @@ pub(crate) enum Command {
     /// Serve the mirrors over HTTP
     #[command(long_about = SERVE_ABOUT)]
     Serve(ServeArgs),
+    /// Write a configuration to start from, and a systemd timer
+    #[command(long_about = INIT_ABOUT, after_long_help = INIT_EXAMPLES)]
+    Init(InitArgs),
     /// Print a shell's completion script
     #[command(after_long_help = COMPLETIONS_EXAMPLES)]
     Completions(CompletionsArgs),
@@ -150,6 +153,19 @@ Serve the mirrors over HTTP
 Serves the published trees, and nothing of the mirror's own state, to dnf, curl and browsers, on \
 every address of this host unless --listen says otherwise. Prints the trees' URLs and the text of \
 a .repo file for the nodes. A sync may run meanwhile.";
+
+const INIT_ABOUT: &str = "\
+Write a configuration to start from, and a systemd timer
+
+The configuration is full of examples, all of them comments. With --timer, also mirror-sync.service and \
+mirror-sync.timer, which sync what the configuration lists; a configuration that is there is then kept. \
+No file is overwritten without --force, and nothing is enabled: it says how.";
+
+const INIT_EXAMPLES: &str = "\
+Examples:
+  mirror init --root /srv/mirror
+  mirror init --timer --config /etc/mirror/mirror.toml --root /srv/mirror
+  mirror init --timer --user --on-calendar 'Mon..Fri 02:00'";
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -437,6 +453,33 @@ pub(crate) struct ServeArgs {
     pub(crate) quiet: bool,
 }
 
+/// `mirror init`.
+#[derive(Debug, Args)]
+pub(crate) struct InitArgs {
+    /// The configuration file to write [default: ./mirror.toml]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) config: Option<PathBuf>,
+    /// The folder that is to hold the mirrors [default: `mirror` beside the configuration]
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(crate) root: Option<PathBuf>,
+    /// Write a systemd service and timer as well
+    #[arg(long)]
+    pub(crate) timer: bool,
+    /// Units of this user, not of the system
+    #[arg(long, requires = "timer")]
+    pub(crate) user: bool,
+    /// Where the units go [default: /etc/systemd/system; with --user ~/.config/systemd/user]
+    #[arg(long, value_name = "DIR", requires = "timer", value_hint = ValueHint::DirPath)]
+    pub(crate) unit_dir: Option<PathBuf>,
+    /// When to sync, as in systemd.time(7)
+    #[arg(long, value_name = "WHEN", default_value = "daily", requires = "timer")]
+    #[arg(value_parser = one_line)]
+    pub(crate) on_calendar: String,
+    /// Overwrite files that are there
+    #[arg(long)]
+    pub(crate) force: bool,
+}
+
 /// `mirror completions`.
 #[derive(Debug, Args)]
 pub(crate) struct CompletionsArgs {
@@ -465,6 +508,13 @@ fn lock_wait(text: &str) -> Result<LockWait, String> {
             Err(_) => Err("expected a number of seconds".to_owned()),
         },
     }
+}
+
+fn one_line(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.contains(char::is_control) {
+        return Err("expected a time such as daily or 02:00".to_owned());
+    }
+    Ok(text.to_owned())
 }
 
 /// An address with its port; a port alone, with or without a colon, is on every address.

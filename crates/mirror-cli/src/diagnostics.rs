@@ -100,6 +100,9 @@ pub(crate) enum Failure {
         /// What there is.
         known: Vec<String>,
     },
+    /// A file that would be overwritten.
+    #[error("{}: is there already", .0.display())]
+    Exists(PathBuf),
     /// A file that cannot be written.
     #[error("{}: cannot write: {source}", path.display())]
     Write {
@@ -168,6 +171,7 @@ impl Failure {
                 "make one with `mirror sync --root {}`, or name another folder with --root",
                 root.display()
             )),
+            Self::Exists(_) => Some("--force overwrites it; nothing was written".to_owned()),
             Self::Unconfirmed => Some("--yes drops it, --dry-run only shows it".to_owned()),
             Self::NoSuchTree { name, known } => Some(did_you_mean(name, known)),
             Self::Netrc { .. } => {

@@ -68,6 +68,12 @@ pub(crate) fn trust(ca_files: &[PathBuf]) -> Trust {
     if paths.is_empty() { Trust::System } else { Trust::Only(paths) }
 }
 
+/// The folder of this user's configuration (XDG base directories).
+pub(crate) fn config_home() -> Option<PathBuf> {
+    let set = variable("XDG_CONFIG_HOME").map(PathBuf::from).filter(|path| path.is_absolute());
+    set.or_else(|| variable("HOME").map(|home| PathBuf::from(home).join(".config")))
+}
+
 /// The host's architecture, as RPM calls it.
 pub(crate) fn host_arch() -> &'static str {
     match env::consts::ARCH {

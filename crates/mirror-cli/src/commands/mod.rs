@@ -1,6 +1,7 @@
 //! The commands: each turns its arguments into calls of the library, and their results into output.
 
 mod completions;
+mod init;
 mod lists;
 mod man;
 mod prune;
@@ -40,6 +41,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Prune(args) => prune::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),
     };

@@ -14,6 +14,7 @@ fn every_command_explains_itself() {
         "verify",
         "prune",
         "serve",
+        "init",
         "completions",
         "man",
     ] {

@@ -6,6 +6,7 @@ mod access;
 mod carry;
 mod generated;
 mod help;
+mod init;
 mod interrupt;
 mod judges;
 mod lock;
