@@ -254,7 +254,10 @@ impl<'a> Transfer<'a> {
         } else {
             self.client.backoff(self.failures)
         };
-        let told = if has_another { wait } else { wait.max(fault.pause.unwrap_or_default()) };
+        // Another mirror is asked at once; no time at all would mean "at the end of the run".
+        let pause =
+            if has_another { Duration::from_millis(1) } else { fault.pause.unwrap_or_default() };
+        let told = wait.max(pause);
         self.watch.retrying(&error, told);
         self.failed.get_or_insert(error);
         wait
