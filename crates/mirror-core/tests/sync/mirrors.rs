@@ -47,7 +47,8 @@ async fn a_dead_mirror_is_found_out_once_and_not_for_each_file() {
     let hung = Upstream::serve(&site.written.dir);
     hung.fault_all(Fault::HangBeforeHeaders);
     let mut options = options();
-    options.fetch.first_byte_timeout = Duration::from_millis(300);
+    // Thirty times as long it is left alone: longer than the run, on a busy machine too.
+    options.fetch.first_byte_timeout = Duration::from_millis(1500);
     let bases = [dead(), hung.url(), site.upstream.url()];
     let bases: Vec<&str> = bases.iter().map(String::as_str).collect();
     let report = sync_from(&site, &bases, options).await;
