@@ -10,6 +10,7 @@ use url::Url;
 
 use crate::digest::DigestError;
 use crate::path::PathError;
+use crate::signature::{Fault, Fingerprint};
 
 /// The crate's result.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -292,6 +293,44 @@ pub enum Error {
         /// Packages of the repository.
         total: usize,
     },
+    /// No signature of a file counts.
+    #[error("{file}: {source}")]
+    Signature {
+        /// The signature's URL.
+        file: String,
+        /// Why.
+        source: Fault,
+    },
+    /// A file is signed by another key than before.
+    #[error(
+        "{file}: signed by {}, and by {} when it was recorded",
+        found.join(", "),
+        recorded.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+    )]
+    KeyChanged {
+        /// The signature's URL.
+        file: String,
+        /// Who claims to have signed it.
+        found: Vec<String>,
+        /// The keys that were recorded.
+        recorded: Vec<Fingerprint>,
+    },
+    /// A file is not signed, or by nobody who is trusted, where it has to be.
+    #[error("{file}: {reason}")]
+    Untrusted {
+        /// The signature's URL.
+        file: String,
+        /// What was expected and found.
+        reason: String,
+    },
+    /// A key file that holds no key.
+    #[error("{file}: {reason}")]
+    KeyFile {
+        /// The file or URL.
+        file: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// Nothing to fetch from.
     #[error("{0}: no usable URL")]
     NoUrl(String),
@@ -405,6 +444,7 @@ impl Error {
                 | Self::DigestMismatch { .. }
                 | Self::TooLarge { .. }
                 | Self::Protocol { .. }
+                | Self::Signature { source: Fault::Tampered { .. }, .. }
         )
     }
 

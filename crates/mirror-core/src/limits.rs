@@ -19,6 +19,15 @@ pub const REPOMD_RECORDS: usize = 1_000;
 /// Largest signature or key beside an entry point, in bytes (largest seen: 20 kB).
 pub const SIGNATURE_SIZE: u64 = 1 << 20;
 
+/// Most signatures of a file (most seen: 2).
+pub const SIGNATURES: usize = 16;
+
+/// Most keys of a key file (most seen: 60).
+pub const KEYS: usize = 1_000;
+
+/// Most packets of a key or signature file (most seen: 900, a key with many certifications).
+pub const PACKETS: usize = 10_000;
+
 /// Largest mirror list, metalink, `.repo` or `.treeinfo`, in bytes (largest seen: 60 kB).
 pub const LIST_SIZE: u64 = 4 << 20;
 

@@ -12,6 +12,7 @@ use url::Url;
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::path::RepoPath;
+use crate::signature::Judgement;
 
 /// When a file is published, relative to the others of its tree.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
@@ -124,6 +125,7 @@ pub struct Entry {
 pub struct Manifest {
     entries: Vec<Entry>,
     switched: Option<RepoPath>,
+    signature: Option<Box<Judgement>>,
 }
 
 impl Manifest {
@@ -159,7 +161,7 @@ impl Manifest {
         if let Some(entry) = entries.iter().find(|e| folders.contains(e.path.as_str())) {
             return Err(conflict(&entry.path, "a file".into(), "a folder".into()));
         }
-        Ok(Self { entries, switched: None })
+        Ok(Self { entries, switched: None, signature: None })
     }
 
     /// The same, with `folder` published as a whole: a client sees all of it old or all of it new.
@@ -167,6 +169,18 @@ impl Manifest {
     pub fn switching(mut self, folder: RepoPath) -> Self {
         self.switched = Some(folder);
         self
+    }
+
+    /// The same, with what is known of upstream's signature.
+    #[must_use]
+    pub fn judged(mut self, signature: Judgement) -> Self {
+        self.signature = Some(Box::new(signature));
+        self
+    }
+
+    /// What is known of upstream's signature; `None` where its kind has none.
+    pub fn signature(&self) -> Option<&Judgement> {
+        self.signature.as_deref()
     }
 
     /// The files, in the order of their paths.
@@ -222,6 +236,8 @@ pub struct StoredManifest {
     pub fingerprint: String,
     /// The folder that is published as a whole.
     pub switched: Option<RepoPath>,
+    /// What is known of upstream's signature; `None` where its kind has none.
+    pub signature: Option<Judgement>,
     /// The files, in the order of their paths.
     pub entries: Vec<StoredEntry>,
 }

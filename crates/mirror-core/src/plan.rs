@@ -237,6 +237,7 @@ mod tests {
             upstream: String::new(),
             fingerprint: String::new(),
             switched: None,
+            signature: None,
             entries: vec![stored("awk-1", "awk"), stored("bash-1", "bash"), stored("vim-1", "vim")],
         };
         let vim = Sha256::of(b"vim");
@@ -277,6 +278,7 @@ mod tests {
                 upstream: String::new(),
                 fingerprint: String::new(),
                 switched: None,
+                signature: None,
                 entries: before.iter().map(|(path, content)| stored(path, content)).collect(),
             };
             let entries = wanted.iter().map(|(path, content)| entry(path, content)).collect();

@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::error::Kind;
 use crate::path::RepoPath;
 use crate::plan::Changes;
+use crate::signature::Verdict;
 
 /// Something that happened. Events of one file come in order; those of several files mix.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -86,6 +87,13 @@ pub enum Event<'a> {
         tree: &'a str,
         /// What.
         message: &'a str,
+    },
+    /// The signature of a tree's upstream was looked at.
+    Signature {
+        /// The tree.
+        tree: &'a str,
+        /// What was found.
+        signature: &'a Verdict,
     },
     /// A group of trees is being published.
     Publishing {
@@ -227,6 +235,8 @@ pub struct TreeReport {
     pub changes: Changes,
     /// Files verified by a weak digest (MD5, SHA-1) or by none.
     pub weakly_verified: u64,
+    /// What is known of upstream's signature; `None` where nothing was read, or its kind has none.
+    pub signature: Option<Verdict>,
     /// What was odd and harmless.
     pub warnings: Vec<String>,
     /// What is missing, and why.

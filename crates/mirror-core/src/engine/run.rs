@@ -15,6 +15,7 @@ use crate::error::{Error, Kind, Result, redact};
 use crate::manifest::{Manifest, Origin, Remote, Role, StoredEntry, StoredManifest};
 use crate::plan::{Inventory as _, Plan, Step, dropped};
 use crate::report::{Event, Failure, Outcome, Report, Reporter, TreeReport};
+use crate::signature::Judgement;
 use crate::source::{Context, Resolution};
 use crate::store::{Publication, TreeInventory};
 
@@ -147,6 +148,7 @@ impl<'a> Run<'a> {
             fetch_bytes: 0,
             changes: crate::plan::Changes::default(),
             weakly_verified: 0,
+            signature: None,
             warnings,
             failures: Vec::new(),
         };
@@ -218,6 +220,7 @@ impl<'a> Run<'a> {
             match (resolution?, previous.take()) {
                 (Resolution::Manifest(manifest), _) => {
                     self.refuse_shrinking(tree, &manifest)?;
+                    self.tell_signature(tree, manifest.signature());
                     return Ok(Some(manifest));
                 }
                 // Taken for an empty manifest it would empty the tree.
@@ -228,6 +231,7 @@ impl<'a> Run<'a> {
                 }
                 (Resolution::Unchanged, Some(previous)) => {
                     if self.is_in_place(tree, &previous).await? {
+                        self.tell_signature(tree, previous.signature.as_ref());
                         tree.report.outcome = Outcome::Unchanged;
                         tree.report.files = previous.entries.len() as u64;
                         tree.report.bytes = previous.size();
@@ -237,6 +241,13 @@ impl<'a> Run<'a> {
                     // The tree was damaged: what it takes to mend it, the source says again.
                 }
             }
+        }
+    }
+
+    fn tell_signature(&self, tree: &mut Tree<'a>, judgement: Option<&Judgement>) {
+        if let Some(Judgement { verdict: signature, .. }) = judgement {
+            self.reporter.on_event(&Event::Signature { tree: &tree.name, signature });
+            tree.report.signature = Some(signature.clone());
         }
     }
 
@@ -489,6 +500,7 @@ impl<'a> Run<'a> {
             upstream: tree.upstream.to_string(),
             fingerprint: tree.job.source.fingerprint(),
             switched: manifest.switched().cloned(),
+            signature: manifest.signature().cloned(),
             entries,
         };
         tree.report.bytes = manifest.size();

@@ -23,6 +23,7 @@ use crate::manifest::{Manifest, StoredManifest};
 use crate::part::{Expected, Part, Verified};
 use crate::path::{RepoPath, TreePath};
 use crate::report::{Event, Reporter};
+use crate::signature::Judgement;
 use crate::store::Store;
 
 /// What an upstream holds now.
@@ -124,6 +125,13 @@ impl<'a> Context<'a> {
     /// Whether the user wants a state older than the published one.
     pub fn allows_older(&self) -> bool {
         self.allow_older
+    }
+
+    /// What is known of the signature of the generation that is published, whatever its fingerprint:
+    /// the keys that upstream signed with hold for every selection.
+    pub fn signature(&self) -> Option<&Judgement> {
+        let published = self.published.filter(|published| published.upstream == self.upstream);
+        published?.signature.as_ref()
     }
 
     /// The tree's path below the root, for messages.

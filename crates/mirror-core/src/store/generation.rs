@@ -7,6 +7,8 @@
 //! upstream IDENTITY
 //! fingerprint FINGERPRINT
 //! switched FOLDER                          where there is one
+//! signature STATE …                        where upstream's kind has one: good, unsigned …
+//! keys FINGERPRINT …                       the keys that upstream may sign with
 //! bases URL URL …                          one line for each set of base URLs, numbered from 0
 //! files COUNT
 //! ROLE SIZE SHA256 BASES PATH [KEY=VALUE …]     tab between the fields; BASES a number or -
@@ -25,6 +27,7 @@ use crate::error::{Error, Result};
 use crate::limits;
 use crate::manifest::{Remote, Role, StoredEntry, StoredManifest};
 use crate::path::RepoPath;
+use crate::signature::{Judgement, Verdict};
 
 const HEADER: &str = "mirror-generation ";
 const VERSION: u32 = 1;
@@ -72,6 +75,16 @@ pub(super) fn write(manifest: &StoredManifest, group: &str, published: &str) -> 
     let _ = writeln!(out, "fingerprint {}", one_line(&manifest.fingerprint));
     if let Some(folder) = &manifest.switched {
         let _ = writeln!(out, "switched {folder}");
+    }
+    if let Some(signature) = &manifest.signature {
+        let _ = writeln!(out, "signature {}", one_line(&signature.verdict.to_line()));
+        if !signature.recorded.is_empty() {
+            out.push_str("keys");
+            for key in &signature.recorded {
+                let _ = write!(out, " {key}");
+            }
+            out.push('\n');
+        }
     }
     let mut sets: Vec<Arc<[Url]>> = Vec::new();
     let mut lines = String::with_capacity(manifest.entries.len() * 160);
@@ -189,6 +202,7 @@ fn parse(body: &str, id: u64) -> Option<Generation> {
         upstream: String::new(),
         fingerprint: String::new(),
         switched: None,
+        signature: None,
         entries: Vec::new(),
     };
     let mut sets: Vec<Arc<[Url]>> = Vec::new();
@@ -200,6 +214,14 @@ fn parse(body: &str, id: u64) -> Option<Generation> {
             "upstream" => value.clone_into(&mut manifest.upstream),
             "fingerprint" => value.clone_into(&mut manifest.fingerprint),
             "switched" => manifest.switched = Some(RepoPath::new(value).ok()?),
+            "signature" => {
+                let verdict = Verdict::from_line(value)?;
+                manifest.signature = Some(Judgement { verdict, recorded: Vec::new() });
+            }
+            "keys" => {
+                let keys = value.split(' ').map(str::parse);
+                manifest.signature.as_mut()?.recorded = keys.collect::<Result<_, _>>().ok()?;
+            }
             "bases" => {
                 let urls = value.split(' ').filter(|url| !url.is_empty()).map(Url::parse);
                 sets.push(urls.collect::<Result<_, _>>().ok()?);
@@ -259,6 +281,7 @@ fn parse_entry(line: &str, sets: &[Arc<[Url]>]) -> Option<StoredEntry> {
 mod tests {
     use super::*;
     use crate::digest::Digest;
+    use crate::signature::Trusted;
     use proptest::prelude::*;
 
     fn sample() -> StoredManifest {
@@ -282,6 +305,14 @@ mod tests {
             upstream: "rpm https://h.example/".into(),
             fingerprint: "all".into(),
             switched: Some(RepoPath::new("repodata").unwrap()),
+            signature: Some(Judgement {
+                verdict: Verdict::Good {
+                    fingerprint: "ab".repeat(20).parse().unwrap(),
+                    by: "Vendor <a@b.example>".into(),
+                    trusted: Trusted::Recorded,
+                },
+                recorded: vec!["ab".repeat(20).parse().unwrap(), "cd".repeat(32).parse().unwrap()],
+            }),
             entries: vec![package, moved, entry("repodata/repomd.xml", Role::EntryPoint, None)],
         }
     }
@@ -295,6 +326,22 @@ mod tests {
         let heading = read_heading(text.as_bytes(), 7).unwrap();
         assert_eq!((heading.group.as_str(), heading.files), ("g", 3));
         assert_eq!((heading.published, heading.upstream), (read.published, sample().upstream));
+    }
+
+    #[test]
+    fn reads_every_verdict_that_it_wrote() {
+        let fingerprint = "ab".repeat(20).parse().unwrap();
+        let good = |trusted| Verdict::Good { fingerprint, by: String::new(), trusted };
+        for verdict in [
+            good(Trusted::Pinned),
+            good(Trusted::FirstUse),
+            good(Trusted::Recorded),
+            Verdict::Unsigned,
+            Verdict::NotJudged { reason: "no key is pinned".into() },
+            Verdict::Off,
+        ] {
+            assert_eq!(Verdict::from_line(&verdict.to_line()), Some(verdict));
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod publication;
 mod real;
 mod resume;
 mod rollback;
+mod signatures;
 mod store;
 mod support;
 mod suspicious;

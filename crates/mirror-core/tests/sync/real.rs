@@ -3,10 +3,14 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mirror_core::Job;
+use mirror_core::path::TreePath;
 use mirror_core::report::{Outcome, TreeReport};
+use mirror_core::signature::{Keys, Verdict};
+use mirror_core::source::rpm::{Check, KeyFile, Trust};
 use mirror_fixtures::upstream::Upstream;
 
-use super::support::{job, sync};
+use super::support::{job, source, sync};
 
 /// The folder of real repositories, beside the workspace or where `MIRROR_REAL_DATA` says.
 #[allow(clippy::print_stderr)]
@@ -86,5 +90,50 @@ async fn reads_repositories_of_which_only_the_metadata_is_there() {
             assert!(report.failures.is_sorted_by(|a, b| a.path < b.path));
             assert_eq!(weak, report.weakly_verified > 0, "{}", repository.display());
         }
+    }
+}
+
+fn trust(key: &Path, check: Check) -> Trust {
+    let content = fs::read(key).unwrap();
+    let keys = Keys::read(&content).unwrap();
+    let pinned = keys.fingerprints().copied().collect();
+    let keys = vec![KeyFile { name: "key".into(), content: content.into() }];
+    Trust { check, pinned, keys, ..Trust::default() }
+}
+
+async fn judged(repository: &Path, trust: Trust) -> TreeReport {
+    let upstream = Upstream::serve(repository);
+    let root = tempfile::tempdir().unwrap();
+    let source = source(&upstream.url()).trust(trust);
+    let job = Job::new(source, TreePath::new("tree").unwrap());
+    sync(root.path(), &[job]).await.unwrap().trees.remove(0)
+}
+
+#[tokio::test]
+async fn takes_the_signature_of_a_repository_with_a_signing_key() {
+    let Some(folder) = real("librepo-testdata") else { return };
+    let repository = folder.join("test_data/repo_yum_01");
+    let key = repository.join("repodata/repomd.xml.key");
+    let report = judged(&repository, trust(&key, Check::Require)).await;
+    let verdict = report.signature.unwrap().to_string();
+    assert!(verdict.starts_with("good, by repository signing key"), "{verdict}");
+    // Another repository's key.
+    let other = repository.join("repodata/repomd.xml_bad.key.asc");
+    let report = judged(&repository, trust(&other, Check::IfPresent)).await;
+    assert!(report.failures[0].reason.contains("signed by "), "{report:#?}");
+}
+
+#[tokio::test]
+async fn says_why_signatures_of_2008_do_not_count() {
+    let Some(folder) = real("suse-md") else { return };
+    for name in ["11.0-update", "obs_virtualbox_11_1", "OBS_zypp_svn-11.1"] {
+        let repository = folder.join(name);
+        let key = repository.join("repodata/repomd.xml.key");
+        let report = judged(&repository, trust(&key, Check::IfPresent)).await;
+        let reason = &report.failures[0].reason;
+        assert!(reason.ends_with("with DSA, which is too weak"), "{reason}");
+        // Where nobody asked for it, they are mirrored as they are.
+        let report = judged(&repository, Trust::default()).await;
+        assert!(matches!(report.signature, Some(Verdict::NotJudged { .. })), "{report:#?}");
     }
 }

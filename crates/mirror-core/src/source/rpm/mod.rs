@@ -9,8 +9,10 @@ mod location;
 mod resolve;
 mod selection;
 mod tree;
+mod trust;
 
 pub use selection::{Glob, GlobError, Selection};
+pub use trust::{Check, KeyFile, Trust};
 
 use futures::future::BoxFuture;
 use url::Url;
@@ -55,18 +57,27 @@ pub struct RpmSource {
     location: Location,
     selection: Selection,
     treeinfo: bool,
+    trust: Trust,
 }
 
 impl RpmSource {
     /// The whole repository at `location`.
     pub fn new(location: Location) -> Self {
-        Self { location, selection: Selection::default(), treeinfo: false }
+        let (selection, trust) = (Selection::default(), Trust::default());
+        Self { location, selection, treeinfo: false, trust }
     }
 
     /// Only what `selection` takes.
     #[must_use]
     pub fn select(mut self, selection: Selection) -> Self {
         self.selection = selection;
+        self
+    }
+
+    /// Whose signature of `repomd.xml` counts.
+    #[must_use]
+    pub fn trust(mut self, trust: Trust) -> Self {
+        self.trust = trust;
         self
     }
 
@@ -84,7 +95,7 @@ impl Source for RpmSource {
     }
 
     fn fingerprint(&self) -> String {
-        format!("rpm 1 treeinfo={} {}", self.treeinfo, self.selection)
+        format!("rpm 1 treeinfo={} {} {}", self.treeinfo, self.trust, self.selection)
     }
 
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>> {

@@ -8,6 +8,7 @@ use futures::future::try_join;
 use url::Url;
 
 use super::selection::Candidate;
+use super::trust::Seen;
 use super::{Location, RpmSource, age};
 use crate::digest::Digest;
 use crate::error::{Error, Result, redact};
@@ -25,8 +26,9 @@ use crate::source::{Context, Resolution, Stored};
 
 const REPOMD: &str = "repodata/repomd.xml";
 
-/// What may lie beside `repomd.xml` and belongs to it.
-const BESIDE: [&str; 2] = ["repodata/repomd.xml.asc", "repodata/repomd.xml.key"];
+// What may lie beside `repomd.xml` and belongs to it.
+pub(super) const SIGNATURE: &str = "repodata/repomd.xml.asc";
+const KEY: &str = "repodata/repomd.xml.key";
 
 /// How often upstream may be found changed while it is read.
 const MOVES: usize = 5;
@@ -102,11 +104,16 @@ impl<'a> Resolving<'a> {
             None => self.pin().await?,
         };
         let previous = self.context.previous().and_then(|previous| previous.get(REPOMD));
+        let mut seen = Seen::No;
         if previous.is_some_and(|previous| previous.sha256 == repomd.sha256) {
-            return Ok(Resolution::Unchanged);
+            seen = self.signature_if_checked().await?;
+            if self.is_same_signature(seen) {
+                return Ok(Resolution::Unchanged);
+            }
         }
         self.stored(REPOMD, repomd, Role::EntryPoint)?;
-        self.fetch_beside().await?;
+        let beside = self.fetch_beside(seen).await?;
+        let judgement = self.judge(&repomd, beside).await?;
         let file = self.context.open(&repomd.sha256)?;
         let url = self.url(REPOMD);
         let parsed =
@@ -118,7 +125,8 @@ impl<'a> Resolving<'a> {
             self.list_tree().await?;
         }
         let manifest = Manifest::new(std::mem::take(&mut self.entries), &url)?;
-        Ok(Resolution::Manifest(manifest.switching(path(&url, "repodata")?)))
+        let manifest = manifest.judged(judgement).switching(path(&url, "repodata")?);
+        Ok(Resolution::Manifest(manifest))
     }
 
     /// Fetches `repomd.xml`: the state of the repository that all else is held to.
@@ -182,22 +190,29 @@ impl<'a> Resolving<'a> {
         Err(Error::Older { file: url.to_owned(), found, published })
     }
 
-    /// The signature and the key, where upstream has them. Whether they are good is not judged
-    /// here: they are part of the state that is mirrored.
-    async fn fetch_beside(&mut self) -> Result<()> {
+    /// The signature and the key, where upstream has them: part of the state that is mirrored,
+    /// whatever they are worth. `seen` is the signature where it was asked for already.
+    async fn fetch_beside(&mut self, seen: Seen) -> Result<[Option<Stored>; 2]> {
         let this = &*self;
-        let fetch = |name| async move {
-            let (urls, limit) = (this.urls(name)?, limits::SIGNATURE_SIZE);
-            this.context.fetch_optional(name, urls, Expected::default(), limit).await
+        let signature = async {
+            match seen {
+                Seen::Asked(signature) => Ok(signature),
+                Seen::No => this.fetch_small(SIGNATURE).await,
+            }
         };
-        let [signature, key] = BESIDE;
-        let (found_signature, found_key) = try_join(fetch(signature), fetch(key)).await?;
-        for (name, found) in [(signature, found_signature), (key, found_key)] {
+        let (signature, key) = try_join(signature, this.fetch_small(KEY)).await?;
+        for (name, found) in [(SIGNATURE, signature), (KEY, key)] {
             if let Some(found) = found {
                 self.stored(name, found, Role::EntryPoint)?;
             }
         }
-        Ok(())
+        Ok([signature, key])
+    }
+
+    /// A file beside `repomd.xml` that upstream may not have.
+    pub(super) async fn fetch_small(&self, name: &str) -> Result<Option<Stored>> {
+        let (urls, limit) = (self.urls(name)?, limits::SIGNATURE_SIZE);
+        self.context.fetch_optional(name, urls, Expected::default(), limit).await
     }
 
     /// Everything that `repomd.xml` lists, whatever its kind. Returns the record of the packages.
@@ -222,7 +237,7 @@ impl<'a> Resolving<'a> {
                     record.href
                 )));
             }
-            if path.as_str() == REPOMD || BESIDE.contains(&path.as_str()) {
+            if [REPOMD, SIGNATURE, KEY].contains(&path.as_str()) {
                 return Err(refused(format!("{kind} takes the name of {path}")));
             }
             if record.size.is_some_and(|size| size > limits::METADATA_SIZE) {

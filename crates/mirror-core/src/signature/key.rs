@@ -1,0 +1,400 @@
+//! Keys: what is read of key files, and what a key says of itself.
+
+use std::collections::BTreeMap;
+
+use pgp::packet::{
+    PublicKey, PublicSubkey, RevocationCode, Signature, SignatureType, SubpacketData,
+    UserAttribute, UserId,
+};
+use pgp::types::{KeyDetails as _, Tag};
+
+use super::packets::{self, Packet};
+use super::verify::names;
+use super::{CLOCK_TOLERANCE, Fault, Fingerprint, armor};
+use crate::limits;
+
+/// Why a file is no key file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no OpenPGP key file: {0}")]
+pub struct KeyError(String);
+
+/// Keys by their fingerprints. What several files say of one key is put together.
+#[derive(Debug, Clone, Default)]
+pub struct Keys(BTreeMap<Fingerprint, Key>);
+
+/// A key: the primary one and all that is signed by it.
+#[derive(Debug, Clone)]
+pub struct Key {
+    fingerprint: Fingerprint,
+    pub(super) primary: PublicKey,
+    /// Direct signatures and revocations.
+    signatures: Vec<Signature>,
+    users: Vec<User>,
+    pub(super) subkeys: Vec<Subkey>,
+}
+
+#[derive(Debug, Clone)]
+struct User {
+    id: Id,
+    signatures: Vec<Signature>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Id {
+    Name(UserId),
+    Attribute(UserAttribute),
+}
+
+#[derive(Debug, Clone)]
+pub(super) struct Subkey {
+    pub(super) key: PublicSubkey,
+    signatures: Vec<Signature>,
+}
+
+/// What of a key may have signed.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Component {
+    Primary,
+    /// Its number.
+    Subkey(usize),
+}
+
+impl Keys {
+    /// The keys of a file, armored or binary; an error where there is none in it. Packets of other
+    /// kinds, and keys of versions that are not known, are passed over.
+    pub fn read(bytes: &[u8]) -> Result<Self, KeyError> {
+        let mut keys = Self::default();
+        let mut passed_over = None;
+        for block in armor::blocks(bytes, "PGP PUBLIC KEY BLOCK").map_err(KeyError)? {
+            let mut key: Option<Key> = None;
+            // Where what is signed did not parse, its signatures must not go to what is before it.
+            let mut is_open = false;
+            for raw in packets::split(&block) {
+                let raw = raw.map_err(KeyError)?;
+                match packets::parse(raw) {
+                    Ok(Some(Packet::PublicKey(primary))) => {
+                        keys.take(key.take())?;
+                        key = Key::new(primary);
+                        is_open = true;
+                    }
+                    Ok(Some(Packet::Signature(signature))) => {
+                        if let Some(key) = key.as_mut().filter(|_| is_open) {
+                            key.sign(signature);
+                        }
+                    }
+                    Ok(Some(Packet::UserId(id))) => {
+                        is_open = key.as_mut().is_some_and(|key| key.add_user(Id::Name(id)));
+                    }
+                    Ok(Some(Packet::UserAttribute(id))) => {
+                        is_open = key.as_mut().is_some_and(|key| key.add_user(Id::Attribute(id)));
+                    }
+                    Ok(Some(Packet::PublicSubkey(subkey))) => {
+                        is_open = key.as_mut().is_some_and(|key| key.add_subkey(subkey));
+                    }
+                    Ok(None) => {}
+                    Err(reason) => {
+                        is_open &= raw.is_signature();
+                        if raw.is_key() {
+                            keys.take(key.take())?;
+                        }
+                        passed_over = Some(reason);
+                    }
+                }
+            }
+            keys.take(key)?;
+        }
+        if keys.0.is_empty() {
+            let reason = passed_over.unwrap_or_else(|| "no key in it".to_owned());
+            return Err(KeyError(reason));
+        }
+        Ok(keys)
+    }
+
+    fn take(&mut self, key: Option<Key>) -> Result<(), KeyError> {
+        let Some(key) = key else { return Ok(()) };
+        if self.0.len() >= limits::KEYS && !self.0.contains_key(&key.fingerprint) {
+            return Err(KeyError(format!("over {} keys, the bound for a file", limits::KEYS)));
+        }
+        self.add(key);
+        Ok(())
+    }
+
+    fn add(&mut self, key: Key) {
+        match self.0.get_mut(&key.fingerprint) {
+            Some(known) => known.merge(key),
+            None => {
+                self.0.insert(key.fingerprint, key);
+            }
+        }
+    }
+
+    /// Puts the keys of another file to these.
+    pub fn extend(&mut self, other: Self) {
+        other.0.into_values().for_each(|key| self.add(key));
+    }
+
+    /// The key of that fingerprint.
+    pub fn get(&self, fingerprint: &Fingerprint) -> Option<&Key> {
+        self.0.get(fingerprint)
+    }
+
+    /// The fingerprints, in their order.
+    pub fn fingerprints(&self) -> impl Iterator<Item = &Fingerprint> {
+        self.0.keys()
+    }
+}
+
+impl Key {
+    /// `None` for keys of versions that have no fingerprint which counts.
+    fn new(primary: PublicKey) -> Option<Self> {
+        let fingerprint = Fingerprint::of(&primary.fingerprint())?;
+        let (signatures, users, subkeys) = (Vec::new(), Vec::new(), Vec::new());
+        Some(Self { fingerprint, primary, signatures, users, subkeys })
+    }
+
+    /// Its name.
+    pub fn fingerprint(&self) -> Fingerprint {
+        self.fingerprint
+    }
+
+    /// What it calls itself: a user id that it has signed; empty where it has none.
+    pub fn name(&self, now: i64) -> String {
+        let named = self.users.iter().filter_map(|user| {
+            let Id::Name(id) = &user.id else { return None };
+            let newest = self.newest_of(user, now)?;
+            Some((newest.is_primary(), created(newest), id))
+        });
+        let best = named.max_by_key(|(primary, created, _)| (*primary, *created));
+        let text = best.map(|(_, _, id)| String::from_utf8_lossy(id.id()).into_owned());
+        let plain = text.unwrap_or_default();
+        plain.chars().filter(|c| !c.is_control()).take(NAME_LEN).collect()
+    }
+
+    /// Puts a signature to what it stands after in the file.
+    fn sign(&mut self, signature: Signature) {
+        let signatures = if let Some(subkey) = self.subkeys.last_mut() {
+            &mut subkey.signatures
+        } else if let Some(user) = self.users.last_mut() {
+            &mut user.signatures
+        } else {
+            &mut self.signatures
+        };
+        signatures.push(signature);
+    }
+
+    /// True: signatures that follow are for it.
+    fn add_user(&mut self, id: Id) -> bool {
+        self.users.push(User { id, signatures: Vec::new() });
+        // A user after a subkey stands where none may: its signatures would go to the subkey.
+        self.subkeys.is_empty()
+    }
+
+    fn add_subkey(&mut self, key: PublicSubkey) -> bool {
+        self.subkeys.push(Subkey { key, signatures: Vec::new() });
+        true
+    }
+
+    fn merge(&mut self, other: Self) {
+        merge(&mut self.signatures, other.signatures);
+        for user in other.users {
+            match self.users.iter_mut().find(|known| known.id == user.id) {
+                Some(known) => merge(&mut known.signatures, user.signatures),
+                None => self.users.push(user),
+            }
+        }
+        for subkey in other.subkeys {
+            match self.subkeys.iter_mut().find(|known| known.key == subkey.key) {
+                Some(known) => merge(&mut known.signatures, subkey.signatures),
+                None => self.subkeys.push(subkey),
+            }
+        }
+    }
+
+    /// What of it may have made a signature: the primary key and the subkeys that it has bound.
+    pub(super) fn signers(&self, signature: &Signature, now: i64) -> Vec<Component> {
+        let mut signers = Vec::new();
+        if names(signature, &self.primary) {
+            signers.push(Component::Primary);
+        }
+        for (at, subkey) in self.subkeys.iter().enumerate() {
+            if names(signature, &subkey.key) && self.binding(subkey, now).is_some() {
+                signers.push(Component::Subkey(at));
+            }
+        }
+        signers
+    }
+
+    /// Whether what of it has signed may be trusted now.
+    pub(super) fn standing(&self, component: Component, now: i64) -> Result<(), Fault> {
+        let key = self.fingerprint;
+        if let Some(revocation) = self.revocation(SignatureType::KeyRevocation, &self.signatures) {
+            return Err(Fault::KeyRevoked { key, reason: reason(revocation) });
+        }
+        let unfit = |reason: &str| Fault::Unfit { key, reason: reason.to_owned() };
+        let (first, second) = self.newest(now);
+        let Some(first) = first.or(second) else {
+            return Err(unfit("has no self-signature that counts"));
+        };
+        let says = [Some(first), second];
+        let lasts = says.iter().flatten().find_map(|signature| signature.key_expiration_time());
+        if let Some(at) = expired(&self.primary, lasts, now) {
+            return Err(Fault::KeyExpired { key, at });
+        }
+        match component {
+            Component::Primary => {
+                let flags = says.iter().flatten().find(|signature| has_flags(signature));
+                match flags {
+                    Some(signature) if !signature.key_flags().sign() => {
+                        Err(unfit("is not one that may sign"))
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Component::Subkey(at) => match self.subkeys.get(at) {
+                Some(subkey) => self.standing_of(subkey, now),
+                None => Err(unfit("has no such subkey")),
+            },
+        }
+    }
+
+    fn standing_of(&self, subkey: &Subkey, now: i64) -> Result<(), Fault> {
+        let key = Fingerprint::of(&subkey.key.fingerprint()).unwrap_or(self.fingerprint);
+        let unfit = |reason: &str| Fault::Unfit { key, reason: reason.to_owned() };
+        let is_revocation = |signature: &&Signature| {
+            signature.typ() == Some(SignatureType::SubkeyRevocation)
+                && signature.verify_subkey_binding(&self.primary, &subkey.key).is_ok()
+        };
+        if let Some(revocation) = subkey.signatures.iter().find(is_revocation) {
+            return Err(Fault::KeyRevoked { key, reason: reason(revocation) });
+        }
+        let binding = self.binding(subkey, now).ok_or_else(|| unfit("is bound to no key"))?;
+        if has_flags(binding) && !binding.key_flags().sign() {
+            return Err(unfit("is not one that may sign"));
+        }
+        let back = binding.embedded_signature().filter(|back| {
+            back.typ() == Some(SignatureType::KeyBinding)
+                && counts(back, now)
+                && back.verify_primary_key_binding(&subkey.key, &self.primary).is_ok()
+        });
+        if back.is_none() {
+            return Err(unfit("has no back-signature that counts"));
+        }
+        match expired(&subkey.key, binding.key_expiration_time(), now) {
+            Some(at) => Err(Fault::KeyExpired { key, at }),
+            None => Ok(()),
+        }
+    }
+
+    /// The newest binding of a subkey.
+    fn binding<'a>(&self, subkey: &'a Subkey, now: i64) -> Option<&'a Signature> {
+        let binds = |signature: &&Signature| {
+            signature.typ() == Some(SignatureType::SubkeyBinding)
+                && counts(signature, now)
+                && signature.verify_subkey_binding(&self.primary, &subkey.key).is_ok()
+        };
+        subkey.signatures.iter().filter(binds).max_by_key(|signature| created(signature))
+    }
+
+    fn revocation<'a>(
+        &self,
+        kind: SignatureType,
+        signatures: &'a [Signature],
+    ) -> Option<&'a Signature> {
+        signatures.iter().find(|signature| {
+            signature.typ() == Some(kind) && signature.verify_key(&self.primary).is_ok()
+        })
+    }
+
+    /// The newest of its self-signatures: that which says what the key is for and how long, and that
+    /// which is asked for what the first does not say. In version 4 a name's signature comes first,
+    /// in version 6 the direct one.
+    fn newest(&self, now: i64) -> (Option<&Signature>, Option<&Signature>) {
+        let is_direct = |signature: &&Signature| {
+            signature.typ() == Some(SignatureType::Key)
+                && counts(signature, now)
+                && signature.verify_key(&self.primary).is_ok()
+        };
+        let direct =
+            self.signatures.iter().filter(is_direct).max_by_key(|signature| created(signature));
+        let of_users = self.users.iter().filter_map(|user| self.newest_of(user, now));
+        let of_users = of_users.max_by_key(|signature| created(signature));
+        match self.fingerprint {
+            Fingerprint::V4(_) => (of_users, direct),
+            Fingerprint::V6(_) => (direct, of_users),
+        }
+    }
+
+    /// The newest self-signature of a name that is not taken back.
+    fn newest_of<'a>(&self, user: &'a User, now: i64) -> Option<&'a Signature> {
+        let fits = |signature: &&Signature| {
+            counts(signature, now)
+                && match &user.id {
+                    Id::Name(id) => {
+                        signature.verify_certification(&self.primary, Tag::UserId, id).is_ok()
+                    }
+                    Id::Attribute(id) => signature
+                        .verify_certification(&self.primary, Tag::UserAttribute, id)
+                        .is_ok(),
+                }
+        };
+        let newest =
+            user.signatures.iter().filter(fits).max_by_key(|signature| created(signature))?;
+        (newest.typ() != Some(SignatureType::CertRevocation)).then_some(newest)
+    }
+}
+
+/// Longest name that is shown, in characters.
+const NAME_LEN: usize = 200;
+
+/// Puts signatures to others, each once.
+fn merge(signatures: &mut Vec<Signature>, others: Vec<Signature>) {
+    for signature in others {
+        if !signatures.contains(&signature) {
+            signatures.push(signature);
+        }
+    }
+}
+
+/// Whether a self-signature that fits counts now.
+fn counts(signature: &Signature, now: i64) -> bool {
+    let made = created(signature);
+    signature.hash_alg().is_some_and(packets::is_fit_for_keys)
+        && packets::unknown_demand(signature).is_none()
+        && made <= now.saturating_add(CLOCK_TOLERANCE)
+        && packets::expiry(made, signature.signature_expiration_time()).is_none_or(|at| at > now)
+}
+
+/// When it was made, in seconds since 1970; 0 where it does not say.
+fn created(signature: &Signature) -> i64 {
+    signature.created().map_or(0, |made| i64::from(made.as_secs()))
+}
+
+/// When a key's time was over, if it is.
+fn expired(
+    key: &impl pgp::types::KeyDetails,
+    lasts: Option<pgp::types::Duration>,
+    now: i64,
+) -> Option<i64> {
+    packets::expiry(i64::from(key.created_at().as_secs()), lasts).filter(|at| *at <= now)
+}
+
+/// Whether it says what the key is for.
+fn has_flags(signature: &Signature) -> bool {
+    let is_flags =
+        |subpacket: &pgp::packet::Subpacket| matches!(subpacket.data, SubpacketData::KeyFlags(_));
+    signature.config().is_some_and(|config| config.hashed_subpackets().any(is_flags))
+}
+
+/// The reason of a revocation, in a line.
+fn reason(revocation: &Signature) -> String {
+    let code = match revocation.revocation_reason_code() {
+        Some(RevocationCode::KeySuperseded) => "superseded",
+        Some(RevocationCode::KeyCompromised) => "compromised",
+        Some(RevocationCode::KeyRetired) => "retired",
+        _ => "no reason given",
+    };
+    let words = revocation.revocation_reason_string();
+    let words = words.map(|words| String::from_utf8_lossy(words).into_owned()).unwrap_or_default();
+    let words: String = words.chars().filter(|c| !c.is_control()).take(NAME_LEN).collect();
+    if words.is_empty() { code.to_owned() } else { format!("{code} ({words})") }
+}
