@@ -14,7 +14,7 @@ use mirror_core::fetch;
 use mirror_core::path::TreePath;
 use mirror_core::store::LockWait;
 
-use crate::config::{MOST_RETRIES, RATES, rate};
+use crate::config::{Gpgcheck, MOST_RETRIES, RATES, rate};
 
 /// Where the root is, if nothing says otherwise.
 pub(crate) const DEFAULT_ROOT: &str = "./mirror";
@@ -206,6 +206,8 @@ pub(crate) struct SyncArgs {
     #[command(flatten)]
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
+    pub(crate) trust: TrustArgs,
+    #[command(flatten)]
     pub(crate) transfer: TransferArgs,
     #[command(flatten)]
     pub(crate) publication: PublicationArgs,
@@ -266,6 +268,20 @@ pub(crate) struct SelectionArgs {
     /// With .treeinfo and the files that it lists, which an installer boots from
     #[arg(long)]
     pub(crate) treeinfo: bool,
+}
+
+/// Whose signatures count.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Trust")]
+pub(crate) struct TrustArgs {
+    /// Whether the signature of a repository's metadata is checked [default: if-present]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) repo_gpgcheck: Option<Gpgcheck>,
+    /// Only these keys may sign the metadata: files, or fingerprints of 40 or 64 digits [default:
+    /// those that the preset or the .repo file names]
+    #[arg(long = "key", value_name = "FILE|FINGERPRINT", num_args = 1.., value_delimiter = ',')]
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub(crate) keys: Vec<String>,
 }
 
 /// How files are transferred.

@@ -340,6 +340,7 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
             "leave out --include, --exclude, --newest-only and --arch: all of the repository can \
              be mirrored"
         }
+        Kind::Signature => signature_hint(&failure.reason),
         Kind::Older => {
             "a mirror that lags has the newer state later; --allow-older publishes this one"
         }
@@ -353,10 +354,61 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
 
 /// What is asked for first.
 const ENTRY_POINT: &str = "repodata/repomd.xml:";
+/// What to do about a signature that does not count.
+fn signature_hint(reason: &str) -> &'static str {
+    if reason.contains("does not fit the file") {
+        "upstream or a mirror may be in the middle of an update: run it again later, or use another \
+         mirror; if it stays so, somebody has changed the file"
+    } else if reason.contains("when it was recorded") {
+        "if upstream says that it has a new key, name that once: --key FILE or --key FINGERPRINT"
+    } else if reason.contains("no key file at hand") {
+        "give the key's file with --key FILE"
+    } else if reason.contains("no key is pinned") || reason.contains(", expected ") {
+        "if upstream says that the key is theirs, name it: --key FILE or --key FINGERPRINT"
+    } else if reason.contains("this host's clock") {
+        "set this host's clock"
+    } else if reason.contains(" the key ") && reason.contains(" expired at ") {
+        "if upstream has published the key anew, with a longer life, give that: --key FILE"
+    } else if reason.contains("not there, and a signature is required") {
+        "this upstream does not sign its metadata: --repo-gpgcheck if-present takes it"
+    } else if reason.contains("not there, and what is published") {
+        "a mirror may lack it: use another one; if upstream says that it signs no more, \
+         --repo-gpgcheck off takes it, once"
+    } else {
+        "--repo-gpgcheck off takes the repository without looking at its signature"
+    }
+}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mirror_core::signature::Fault;
+
+    #[test]
+    fn knows_the_faults_of_signatures() {
+        let hint = |error: Error| {
+            let (reason, kind) = (error.to_string(), error.kind());
+            report_hint(&report::Failure { path: None, reason, kind }).unwrap_or_default()
+        };
+        let key: mirror_core::signature::Fingerprint = "ab".repeat(20).parse().unwrap();
+        let file = || "http://h/repodata/repomd.xml.asc".to_owned();
+        let fault = |source: Fault| hint(Error::Signature { file: file(), source });
+        let untrusted =
+            |reason: &str| hint(Error::Untrusted { file: file(), reason: reason.to_owned() });
+        let changed = Error::KeyChanged { file: file(), found: Vec::new(), recorded: vec![key] };
+        assert!(fault(Fault::Tampered { key }).contains("run it again later"));
+        let wrong = Fault::WrongKey { signed_by: Vec::new(), trusted: vec![key] };
+        assert!(fault(wrong).starts_with("if upstream says that the key is theirs"));
+        assert!(hint(changed).starts_with("if upstream says that it has a new key"));
+        assert!(fault(Fault::NoKey(key)).ends_with("--key FILE"));
+        assert!(fault(Fault::KeyExpired { key, at: 0 }).contains("longer life"));
+        let reason = "and this host's clock says 1970".to_owned();
+        assert!(fault(Fault::Date { key, made: 0, reason }).contains("clock"));
+        assert!(fault(Fault::Malformed(String::new())).contains("--repo-gpgcheck off"));
+        let required = untrusted("not there, and a signature is required");
+        assert!(required.contains("if-present"));
+        assert!(untrusted("not there, and what is published was").contains("once"));
+    }
 
     #[test]
     fn knows_what_kind_of_fault_it_is() {

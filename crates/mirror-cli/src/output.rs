@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mirror_core::plan::Changes;
 use mirror_core::report::{Outcome, Report, TreeReport};
+use mirror_core::signature::{Trusted, Verdict};
 use serde::Serialize;
 
 use crate::diagnostics::{Failure, report_hint};
@@ -91,9 +92,28 @@ pub(crate) fn problems(report: &Report) -> Vec<String> {
     lines
 }
 
-/// What to do about what failed, each hint once.
+/// What to do about a signature that says nothing yet.
+const NOT_JUDGED: &str = "a signature counts if the key is known: --key FILE or --key FINGERPRINT, \
+                          once you have seen from upstream that the key is theirs";
+
+/// What to do about a key that is trusted for being the first.
+const FIRST_USE: &str = "hold the fingerprint against the one that upstream publishes: from now on \
+                         a signature by any other key is refused";
+
+/// What to do, each hint once.
 pub(crate) fn hints(report: &Report) -> Vec<&'static str> {
     let mut hints = Vec::new();
+    let is_new = |tree: &&TreeReport| matches!(tree.outcome, Outcome::Published | Outcome::Planned);
+    for tree in report.trees.iter().filter(is_new) {
+        let hint = match tree.signature {
+            Some(Verdict::NotJudged { .. }) => NOT_JUDGED,
+            Some(Verdict::Good { trusted: Trusted::FirstUse, .. }) => FIRST_USE,
+            _ => continue,
+        };
+        if !hints.contains(&hint) {
+            hints.push(hint);
+        }
+    }
     let failures = report.trees.iter().flat_map(|tree| &tree.failures);
     for hint in failures.filter_map(report_hint) {
         if !hints.contains(&hint) {
@@ -111,15 +131,18 @@ fn outcome(tree: &TreeReport) -> (&'static str, String) {
         None => "nothing is published yet".to_owned(),
     };
     match tree.outcome {
-        Outcome::Published => ("published", format!("{size}: {}", changes(&tree.changes))),
-        Outcome::Unchanged => ("unchanged", size),
+        Outcome::Published => {
+            ("published", format!("{size}: {}{}", changes(&tree.changes), unsigned(tree)))
+        }
+        Outcome::Unchanged => ("unchanged", format!("{size}{}", unsigned(tree))),
         Outcome::Planned => (
             "planned",
             format!(
-                "{size}: {} to fetch ({}), {}",
+                "{size}: {} to fetch ({}), {}{}",
                 human::files(tree.fetch_files),
                 human::bytes(tree.fetch_bytes),
-                changes(&tree.changes)
+                changes(&tree.changes),
+                unsigned(tree)
             ),
         ),
         Outcome::Held => {
@@ -163,8 +186,20 @@ fn changes(changes: &Changes) -> String {
     if parts.is_empty() { "the same packages".to_owned() } else { parts.join(", ") }
 }
 
+/// The word on a signature that takes no line of its own.
+fn unsigned(tree: &TreeReport) -> &'static str {
+    match tree.signature {
+        Some(Verdict::Unsigned) => "; unsigned",
+        Some(Verdict::Off) => "; signature not looked at",
+        _ => "",
+    }
+}
+
 fn remarks(tree: &TreeReport) -> Vec<String> {
     let mut lines: Vec<_> = missing(tree).collect();
+    if let Some(verdict @ (Verdict::Good { .. } | Verdict::NotJudged { .. })) = &tree.signature {
+        lines.push(format!("signature: {verdict}"));
+    }
     lines.extend(tree.warnings.iter().map(|warning| format!("warning: {warning}")));
     if tree.weakly_verified > 0 {
         lines.push(format!(
@@ -205,6 +240,7 @@ mod tests {
             fetch_bytes: 3 << 20,
             changes: Changes { new: 12, updated: 3, gone: 0 },
             weakly_verified: 0,
+            signature: None,
             warnings: Vec::new(),
             failures: Vec::new(),
         }
@@ -230,7 +266,13 @@ mod tests {
                 .to_owned(),
             kind: Kind::Other,
         });
+        failed.signature = Some(Verdict::Unsigned);
         let mut weak = tree("suse", Outcome::Published);
+        weak.signature = Some(Verdict::Good {
+            fingerprint: "ab".repeat(20).parse().unwrap(),
+            by: "Vendor".to_owned(),
+            trusted: Trusted::FirstUse,
+        });
         weak.weakly_verified = 1203;
         let report =
             report(vec![lacking, tree("rocky/10/extras", Outcome::HeldBack), failed, weak]);
@@ -242,22 +284,25 @@ rocky/10/baseos  incomplete  1 of 1,203 files missing; generation 4 stays publis
 rocky/10/extras  held back   complete, but group rocky/10 is not; generation 4 stays published
 k8s              failed      http://k/repodata/repomd.xml: 503 Service Unavailable, expected 200 OK; nothing is published yet
 suse             published   1,203 files, 2.00 GiB: 12 new, 3 updated
+  signature: good, by Vendor (ABABABABABABABABABABABABABABABABABABABAB), recorded at this first use
   warning: 1,203 files verified by a weak digest (MD5, SHA-1) or by none
 received 3.00 MiB in 1,234 requests, 42s
 "
         );
-        assert_eq!(hints(&report).len(), 1);
+        assert_eq!(hints(&report).len(), 2);
         assert_eq!(problems(&report).len(), 4);
     }
 
     #[test]
     fn a_dry_run_shows_the_plan() {
-        let report = report(vec![tree("a", Outcome::Planned), tree("b", Outcome::Unchanged)]);
+        let (mut a, mut b) = (tree("a", Outcome::Planned), tree("b", Outcome::Unchanged));
+        (a.signature, b.signature) = (Some(Verdict::Unsigned), Some(Verdict::Off));
+        let report = report(vec![a, b]);
         assert_eq!(
             summary(&report, Duration::ZERO, true),
             "\
-a  planned     1,203 files, 2.00 GiB: 15 files to fetch (3.00 MiB), 12 new, 3 updated
-b  unchanged   1,203 files, 2.00 GiB
+a  planned     1,203 files, 2.00 GiB: 15 files to fetch (3.00 MiB), 12 new, 3 updated; unsigned
+b  unchanged   1,203 files, 2.00 GiB; signature not looked at
 dry run: nothing was published, 30 files to fetch (6.00 MiB)
 "
         );

@@ -385,6 +385,8 @@ pub enum Kind {
     NotTls,
     /// A selection needs metadata that cannot be made yet.
     Selection,
+    /// No signature of a file counts, or it has none where one is wanted.
+    Signature,
     /// Upstream is older than what is published.
     Older,
     /// Upstream lacks most of what is published.
@@ -406,6 +408,9 @@ impl Error {
             | Self::Protocol { kind, .. }
             | Self::Proxy { kind, .. } => *kind,
             Self::NeedsIndex { .. } => Kind::Selection,
+            Self::Signature { .. } | Self::KeyChanged { .. } | Self::Untrusted { .. } => {
+                Kind::Signature
+            }
             Self::Older { .. } => Kind::Older,
             Self::Shrinks { .. } => Kind::Shrinks,
             _ => Kind::Other,

@@ -22,6 +22,7 @@ pub(super) fn check(args: &SyncArgs, config: &Config) -> Result<(), Failure> {
         ("--repo-file", &files),
         ("--include", &selection.include),
         ("--exclude", &selection.exclude),
+        ("--key", &args.trust.keys),
     ];
     for (option, words) in lists {
         let (took, rest): (Vec<&str>, Vec<&str>) = words

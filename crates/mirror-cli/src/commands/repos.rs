@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::ReposArgs;
-use crate::config::{PresetListing, ReleaseListing, RepoListing};
+use crate::config::{KeyListing, PresetListing, ReleaseListing, RepoListing};
 use crate::console;
 use crate::diagnostics::{Exit, Failure};
 use crate::output::json_line;
@@ -85,13 +85,20 @@ fn heading(release: &ReleaseListing) -> String {
 
 /// What packages are signed with, each key once.
 fn keys(release: &ReleaseListing) -> String {
-    let mut keys: Vec<&str> = Vec::new();
+    let mut keys: Vec<&KeyListing> = Vec::new();
     for key in release.repos.iter().flat_map(|repo| &repo.keys) {
-        if !keys.contains(&key.as_str()) {
+        if !keys.contains(&key) {
             keys.push(key);
         }
     }
-    keys.iter().fold(String::new(), |text, key| text + "  signed with the key at " + key + "\n")
+    keys.iter().fold(String::new(), |text, key| match (&key.fingerprint, &key.url) {
+        (Some(fingerprint), Some(url)) => {
+            text + &format!("  signed with the key {fingerprint}, at {url}\n")
+        }
+        (Some(fingerprint), None) => text + &format!("  signed with the key {fingerprint}\n"),
+        (None, Some(url)) => text + &format!("  signed with the key at {url}\n"),
+        (None, None) => text,
+    })
 }
 
 fn companions(repo: &RepoListing) -> String {

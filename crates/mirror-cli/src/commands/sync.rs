@@ -100,6 +100,8 @@ fn wanted(args: &SyncArgs) -> Wanted {
         newest_only: selection.newest_only,
         treeinfo: selection.treeinfo,
         group: args.publication.group.clone(),
+        repo_gpgcheck: args.trust.repo_gpgcheck,
+        keys: args.trust.keys.clone(),
     }
 }
 
@@ -117,6 +119,7 @@ fn options(args: &SyncArgs, config: &Config, upstreams: &[Upstream]) -> Result<O
 fn job(upstream: Upstream) -> Job {
     let source = RpmSource::new(upstream.location)
         .select(upstream.selection)
+        .trust(upstream.trust)
         .with_treeinfo(upstream.treeinfo);
     Job::new(source, upstream.tree).in_group(&upstream.group)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mirror_core::format::rpm::FormatError;
 use mirror_core::path::PathError;
+use mirror_core::signature::FingerprintError;
 use mirror_core::source::rpm::GlobError;
 
 use crate::suggest::nearest;
@@ -95,6 +96,10 @@ pub(super) enum Setting {
     Treeinfo,
     /// `--group`.
     Group,
+    /// `--repo-gpgcheck`.
+    RepoGpgcheck,
+    /// `--key`.
+    Key,
 }
 
 impl Setting {
@@ -128,6 +133,10 @@ impl Setting {
             Self::Treeinfo => "--treeinfo",
             Self::Group if file => "`group`",
             Self::Group => "--group",
+            Self::RepoGpgcheck if file => "`repo_gpgcheck`",
+            Self::RepoGpgcheck => "--repo-gpgcheck",
+            Self::Key if file => "`keys`",
+            Self::Key => "--key",
         }
     }
 }
@@ -307,6 +316,36 @@ pub(crate) enum ConfigError {
         /// The repository.
         of: String,
     },
+    /// What should be a fingerprint names no key for certain.
+    #[error("{setting}: {source}")]
+    Fingerprint {
+        /// The setting, as it is called there.
+        setting: &'static str,
+        /// What is wrong.
+        source: FingerprintError,
+    },
+    /// A URL in the place of a key.
+    #[error("{setting} takes a file or a fingerprint, found {url:?}")]
+    KeyUrl {
+        /// The setting, as it is called there.
+        setting: &'static str,
+        /// The URL.
+        url: String,
+    },
+    /// A file that is no key file.
+    #[error("{path}: {reason}", path = path.display())]
+    KeyFile {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and found.
+        reason: String,
+    },
+    /// A signature is required, and there is no key to hold it against.
+    #[error("{of}: a signature is required, and no key is pinned to hold it against")]
+    NoKey {
+        /// Whose.
+        of: String,
+    },
     /// A number outside its range.
     #[error("{key} is {found}, expected {expected}")]
     Range {
@@ -382,6 +421,19 @@ impl ConfigError {
                  [[host]], or --ca-file"
                     .to_owned(),
             ),
+            Self::Fingerprint { .. } => {
+                Some("`gpg --show-keys FILE` shows the fingerprints of a key file".to_owned())
+            }
+            Self::KeyUrl { .. } => Some(format!(
+                "fetch the file, hold its fingerprint against the one that upstream publishes, and \
+                 name the file: {} FILE",
+                word(Setting::Key)
+            )),
+            Self::NoKey { .. } => Some(format!(
+                "name the key that upstream signs with, by its file or its fingerprint: {} \
+                 FILE|FINGERPRINT",
+                word(Setting::Key)
+            )),
             Self::NoneEnabled { .. } => {
                 Some(format!("name those to mirror with {}", word(Setting::Repo)))
             }

@@ -14,6 +14,7 @@ use url::Url;
 use super::error::{Claim, ConfigError, Item, Said, Setting};
 use super::offer::{Offer, Offered, preset_offers, url_offer, without_password};
 use super::preset::{Companion, PresetTable};
+use super::trust::{self, KeyEntry};
 use super::{Upstream, Wanted, repo_file};
 
 /// The trees that are wanted.
@@ -29,7 +30,7 @@ pub(super) fn upstreams(
     for file in &wanted.repo_files {
         offers.push(repo_file::offer(file, wanted, arches.first())?);
     }
-    let request = Request { wanted, arches: &arches, selection: &selection };
+    let request = Request { wanted, said, arches: &arches, selection: &selection };
     let mut upstreams = Vec::new();
     if offers.is_empty() {
         let needless = [
@@ -218,6 +219,7 @@ fn unknown_repo(offers: &[Offer<'_>], id: &str) -> ConfigError {
 /// What holds for all repositories that are asked for together.
 struct Request<'a> {
     wanted: &'a Wanted,
+    said: Said,
     arches: &'a Arches,
     selection: &'a Selection,
 }
@@ -279,8 +281,24 @@ impl Request<'_> {
         let name = place(&offered.tree)?;
         let path = self.wanted.path.as_deref().map_or_else(|| Ok(name.clone()), place)?;
         let tree = TreePath::new(&path);
-        let keys = offered.keys.iter().map(|key| text.values(key, offered.lists));
-        let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
+        let mut keys = Vec::new();
+        for key in &offered.keys {
+            let Some(url) = &key.url else {
+                keys.push(key.clone());
+                continue;
+            };
+            let urls = text.values(url, offered.lists)?.into_iter();
+            keys.extend(urls.map(|url| KeyEntry { url: Some(url), ..key.clone() }));
+        }
+        let words = trust::Words {
+            of: &offered.of,
+            said: self.said,
+            gpgcheck: self.wanted.repo_gpgcheck,
+            offered_gpgcheck: offered.repo_gpgcheck,
+            keys: &self.wanted.keys,
+            offered: keys,
+            takes_named: offered.lists,
+        };
         let location = offered.location(&text)?;
         let put_in = |template: &str| text.put_in(template);
         let access = offered.access.accesses(&location, &offered.of, put_in)?;
@@ -294,7 +312,7 @@ impl Request<'_> {
             location,
             selection: self.selection.clone(),
             treeinfo: self.wanted.treeinfo,
-            keys: keys.into_iter().flatten().collect(),
+            trust: words.trust()?,
             access,
         })
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mirror_core::fetch;
+use mirror_core::signature::Fingerprint;
 use mirror_core::store::LockWait;
 use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
 use toml::Spanned;
@@ -14,6 +15,7 @@ use toml::Spanned;
 use super::access::{HostSection, is_open_to_all};
 use super::error::{ConfigError, Place};
 use super::preset::Preset;
+use super::trust::Gpgcheck;
 use super::{Config, RepoEntry, Wanted};
 
 /// The longest time that a setting may name: ten years, in seconds.
@@ -71,6 +73,8 @@ struct RepoSection {
     #[serde(default)]
     treeinfo: bool,
     group: Option<String>,
+    repo_gpgcheck: Option<Gpgcheck>,
+    keys: Option<OneOrMany>,
 }
 
 impl Config {
@@ -180,8 +184,19 @@ impl RepoSection {
             newest_only: self.newest_only.and_then(|newest| newest.0),
             treeinfo: self.treeinfo,
             group: self.group,
+            repo_gpgcheck: self.repo_gpgcheck,
+            keys: self.keys.map_or_else(Vec::new, |keys| keys_below(folder, keys.0)),
         })
     }
+}
+
+/// Keys, of which those that are files lie below `folder`.
+fn keys_below(folder: &Path, keys: Vec<String>) -> Vec<String> {
+    let is_file = |key: &str| !(Fingerprint::is_meant(key) || key.contains("://"));
+    let place = |key: String| {
+        if is_file(&key) { folder.join(key).to_string_lossy().into_owned() } else { key }
+    };
+    keys.into_iter().map(place).collect()
 }
 
 /// What the TOML reader says, in our words.

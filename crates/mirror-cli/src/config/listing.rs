@@ -1,6 +1,7 @@
 //! What can be named, for `mirror repos`.
 
 use mirror_core::format::rpm::repofile::Variables;
+use mirror_core::signature::Fingerprint;
 use serde::Serialize;
 
 use super::error::{ConfigError, Item};
@@ -8,6 +9,7 @@ use super::expand::below;
 use super::file::OneOrMany;
 use super::offer::without_password;
 use super::preset::{Companion, Preset, PresetRelease, PresetTable, Spot};
+use super::trust::KeyEntry;
 
 /// A preset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -48,8 +50,17 @@ pub(crate) struct RepoListing {
     pub(crate) source: Option<String>,
     /// The repository of debug information.
     pub(crate) debuginfo: Option<String>,
-    /// Locations of the keys that sign it.
-    pub(crate) keys: Vec<String>,
+    /// The keys that sign it.
+    pub(crate) keys: Vec<KeyListing>,
+}
+
+/// A key of a preset.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub(crate) struct KeyListing {
+    /// Where it is.
+    pub(crate) url: Option<String>,
+    /// Which it is.
+    pub(crate) fingerprint: Option<Fingerprint>,
 }
 
 /// All presets, or the one of that name.
@@ -106,6 +117,10 @@ fn list_repo(view: PresetRelease<'_>, id: &str) -> RepoListing {
             .map(|url| shown_base(&put_in(&url)))
             .collect()
     };
+    let key = |key: &KeyEntry| KeyListing {
+        url: key.url.as_deref().map(put_in),
+        fingerprint: key.fingerprint,
+    };
     let packages = view.packages(id);
     let companion = |companion| {
         let spot = view.companion(id, companion)?;
@@ -118,7 +133,7 @@ fn list_repo(view: PresetRelease<'_>, id: &str) -> RepoListing {
         mirrors: mirrors(&packages).map(shown_list),
         source: companion(Companion::Source),
         debuginfo: companion(Companion::Debuginfo),
-        keys: view.keys(id).iter().map(|key| put_in(key)).collect(),
+        keys: view.keys(id).iter().map(key).collect(),
     }
 }
 

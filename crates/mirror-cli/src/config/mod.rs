@@ -15,6 +15,7 @@ mod preset;
 mod repo_file;
 #[cfg(test)]
 mod tests;
+mod trust;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -22,15 +23,16 @@ use std::time::Duration;
 
 use mirror_core::fetch::Access;
 use mirror_core::path::TreePath;
-use mirror_core::source::rpm::{Location, Selection};
+use mirror_core::source::rpm::{Location, Selection, Trust};
 use mirror_core::store::LockWait;
 
 pub(crate) use access::proxy_url;
 pub(crate) use error::{ConfigError, Place};
 use error::{Said, Setting};
 pub(crate) use file::{MOST_RETRIES, RATES, rate};
-pub(crate) use listing::{PresetListing, ReleaseListing, RepoListing};
+pub(crate) use listing::{KeyListing, PresetListing, ReleaseListing, RepoListing};
 pub(crate) use preset::PresetTable;
+pub(crate) use trust::Gpgcheck;
 
 /// What `mirror.toml` says, over the presets that come with the program.
 #[derive(Debug, Clone)]
@@ -105,6 +107,10 @@ pub(crate) struct Wanted {
     pub(crate) treeinfo: bool,
     /// The publish group, if another than usual.
     pub(crate) group: Option<String>,
+    /// Whether the signature of the metadata is checked.
+    pub(crate) repo_gpgcheck: Option<Gpgcheck>,
+    /// Files or fingerprints of the keys that may have made it; none: those that upstream names.
+    pub(crate) keys: Vec<String>,
 }
 
 /// A tree to make.
@@ -122,8 +128,8 @@ pub(crate) struct Upstream {
     pub(crate) selection: Selection,
     /// With `.treeinfo` and its files.
     pub(crate) treeinfo: bool,
-    /// Locations of the keys that sign it: URLs, or paths as a `.repo` file gives them.
-    pub(crate) keys: Vec<String>,
+    /// Whose signature of the metadata counts.
+    pub(crate) trust: Trust,
     /// With what it is asked, where a `.repo` file says that.
     pub(crate) access: Vec<Access>,
 }
@@ -225,6 +231,8 @@ impl Wanted {
             (Setting::NewestOnly, self.newest_only.is_some()),
             (Setting::Treeinfo, self.treeinfo),
             (Setting::Group, self.group.is_some()),
+            (Setting::RepoGpgcheck, self.repo_gpgcheck.is_some()),
+            (Setting::Key, !self.keys.is_empty()),
         ];
         said.into_iter().find(|(_, said)| *said).map(|(setting, _)| setting)
     }

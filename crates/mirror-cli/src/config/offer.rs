@@ -9,6 +9,7 @@ use super::access::RepoAccess;
 use super::error::{ConfigError, Item, Said, Setting};
 use super::file::OneOrMany;
 use super::preset::{Companion, Preset, PresetRelease, PresetTable, Spot};
+use super::trust::{Gpgcheck, KeyEntry};
 
 /// What one preset's release, `.repo` file or URL has.
 #[derive(Debug)]
@@ -46,8 +47,10 @@ pub(super) struct Offered {
     pub(super) spot: Spot,
     /// Whether values are lists once their variables are put in, as in `.repo` files.
     pub(super) lists: bool,
-    /// Locations of keys; may hold variables.
-    pub(super) keys: Vec<String>,
+    /// The keys that sign it.
+    pub(super) keys: Vec<KeyEntry>,
+    /// Whether its metadata has to be signed.
+    pub(super) repo_gpgcheck: Option<Gpgcheck>,
     /// The variables, all but the architecture.
     pub(super) variables: Variables,
     /// How it is reached.
@@ -159,6 +162,7 @@ fn preset_repo(
         spot,
         lists: false,
         keys: view.keys(id).to_vec(),
+        repo_gpgcheck: view.repo_gpgcheck(id),
         variables,
         access: RepoAccess::default(),
     }
@@ -188,6 +192,7 @@ pub(super) fn url_offer(
         spot: Spot { url: Some(url), ..Spot::default() },
         lists: false,
         keys: Vec::new(),
+        repo_gpgcheck: None,
         variables: with_release(Variables::default(), wanted),
         access: RepoAccess::default(),
     };

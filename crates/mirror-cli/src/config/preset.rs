@@ -11,6 +11,7 @@ use mirror_core::source::rpm::{Glob, GlobError};
 use serde::Deserialize;
 
 use super::file::OneOrMany;
+use super::trust::{Gpgcheck, KeyEntry};
 
 /// The presets that come with the program.
 const BUILT_IN: &str = include_str!("presets.toml");
@@ -36,8 +37,10 @@ pub(crate) struct Preset {
     arches: Option<Vec<String>>,
     /// The repositories that are taken when none is named. None: all.
     default_repos: Option<Vec<String>>,
-    /// Locations of the keys that sign packages and metadata.
-    keys: Option<Vec<String>>,
+    /// The keys that sign packages and metadata.
+    keys: Option<Vec<KeyEntry>>,
+    /// Whether its metadata has to be signed, here and below.
+    repo_gpgcheck: Option<Gpgcheck>,
     /// Where packages lie: this and the next two are as in [`Spot`], here and below.
     url: Option<OneOrMany>,
     mirrorlist: Option<String>,
@@ -58,7 +61,9 @@ pub(crate) struct Preset {
 struct Release {
     arches: Option<Vec<String>>,
     default_repos: Option<Vec<String>>,
-    keys: Option<Vec<String>>,
+    keys: Option<Vec<KeyEntry>>,
+    /// Whether its metadata has to be signed, here and below.
+    repo_gpgcheck: Option<Gpgcheck>,
     url: Option<OneOrMany>,
     mirrorlist: Option<String>,
     metalink: Option<String>,
@@ -73,6 +78,7 @@ struct Release {
 /// A repository, and in what it differs from its preset.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
+#[allow(clippy::struct_field_names)] // the keys are dnf's
 struct Repo {
     /// Its name in upstream's tree; by default its id.
     folder: Option<String>,
@@ -83,7 +89,9 @@ struct Repo {
     /// The companions that it lacks.
     #[serde(default)]
     without: Vec<Companion>,
-    keys: Option<Vec<String>>,
+    keys: Option<Vec<KeyEntry>>,
+    /// Whether its metadata has to be signed, here and below.
+    repo_gpgcheck: Option<Gpgcheck>,
     url: Option<OneOrMany>,
     mirrorlist: Option<String>,
     metalink: Option<String>,
@@ -198,6 +206,7 @@ impl Preset {
         set(&mut self.arches, over.arches);
         set(&mut self.default_repos, over.default_repos);
         set(&mut self.keys, over.keys);
+        set(&mut self.repo_gpgcheck, over.repo_gpgcheck);
         set(&mut self.url, over.url);
         set(&mut self.mirrorlist, over.mirrorlist);
         set(&mut self.metalink, over.metalink);
@@ -233,6 +242,7 @@ impl Release {
         set(&mut self.arches, over.arches);
         set(&mut self.default_repos, over.default_repos);
         set(&mut self.keys, over.keys);
+        set(&mut self.repo_gpgcheck, over.repo_gpgcheck);
         set(&mut self.url, over.url);
         set(&mut self.mirrorlist, over.mirrorlist);
         set(&mut self.metalink, over.metalink);
@@ -249,6 +259,7 @@ impl Repo {
         set(&mut self.releases, over.releases);
         self.without.extend(over.without);
         set(&mut self.keys, over.keys);
+        set(&mut self.repo_gpgcheck, over.repo_gpgcheck);
         set(&mut self.url, over.url);
         set(&mut self.mirrorlist, over.mirrorlist);
         set(&mut self.metalink, over.metalink);
@@ -359,8 +370,14 @@ impl<'a> PresetRelease<'a> {
         self.repo_layers(id).find_map(|repo| repo.path.as_deref())
     }
 
-    /// Locations of the keys.
-    pub(super) fn keys(&self, id: &str) -> &'a [String] {
+    /// Whether the repository's metadata has to be signed.
+    pub(super) fn repo_gpgcheck(&self, id: &str) -> Option<Gpgcheck> {
+        let own = self.repo_layers(id).find_map(|repo| repo.repo_gpgcheck);
+        own.or_else(|| self.layer?.repo_gpgcheck).or(self.preset.repo_gpgcheck)
+    }
+
+    /// The keys that sign it.
+    pub(super) fn keys(&self, id: &str) -> &'a [KeyEntry] {
         let own = self.repo_layers(id).find_map(|repo| repo.keys.as_deref());
         let own = own.or_else(|| self.layer?.keys.as_deref());
         own.or(self.preset.keys.as_deref()).unwrap_or_default()
@@ -452,7 +469,8 @@ mod tests {
         assert!(debug("10").unwrap().mirrorlist.unwrap().ends_with("-debug"));
         let stream = table.get("centos-stream").unwrap().at(Some("10"));
         assert_eq!(stream.companion("extras-common", Companion::Debuginfo), None);
-        assert!(stream.keys("extras-common")[0].ends_with("SIG-Extras-SHA512"));
+        let url = stream.keys("extras-common")[0].url.as_deref().unwrap();
+        assert!(url.ends_with("SIG-Extras-SHA512"));
     }
 
     #[test]

@@ -16,6 +16,7 @@ use super::error::ConfigError;
 use super::file::OneOrMany;
 use super::offer::{Offer, Offered, with_release};
 use super::preset::{Companion, Spot};
+use super::trust::{Gpgcheck, KeyEntry};
 
 /// Reads `path` and the folders of variables.
 pub(super) fn offer<'a>(
@@ -66,6 +67,7 @@ fn offer_of<'a>(
     let mut repos = Vec::new();
     for section in &file.repos {
         let id = with_arch.substitute(section.id()).map_err(wrong)?.text;
+        let required = section.boolean("repo_gpgcheck").map_err(wrong)?.unwrap_or_default();
         let enabled = section.boolean("enabled").map_err(wrong)?;
         repos.push(Offered {
             of: format!("{of} [{id}]"),
@@ -78,7 +80,8 @@ fn offer_of<'a>(
             bases: Vec::new(),
             spot: spot(section),
             lists: true,
-            keys: section.get("gpgkey").map(str::to_owned).into_iter().collect(),
+            keys: section.get("gpgkey").map(KeyEntry::at).into_iter().collect(),
+            repo_gpgcheck: required.then_some(Gpgcheck::Require),
             variables: variables.clone(),
             access: RepoAccess::read(section).map_err(wrong)?,
         });

@@ -2,6 +2,7 @@
 
 mod file;
 mod repo_files;
+mod trust;
 
 use std::fmt::Write as _;
 use std::fs;
@@ -45,7 +46,17 @@ fn line(upstream: &Upstream) -> String {
     if !upstream.selection.arches.is_empty() {
         let _ = write!(line, " arch={}", upstream.selection.arches.join(","));
     }
-    let _ = writeln!(line, " group={} keys={}", upstream.group, upstream.keys.join(","));
+    let _ = write!(line, " group={}", upstream.group);
+    for (word, keys) in [("pinned", &upstream.trust.pinned), ("expected", &upstream.trust.expected)]
+    {
+        for key in keys {
+            let _ = write!(line, " {word}={key}");
+        }
+    }
+    for url in &upstream.trust.urls {
+        let _ = write!(line, " key={url}");
+    }
+    line.push('\n');
     line
 }
 
@@ -100,6 +111,10 @@ fn wanted(words: &str) -> Wanted {
             ("--exclude", _) => wanted.exclude.push(text()),
             ("--newest-only", _) => wanted.newest_only = word.parse().ok(),
             ("--group", _) => wanted.group = Some(text()),
+            ("--key", _) => wanted.keys.push(text()),
+            ("--repo-gpgcheck", _) => {
+                wanted.repo_gpgcheck = Some(clap::ValueEnum::from_str(word, false).unwrap());
+            }
             _ => wanted.presets.push(text()),
         }
     }
@@ -153,7 +168,8 @@ fn a_repository_of_all_architectures_is_one_tree() {
     assert_eq!(some[0].tree.as_str(), "kubernetes/v1.31/stable");
     assert_eq!(shown(&some[0].location), url);
     assert_eq!(some[0].selection.arches, ["x86_64", "aarch64"]);
-    assert_eq!(some[0].keys, [format!("{url}repodata/repomd.xml.key")]);
+    let key = format!("{url}repodata/repomd.xml.key");
+    assert_eq!(some[0].trust.urls, [key.parse().unwrap()]);
     // Where none is named, nothing of it is left out, and the host's does not matter.
     let all = config.upstreams(&wanted("kubernetes"), "riscv64").unwrap();
     assert_eq!(all[0].selection.arches, [""; 0]);
@@ -423,7 +439,10 @@ fn lists_what_a_preset_offers() {
             mirrors: Some(metalink.to_owned()),
             source: Some(format!("{base}/9/Everything/source/tree/")),
             debuginfo: Some(format!("{base}/9/Everything/$basearch/debug/")),
-            keys: vec![format!("{base}/RPM-GPG-KEY-EPEL-9")],
+            keys: vec![KeyListing {
+                url: Some(format!("{base}/RPM-GPG-KEY-EPEL-9")),
+                fingerprint: Some("FF8AD1344597106ECE813B918A3872BF3228467C".parse().unwrap()),
+            }],
         }
     );
     let ids: Vec<_> = release.repos.iter().map(|repo| (repo.id.as_str(), repo.default)).collect();

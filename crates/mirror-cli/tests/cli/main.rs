@@ -15,6 +15,7 @@ mod repos;
 mod rollback;
 mod serve;
 mod servers;
+mod signatures;
 mod support;
 mod sync;
 mod tls;

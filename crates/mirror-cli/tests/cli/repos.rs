@@ -14,7 +14,8 @@ fn lists_presets_and_what_one_offers() {
     assert!(ran.out.starts_with("rocky: Rocky Linux\n\nrelease 10 (default), x86_64 "), "{ran:?}");
     assert!(ran.out.contains("\n  baseos*  "), "{ran:?}");
     assert!(ran.out.contains(" https://dl.rockylinux.org/pub/rocky/10/BaseOS/"), "{ran:?}");
-    let key = "  signed with the key at https://dl.rockylinux.org/pub/rocky/RPM-GPG-KEY-Rocky-10\n";
+    let key = "  signed with the key FC226859C0860BF0DDB95B085B106C736FEDFC85, at \
+               https://dl.rockylinux.org/pub/rocky/RPM-GPG-KEY-Rocky-10\n";
     assert_eq!(ran.out.matches(key).count(), 1, "{ran:?}");
 }
 

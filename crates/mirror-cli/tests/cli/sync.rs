@@ -20,7 +20,7 @@ fn mirrors_updates_and_rests() {
     assert_eq!(
         ran.out,
         "\
-up  published   7 files, 8.46 KiB: 3 new
+up  published   7 files, 8.46 KiB: 3 new; unsigned
 received [SIZE] in 9 requests, [TIME]
 "
     );
@@ -35,7 +35,7 @@ received [SIZE] in 9 requests, [TIME]
     assert_eq!(
         ran.out,
         "\
-up  unchanged   7 files, 8.46 KiB
+up  unchanged   7 files, 8.46 KiB; unsigned
 received [SIZE] in 1 request, [TIME]
 "
     );
@@ -46,7 +46,7 @@ received [SIZE] in 1 request, [TIME]
     repository.remove("plain-0001");
     site.rewrite(&repository);
     let ran = site.sync("");
-    assert!(ran.out.contains("KiB: 1 new, 1 updated, 1 gone\n"), "{}", ran.out);
+    assert!(ran.out.contains("KiB: 1 new, 1 updated, 1 gone; unsigned\n"), "{}", ran.out);
 }
 
 #[test]
@@ -87,7 +87,7 @@ fn a_dry_run_shows_the_plan_and_publishes_nothing() {
     assert_eq!(
         ran.out,
         "\
-up  planned     7 files, 8.46 KiB: 5 files to fetch (6.23 KiB), 3 new
+up  planned     7 files, 8.46 KiB: 5 files to fetch (6.23 KiB), 3 new; unsigned
 dry run: nothing was published, 5 files to fetch (6.23 KiB)
 "
     );

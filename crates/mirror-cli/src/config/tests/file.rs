@@ -68,7 +68,7 @@ fn paths_in_a_file_start_from_its_folder() {
 #[test]
 fn says_what_is_wrong_with_a_file() {
     let keys = "preset, url, repo_file, release, repos, arch, source, debuginfo, vars, path, \
-                include, exclude, newest_only, treeinfo, group";
+                include, exclude, newest_only, treeinfo, group, repo_gpgcheck, keys";
     for (text, expected) in [
         (
             "conections = 3",
@@ -85,7 +85,8 @@ fn says_what_is_wrong_with_a_file() {
         (
             "[preset.rocky.repo.x]\nurls = 'x'",
             "etc/mirror.toml:2: unknown key `urls`, expected one of folder, path, releases, \
-             without, keys, url, mirrorlist, metalink, source, debuginfo\ndid you mean url?"
+             without, keys, repo_gpgcheck, url, mirrorlist, metalink, source, \
+             debuginfo\ndid you mean url?"
                 .to_owned(),
         ),
         (
