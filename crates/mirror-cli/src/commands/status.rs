@@ -127,6 +127,9 @@ fn details(tree: &TreeStatus, now: Timestamp) -> String {
         }
         None => line("generation", "none"),
     }
+    if let Some(signature) = &tree.signature {
+        line("signature", &signature.to_string());
+    }
     if let Some(run) = &tree.last_run {
         line("last run", &last_run(run, now));
     }
@@ -146,6 +149,7 @@ fn details(tree: &TreeStatus, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use mirror_core::signature::Verdict;
     use mirror_core::store::KeptGeneration;
 
     fn tree() -> TreeStatus {
@@ -159,6 +163,7 @@ mod tests {
             held: true,
             files: 1203,
             bytes: 2 << 30,
+            signature: Some(Verdict::Unsigned),
             kept: vec![kept(6, "2026-11-20T07:53:00Z"), kept(7, "2026-11-21T05:00:00.25Z")],
             last_run: Some(LastRun {
                 tree: "rocky/10/baseos".into(),
@@ -201,6 +206,7 @@ rocky/10/baseos
   upstream    rpm https://h.example/baseos
   group       rocky/10
   generation  6, held: 1,203 files, 2.00 GiB
+  signature   unsigned
   last run    held back, 1h ago
   reason      http://h/: 503
   kept          6  2026-11-20 07:53 UTC    2d ago  1,203 files  <- published

@@ -455,6 +455,27 @@ mod tests {
         );
     }
 
+    /// A fingerprint that nobody can check is worth nothing.
+    #[test]
+    fn every_fingerprint_names_its_source() {
+        fn check(value: &toml::Value, found: &mut usize) {
+            match value {
+                toml::Value::Table(table) => {
+                    if let Some(fingerprint) = table.get("fingerprint") {
+                        *found += 1;
+                        assert!(table.contains_key("confirmed_by"), "{fingerprint}");
+                    }
+                    table.values().for_each(|value| check(value, found));
+                }
+                toml::Value::Array(items) => items.iter().for_each(|value| check(value, found)),
+                _ => {}
+            }
+        }
+        let mut found = 0;
+        check(&toml::from_str(BUILT_IN).unwrap(), &mut found);
+        assert!(found > 15, "{found}");
+    }
+
     #[test]
     fn the_closest_word_counts() {
         let table = PresetTable::built_in();

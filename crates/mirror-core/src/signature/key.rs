@@ -138,6 +138,11 @@ impl Keys {
         self.0.get(fingerprint)
     }
 
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The fingerprints, in their order.
     pub fn fingerprints(&self) -> impl Iterator<Item = &Fingerprint> {
         self.0.keys()

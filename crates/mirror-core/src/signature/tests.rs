@@ -15,9 +15,9 @@ const CONTENT: &[u8] = b"<repomd/>\n";
 /// 2026-01-01, in seconds since 1970.
 const NOW: i64 = 1_767_225_600;
 
-/// `gpg` with the clock of tests, so that nothing here expires by itself.
-const AT_NOW: &str = "--faked-system-time=1767225600";
-const TWO_YEARS_EARLIER: &str = "--faked-system-time=1704067200";
+/// `gpg` with the clock of tests, which stands still, so that nothing here expires by itself.
+const AT_NOW: &str = "--faked-system-time=1767225600!";
+const TWO_YEARS_EARLIER: &str = "--faked-system-time=1704067200!";
 
 /// What comes of a signature where all keys of `keys` are trusted.
 fn judge(signature: &[u8], keys: &[u8]) -> Result<Signer, Fault> {
@@ -187,6 +187,9 @@ fn takes_a_signing_subkey_until_it_is_revoked_or_expires() {
     let later = judge_at(&signature, &keys, NOW + 2 * 366 * 86_400).unwrap_err();
     assert!(later.to_string().starts_with(&format!("the key {subkey} expired at 2027")));
     assert!(matches!(judge(&signature, &primary_alone), Err(Fault::WrongKey { .. })));
+    let trusted = [key.parse().unwrap()];
+    let nothing = verify(CONTENT, &signature, &Keys::default(), &trusted, NOW);
+    assert_eq!(nothing, Err(Fault::NoKey(trusted[0])));
     gpg.revoke_subkey(&key);
     let revoked = fault(&signature, &gpg.export(&key));
     assert_eq!(revoked, format!("the key {subkey} is revoked: compromised"));
@@ -239,7 +242,7 @@ fn a_key_that_is_not_for_signing_signs_nothing() {
     // The owner says later what the key is for.
     let words = b"change-usage\ns\nq\nsave\n";
     let change =
-        ["--no-batch", "--faked-system-time=1767225700", "--command-fd", "0", "--edit-key"];
+        ["--no-batch", "--faked-system-time=1767225700!", "--command-fd", "0", "--edit-key"];
     let Output { status, .. } = gpg.run(&[&change[..], &[&both]].concat(), words);
     assert!(status.success());
     let said = fault(&signature, &gpg.export(&both));

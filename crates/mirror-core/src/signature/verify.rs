@@ -32,6 +32,10 @@ pub fn verify(
         }
     }
     match worst {
+        // It may be by a subkey, of which nothing is known without any key.
+        Some(Fault::WrongKey { .. }) if keys.is_empty() && !trusted.is_empty() => {
+            Err(Fault::NoKey(trusted[0]))
+        }
         Some(Fault::WrongKey { .. }) | None => Err(Fault::WrongKey {
             signed_by: signatures.iter().map(issuer).collect(),
             trusted: trusted.to_vec(),

@@ -8,7 +8,9 @@ use serde::Serialize;
 
 use super::{Heading, LastRun, View, list};
 use crate::error::{Error, Result};
+use crate::manifest::StoredManifest;
 use crate::path::TreePath;
+use crate::signature::Verdict;
 
 /// What there is below a root.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,6 +44,8 @@ pub struct TreeStatus {
     pub files: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// What was known of upstream's signature when it was published.
+    pub signature: Option<Verdict>,
     /// The generations that are kept, oldest first.
     pub kept: Vec<KeptGeneration>,
     /// What came of its last run.
@@ -94,6 +98,7 @@ impl View {
             held: false,
             files: 0,
             bytes: 0,
+            signature: None,
             kept: Vec::new(),
             last_run: Some(run),
             damaged: None,
@@ -110,11 +115,13 @@ impl View {
         let heading = current
             .as_ref()
             .and_then(|current| headings.iter().find(|heading| heading.id == current.id).cloned());
-        let (bytes, damaged) = match self.published(tree) {
-            Ok(generation) => (generation.map_or(0, |found| found.manifest.size()), None),
-            Err(error @ Error::Damaged { .. }) => (0, Some(error.to_string())),
+        let (manifest, damaged) = match self.published(tree) {
+            Ok(generation) => (generation.map(|found| found.manifest), None),
+            Err(error @ Error::Damaged { .. }) => (None, Some(error.to_string())),
             Err(error) => return Err(error),
         };
+        let bytes = manifest.as_ref().map_or(0, StoredManifest::size);
+        let signature = manifest.and_then(|manifest| manifest.signature);
         let since = current.as_ref().and_then(|current| current.since.clone());
         let group = heading.as_ref().map(|heading| heading.group.clone());
         Ok(TreeStatus {
@@ -126,6 +133,7 @@ impl View {
             held: current.is_some_and(|current| current.held),
             files: heading.as_ref().map_or(0, |heading| heading.files),
             bytes,
+            signature: signature.map(|signature| signature.verdict),
             kept: headings
                 .into_iter()
                 .map(|Heading { id, published, files, .. }| KeptGeneration { id, published, files })
