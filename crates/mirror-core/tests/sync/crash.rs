@@ -2,6 +2,7 @@
 //!
 //! The one that is killed is this test binary again, at [`child`], in a process of its own.
 
+use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
@@ -75,6 +76,8 @@ struct Group {
     repositories: [Repository; 2],
     upstreams: [Upstream; 2],
     written: [Written; 2],
+    /// Kills between the journal's first and last replacement.
+    in_journal: Cell<u32>,
 }
 
 impl Group {
@@ -84,7 +87,7 @@ impl Group {
         let repositories = [samples::plain(6).treeinfo("A", image), samples::odd_names()];
         let written = [0, 1].map(|n| repositories[n].write(folder.path().join(format!("{n}"))));
         let upstreams = [0, 1].map(|n| Upstream::serve(&written[n].dir));
-        Self { folder, repositories, upstreams, written }
+        Self { folder, repositories, upstreams, written, in_journal: Cell::new(0) }
     }
 
     fn root(&self) -> std::path::PathBuf {
@@ -131,6 +134,8 @@ impl Group {
         let took = begun.elapsed();
         let _ = child.kill();
         child.wait().unwrap();
+        let in_journal = self.root().join(".mirror/journal").exists();
+        self.in_journal.set(self.in_journal.get() + u32::from(in_journal));
         took
     }
 
@@ -199,15 +204,25 @@ impl Group {
     }
 }
 
+/// Each step of the journal by itself is among the store's own tests; here it is chance, so it is told.
+#[allow(clippy::print_stdout)]
+fn tell(kills: u32, in_journal: u32) {
+    println!("{kills} kills, {in_journal} of them left a journal to finish");
+}
+
 #[tokio::test]
 async fn a_first_publication_that_is_killed_is_none_or_whole() {
     let mut longest = Group::new().publish_and_kill(Duration::from_secs(10));
     let begun = Instant::now();
+    let (mut kills, mut in_journal) = (0, 0);
     for kill in (0..KILLS).take_while(|_| begun.elapsed() < LONGEST) {
         let group = Group::new();
         longest = longest.max(group.publish_and_kill(moment(longest, kill)));
+        kills += 1;
+        in_journal += group.in_journal.get();
         group.check_and_finish(None).await;
     }
+    tell(kills, in_journal);
 }
 
 #[tokio::test]
@@ -216,14 +231,17 @@ async fn a_publication_that_is_killed_is_old_or_whole() {
     sync(&group.root(), &jobs(&group.urls())).await.unwrap();
     let mut longest = Duration::ZERO;
     let begun = Instant::now();
+    let mut kills = 0;
     for kill in (0..KILLS).take_while(|_| begun.elapsed() < LONGEST) {
         let old = group.written.clone();
         group.moves_on(kill + 1);
         // The first one is left alone, and says how long one takes.
         let after = if kill == 0 { Duration::from_secs(10) } else { moment(longest, kill) };
+        kills = kill;
         longest = longest.max(group.publish_and_kill(after));
         group.check_and_finish(Some(old)).await;
     }
+    tell(kills, group.in_journal.get());
 }
 
 #[tokio::test]
