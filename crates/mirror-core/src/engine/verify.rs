@@ -50,6 +50,10 @@ impl Mirror {
         let (view, named, token) = (self.store.view(), trees.to_vec(), cancel.clone());
         let telling = Arc::clone(&reporter);
         let check = blocking(move || view.check(&named, &*telling, &token)).await?;
+        for tree in &check.trees {
+            // One that was killed as it had mended the last file left no more than its stage.
+            self.store.clear_stage(&parse(&tree.tree)?)?;
+        }
         if check.is_clean() {
             return Ok(check);
         }
@@ -134,11 +138,11 @@ impl Repair<'_> {
             }
         }
         let this = &*self;
-        let fetches = wanted.into_values().map(|(tree, entry)| async move {
+        let transfers = wanted.into_values().map(|(tree, entry)| async move {
             let fetched = this.fetch(&tree, &entry, reporter).await;
             (tree, entry, fetched)
         });
-        let fetched: Vec<_> = stream::iter(fetches)
+        let fetched: Vec<_> = stream::iter(transfers)
             .buffer_unordered(self.mirror.client.connections())
             .collect()
             .await;
@@ -203,6 +207,10 @@ impl Repair<'_> {
         reporter.on_event(&Event::Fetched { tree, path, size });
         Ok(())
     }
+}
+
+fn parse(tree: &str) -> Result<TreePath> {
+    tree.parse().map_err(|source| Error::Path { file: tree.to_owned(), source })
 }
 
 fn is_mode(finding: &Finding) -> bool {

@@ -82,6 +82,13 @@ impl Store {
         set_mode(&path, if is_folder(&path) { 0o755 } else { 0o644 })
     }
 
+    /// Removes what was staged for a tree.
+    pub(crate) fn clear_stage(&self, tree: &TreePath) -> Result<()> {
+        let mut folders = TreeFolders::new(&self.root, tree);
+        let stage = stage_path();
+        if folders.holds(&stage) { remove_any(&stage.under(folders.base())) } else { Ok(()) }
+    }
+
     /// Whether a real folder is there.
     pub(crate) fn is_tree_folder(&self, tree: &TreePath, path: &str) -> bool {
         is_folder(&tree.under(&self.root).join(path))

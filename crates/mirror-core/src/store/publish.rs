@@ -442,14 +442,17 @@ pub(super) fn remove_files<'e>(
     let mut touched = Vec::new();
     for entry in files {
         let path = entry.path.under(tree.base());
-        let found = match fs::symlink_metadata(&path) {
+        match fs::symlink_metadata(&path) {
             // What is a folder now is another's.
-            Ok(found) if !found.is_dir() && tree.holds(&entry.path) => found,
-            _ => continue,
-        };
-        fs::remove_file(&path).map_err(Error::io("remove", &path))?;
-        if store.state().content(&found) == Some(entry.sha256) {
-            touched.push(entry.sha256);
+            Ok(found) if !found.is_dir() && tree.holds(&entry.path) => {
+                fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+                if store.state().content(&found) == Some(entry.sha256) {
+                    touched.push(entry.sha256);
+                }
+            }
+            Ok(_) => continue,
+            // Who was interrupted may have left the folders.
+            Err(_) => {}
         }
         let mut parent = entry.path.parent();
         while let Some(folder) = parent {
@@ -459,7 +462,9 @@ pub(super) fn remove_files<'e>(
     }
     // Deepest first; one that still holds something stays.
     for folder in folders.into_iter().rev() {
-        let _ = fs::remove_dir(folder.under(tree.base()));
+        if tree.holds(&folder) {
+            let _ = fs::remove_dir(folder.under(tree.base()));
+        }
     }
     Ok(touched)
 }

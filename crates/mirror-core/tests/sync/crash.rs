@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use mirror_core::digest::Sha256;
 use mirror_core::report::{Event, Outcome, Reporter};
-use mirror_core::store::{LockWait, Store};
-use mirror_core::{CancellationToken, Job, Mirror, Mode};
+use mirror_core::store::{LockWait, Store, View};
+use mirror_core::{CancellationToken, Job, Mirror, Mode, Target};
 use mirror_fixtures::upstream::Upstream;
 use mirror_fixtures::{Repository, Written, WrittenKind, samples};
 use tempfile::TempDir;
@@ -23,6 +23,9 @@ use super::support::{Site, listing, options, read_repository, source, sync};
 
 /// Root and URLs, for [`child`]: one variable, absent when the tests are run as usual.
 const CHILD: &str = "MIRROR_TEST_CRASH";
+
+/// What [`child`] is to do instead of a sync.
+const COMMAND: &str = "MIRROR_TEST_CRASH_COMMAND";
 
 /// Kills of each test, spread over the time that a publication takes: enough for every step to be hit.
 const KILLS: u32 = 40;
@@ -66,8 +69,34 @@ async fn child() {
     let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
     let mirror = Mirror::open(Path::new(&words[0]), options()).await.unwrap();
     let cancel = CancellationToken::new();
+    if let Ok(command) = std::env::var(COMMAND) {
+        Announcer.on_event(&Event::Publishing { group: "" });
+        return keep(&mirror, &command, Arc::new(())).await;
+    }
     let jobs = jobs(&words[1..]);
     mirror.sync(&jobs, Mode::Apply, Arc::new(Announcer), &cancel).await.unwrap();
+}
+
+/// Rolls the group back, drops a tree, or repairs all.
+async fn keep(mirror: &Mirror, command: &str, reporter: Arc<dyn Reporter>) {
+    match command.split_once(' ').unwrap() {
+        ("rollback", id) => {
+            let target = Target { name: Some(TREES[0].to_owned()), to: id.parse().ok() };
+            let back = mirror.rollback(&target, Mode::Apply, &*reporter).await.unwrap();
+            assert!(back.done, "{back:#?}");
+        }
+        ("prune", tree) => {
+            let trees: Vec<_> = mirror.store().trees().unwrap();
+            let trees: Vec<_> = trees.into_iter().filter(|found| found.as_str() == tree).collect();
+            let pruning = mirror.pruning(&trees).unwrap();
+            assert_eq!(mirror.prune(pruning).await.unwrap(), [""; 0]);
+        }
+        ("repair", _) => {
+            let check = mirror.repair(&[], reporter, &CancellationToken::new()).await.unwrap();
+            assert!(check.is_clean(), "{check:#?}");
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 /// Two upstreams and a root.
@@ -242,6 +271,124 @@ async fn a_publication_that_is_killed_is_old_or_whole() {
         group.check_and_finish(Some(old)).await;
     }
     tell(kills, group.in_journal.get());
+}
+
+impl Group {
+    /// Lets a process do `command` and kills it so long after it began; returns how long it took
+    /// where it ended by itself.
+    fn keep_and_kill(&self, command: &str, after: Duration) -> Duration {
+        let words = format!("{} {}", self.root().display(), self.urls().join(" "));
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "crash::child", "--ignored", "--nocapture"])
+            .envs([(CHILD, words.as_str()), (COMMAND, command)])
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        assert!(lines.any(|line| line.unwrap().ends_with("publishing")), "nothing was begun");
+        let begun = Instant::now();
+        while begun.elapsed() < after && child.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        let took = begun.elapsed();
+        // It may have ended by itself.
+        let _ = child.kill();
+        child.wait().unwrap();
+        took
+    }
+
+    /// Does `command` to its end, and asserts that all is well then.
+    async fn keep_and_check(&self, command: &str) {
+        let mut options = options();
+        options.lock = LockWait::AtMost(Duration::from_secs(5));
+        let mirror = Mirror::open(&self.root(), options).await.unwrap();
+        keep(&mirror, command, Arc::new(())).await;
+        drop(mirror);
+        self.assert_nothing_is_left_over();
+        self.assert_clean().await;
+    }
+
+    async fn assert_clean(&self) {
+        let (wait, cancel) = (LockWait::AtMost(LONGEST), CancellationToken::new());
+        let check = mirror_core::verify(&self.root(), &[], wait, Arc::new(()), &cancel).await;
+        let check = check.unwrap();
+        assert!(check.is_clean(), "{:#?}", check.findings().collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test]
+async fn a_rollback_that_is_killed_is_done_or_not() {
+    let mut group = Group::new();
+    let mut states = vec![group.written.clone()];
+    sync(&group.root(), &jobs(&group.urls())).await.unwrap();
+    group.moves_on(1);
+    states.push(group.written.clone());
+    sync(&group.root(), &jobs(&group.urls())).await.unwrap();
+    let mut longest = Duration::ZERO;
+    let begun = Instant::now();
+    for kill in (0..KILLS).take_while(|_| begun.elapsed() < LONGEST) {
+        let after = if kill == 0 { Duration::from_secs(10) } else { moment(longest, kill) };
+        let command = format!("rollback {}", kill % 2 + 1);
+        longest = longest.max(group.keep_and_kill(&command, after));
+        let now = |tree| group.state(tree, &states).map(|state| &state.files);
+        assert!(now(0).is_some() && now(1).is_some());
+        drop(Store::open(&group.root(), LockWait::AtMost(LONGEST)).await.unwrap());
+        let is_first = [0, 1].map(|tree| now(tree) == Some(&states[0][tree].files));
+        assert_eq!(is_first[0], is_first[1], "a group goes back together");
+        let view = View::glance(&group.root());
+        let current = TREES.map(|tree| view.current(&tree.parse().unwrap()).unwrap().unwrap());
+        assert_eq!(current[0].id == 1, is_first[0], "{current:?}");
+        assert_eq!((current[0].id, current[0].held), (current[1].id, current[1].held));
+        group.assert_clean().await;
+        group.keep_and_check(&command).await;
+    }
+}
+
+#[tokio::test]
+async fn a_tree_that_is_being_dropped_goes_in_the_end_and_takes_nothing_with_it() {
+    let group = Group::new();
+    let [shared, own] = [0, 1].map(|number| source(&group.urls()[number]));
+    let gone = Job::new(own, "gone/tree".parse().unwrap());
+    let stays = Job::new(shared, TREES[0].parse().unwrap());
+    let mut longest = Duration::ZERO;
+    let begun = Instant::now();
+    for kill in (0..KILLS).take_while(|_| begun.elapsed() < LONGEST) {
+        sync(&group.root(), &[gone.clone(), stays.clone()]).await.unwrap();
+        let after = if kill == 0 { Duration::from_secs(10) } else { moment(longest, kill) };
+        longest = longest.max(group.keep_and_kill("prune gone/tree", after));
+        group.keep_and_check("prune gone/tree").await;
+        assert!(!group.root().join("gone").exists());
+        let names = listing(&group.root().join(".mirror/generations")).into_keys();
+        assert!(!names.into_iter().any(|path| path.ends_with("gone/tree")));
+        assert!(group.state(0, std::slice::from_ref(&group.written)).is_some());
+    }
+}
+
+#[tokio::test]
+async fn a_repair_that_is_killed_is_ended_by_the_next() {
+    let group = Group::new();
+    sync(&group.root(), &jobs(&group.urls())).await.unwrap();
+    let mut longest = Duration::ZERO;
+    let begun = Instant::now();
+    for kill in (0..KILLS).take_while(|_| begun.elapsed() < LONGEST) {
+        for (tree, written) in TREES.iter().zip(&group.written) {
+            let files = written.files.iter().filter(|file| file.kind != WrittenKind::Other);
+            for (number, file) in files.enumerate() {
+                let path = group.root().join(tree).join(&file.path);
+                match (number + kill as usize) % 4 {
+                    0 => fs::write(path, "damaged").unwrap(),
+                    1 => fs::remove_file(path).unwrap(),
+                    _ => {}
+                }
+            }
+        }
+        let after = if kill == 0 { Duration::from_secs(10) } else { moment(longest, kill) };
+        longest = longest.max(group.keep_and_kill("repair all", after));
+        group.keep_and_check("repair all").await;
+        for tree in [0, 1] {
+            assert!(group.state(tree, std::slice::from_ref(&group.written)).is_some());
+        }
+    }
 }
 
 #[tokio::test]
