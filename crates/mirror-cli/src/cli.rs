@@ -313,6 +313,7 @@ pub(crate) struct TransferArgs {
 /// How the root is treated.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Publication")]
+#[allow(clippy::struct_excessive_bools)] // each is an option of its own
 pub(crate) struct PublicationArgs {
     /// Show what would be fetched and changed, and publish nothing
     #[arg(long)]

@@ -80,10 +80,14 @@ fn lines(rows: &[[String; 6]]) -> String {
     };
     let widths = [0, 1, 2, 3, 4].map(width);
     let mut text = String::new();
-    for [tree, generation, age, files, size, run] in rows {
-        let [a, b, c, d, e] = widths;
-        let _ =
-            writeln!(text, "{tree:a$}  {generation:b$}  {age:>c$}  {files:>d$}  {size:>e$}  {run}");
+    for row in rows {
+        for (column, (cell, width)) in row.iter().zip(widths).enumerate() {
+            let _ = match column {
+                0 | 1 => write!(text, "{cell:width$}  "),
+                _ => write!(text, "{cell:>width$}  "),
+            };
+        }
+        let _ = writeln!(text, "{}", row[5]);
     }
     text
 }

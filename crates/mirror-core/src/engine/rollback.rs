@@ -183,16 +183,14 @@ fn find(view: &View, name: Option<&str>) -> Result<(String, Vec<Kept>, Option<us
         Some((group, at)) => (group, Some(at)),
         None => (name.to_owned(), None),
     };
-    match groups.remove(&group) {
-        Some(trees) => Ok((group, trees, anchor)),
-        None => {
-            let mut known: Vec<String> = known(&groups);
-            known.extend(groups.values().flatten().map(|kept| kept.tree.to_string()));
-            known.sort();
-            known.dedup();
-            Err(Error::NoSuchGroup { name: Some(name.to_owned()), known })
-        }
+    if let Some(trees) = groups.remove(&group) {
+        return Ok((group, trees, anchor));
     }
+    let mut known: Vec<String> = known(&groups);
+    known.extend(groups.values().flatten().map(|kept| kept.tree.to_string()));
+    known.sort();
+    known.dedup();
+    Err(Error::NoSuchGroup { name: Some(name.to_owned()), known })
 }
 
 /// The generation that each tree is to go to: the group as it was when its `anchor` (without one,

@@ -6,7 +6,6 @@
 //! names it has, by a thread for each core, the largest first.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
@@ -14,9 +13,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
+use super::finding::{Check, Finding, Problem, TreeCheck};
 use super::{View, is_absent, list};
 use crate::digest::{Hasher, Sha256};
 use crate::error::{Error, Result};
@@ -29,194 +28,6 @@ const CHUNK: usize = 256 << 10;
 
 /// What events call the blobs that no checked tree holds.
 const BLOBS: &str = RESERVED;
-
-/// What is wrong.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "problem", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Problem {
-    /// Nothing is there.
-    Missing,
-    /// Another content.
-    Changed {
-        /// `sha256:HEX`, or the size in bytes where that differs.
-        expected: String,
-        /// The same of what is there.
-        found: String,
-    },
-    /// A symbolic link is where a file or folder should be.
-    Link {
-        /// Where it leads.
-        target: String,
-    },
-    /// Something else is where a file or folder should be.
-    WrongKind {
-        /// `file` or `folder`.
-        expected: &'static str,
-        /// What is there.
-        found: &'static str,
-    },
-    /// Permissions that keep a web server out, or let others in.
-    Mode {
-        /// In octal digits.
-        expected: String,
-        /// In octal digits.
-        found: String,
-    },
-    /// No kept generation names it, nor anything in it.
-    Foreign {
-        /// Files in it, itself among them.
-        files: u64,
-        /// Their bytes.
-        bytes: u64,
-    },
-    /// It cannot be read.
-    Unreadable {
-        /// The system's reason.
-        reason: String,
-    },
-    /// A kept manifest is not what was written.
-    Damaged {
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// A publication was interrupted.
-    Unfinished,
-}
-
-impl Problem {
-    /// The problem in a word.
-    pub fn word(&self) -> &'static str {
-        match self {
-            Self::Missing => "missing",
-            Self::Changed { .. } => "changed",
-            Self::Link { .. } => "link",
-            Self::WrongKind { .. } => "wrong kind",
-            Self::Mode { .. } => "mode",
-            Self::Foreign { .. } => "foreign",
-            Self::Unreadable { .. } => "unreadable",
-            Self::Damaged { .. } => "damaged",
-            Self::Unfinished => "unfinished",
-        }
-    }
-}
-
-/// What there is to say beside [`Problem::word`]; empty where that says it all.
-impl fmt::Display for Problem {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing => Ok(()),
-            Self::Changed { expected, found } | Self::Mode { expected, found } => {
-                write!(f, "found {found}, expected {expected}")
-            }
-            Self::Link { target } => write!(f, "to {target}"),
-            Self::WrongKind { expected, found } => {
-                write!(f, "a {found}, expected a {expected}")
-            }
-            Self::Foreign { files, bytes } => write!(f, "{files} files, {bytes} bytes"),
-            Self::Unreadable { reason } | Self::Damaged { reason } => f.write_str(reason),
-            Self::Unfinished => {
-                f.write_str("a publication was interrupted, and the next sync finishes it")
-            }
-        }
-    }
-}
-
-/// What came of an attempt to put something right.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(tag = "repair", content = "reason", rename_all = "kebab-case")]
-pub enum Repaired {
-    /// It is as it should be.
-    Done,
-    /// It is not, and why.
-    Not(String),
-}
-
-/// Something that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The file or folder: below the tree, or below the root where it is none of a tree's.
-    pub path: String,
-    /// What is wrong.
-    #[serde(flatten)]
-    pub problem: Problem,
-    /// What came of its repair, where one was asked for.
-    #[serde(flatten)]
-    pub repaired: Option<Repaired>,
-    /// The file that belongs there.
-    #[serde(skip)]
-    pub(crate) wanted: Option<Box<StoredEntry>>,
-}
-
-impl Finding {
-    /// That `problem` was found at `path`.
-    pub fn new(path: impl Into<String>, problem: Problem) -> Self {
-        Self { path: path.into(), problem, repaired: None, wanted: None }
-    }
-
-    fn of(entry: &StoredEntry, problem: Problem) -> Self {
-        let wanted = Some(Box::new(entry.clone()));
-        Self { path: entry.path.to_string(), problem, repaired: None, wanted }
-    }
-
-    /// Whether it is still wrong.
-    pub fn is_open(&self) -> bool {
-        self.repaired != Some(Repaired::Done)
-    }
-}
-
-/// What came of a tree.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct TreeCheck {
-    /// The tree's path below the root.
-    pub tree: String,
-    /// The generation that is published; `None` where its manifest is damaged.
-    pub generation: Option<u64>,
-    /// Files that it holds.
-    pub files: u64,
-    /// Their bytes.
-    pub bytes: u64,
-    /// What is wrong.
-    pub findings: Vec<Finding>,
-}
-
-/// What came of a check.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// The root.
-    pub root: PathBuf,
-    /// Each tree, in the order of their paths.
-    pub trees: Vec<TreeCheck>,
-    /// What is wrong with the state: blobs, manifests, the journal.
-    pub state: Vec<Finding>,
-    /// Files that were read; hard links of one content are one.
-    pub files: u64,
-    /// Bytes that were read.
-    pub bytes: u64,
-    /// Bytes that had to be fetched for a repair.
-    pub received: u64,
-    /// Content that was found whole, and where: what a repair can take it from.
-    #[serde(skip)]
-    pub(crate) whole: HashMap<Sha256, PathBuf>,
-    /// Blobs whose content is not what they are named by.
-    #[serde(skip)]
-    pub(crate) spoilt: HashSet<Sha256>,
-    /// Files whose content is not what a tree needs there, with what they hold.
-    #[serde(skip)]
-    pub(crate) other: Vec<(PathBuf, Sha256)>,
-}
-
-impl Check {
-    /// Everything that was found.
-    pub fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.trees.iter().flat_map(|tree| &tree.findings).chain(&self.state)
-    }
-
-    /// Whether all is as it should be, or was made so.
-    pub fn is_clean(&self) -> bool {
-        !self.findings().any(Finding::is_open)
-    }
-}
 
 /// Who wants an inode to hold what.
 #[derive(Debug)]
@@ -241,6 +52,24 @@ struct Item {
 struct Tree {
     entries: Vec<StoredEntry>,
     report: TreeCheck,
+}
+
+/// What a repair wants to know of content; see [`Check`].
+#[derive(Default)]
+struct Evidence {
+    whole: HashMap<Sha256, PathBuf>,
+    spoilt: HashSet<Sha256>,
+    other: Vec<(PathBuf, Sha256)>,
+}
+
+/// What the kept generations of a tree name.
+struct Known {
+    /// The files of the published one.
+    entries: Vec<StoredEntry>,
+    /// Those of the others, and what they may hold.
+    past: HashMap<String, Vec<Sha256>>,
+    /// Whether every manifest could be read: else nothing can be said to be foreign.
+    is_whole: bool,
 }
 
 /// A check under way.
@@ -299,39 +128,7 @@ impl Checking<'_> {
             bytes: 0,
             findings: Vec::new(),
         };
-        let mut entries = Vec::new();
-        let mut past: HashMap<String, Vec<Sha256>> = HashMap::new();
-        let mut all_known = true;
-        for id in self.view.generations(path)? {
-            let is_current = current.as_ref().is_some_and(|current| current.id == id);
-            let generation = match self.view.generation(path, id) {
-                Ok(generation) => generation,
-                Err(Error::Damaged { path: file, reason }) => {
-                    all_known = false;
-                    if is_current {
-                        report.generation = None;
-                    }
-                    let file = file.strip_prefix(self.view.root()).unwrap_or(&file);
-                    let file = file.to_string_lossy();
-                    self.state.push(Finding::new(file, Problem::Damaged { reason }));
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
-            for entry in &generation.manifest.entries {
-                let who = || (format!("generation {id} of {path}"), entry.clone());
-                self.named.entry(entry.sha256).or_insert_with(who);
-            }
-            if is_current {
-                report.files = generation.manifest.entries.len() as u64;
-                report.bytes = generation.manifest.size();
-                entries = generation.manifest.entries;
-            } else {
-                for entry in generation.manifest.entries {
-                    past.entry(entry.path.to_string()).or_default().push(entry.sha256);
-                }
-            }
-        }
+        let Known { entries, past, is_whole } = self.known(path, &mut report)?;
         let base = path.under(self.view.root());
         let mut listing = Listing::default();
         if let Some(finding) = way_to(self.view.root(), path)? {
@@ -364,7 +161,7 @@ impl Checking<'_> {
                 if let Some(problem) = wrong_mode(found, 0o755) {
                     report.findings.push(Finding::new(name.clone(), problem));
                 }
-            } else if all_known {
+            } else if is_whole {
                 foreign.entry(outermost(name, &known)).or_default();
             }
         }
@@ -382,7 +179,7 @@ impl Checking<'_> {
                 if let Some(problem) = wrong_kind(&full, &found, "folder") {
                     report.findings.push(Finding::new(name, problem));
                 }
-            } else if all_known {
+            } else if is_whole {
                 let sum = foreign.entry(outermost(&name, &known)).or_default();
                 sum.0 += 1;
                 sum.1 += found.len();
@@ -399,6 +196,45 @@ impl Checking<'_> {
         }
         self.trees.push(Tree { entries, report });
         Ok(())
+    }
+
+    /// What the kept generations of a tree name.
+    fn known(&mut self, path: &TreePath, report: &mut TreeCheck) -> Result<Known> {
+        let current = report.generation;
+        let mut entries = Vec::new();
+        let mut past: HashMap<String, Vec<Sha256>> = HashMap::new();
+        let mut is_whole = true;
+        for id in self.view.generations(path)? {
+            let is_current = current == Some(id);
+            let generation = match self.view.generation(path, id) {
+                Ok(generation) => generation,
+                Err(Error::Damaged { path: file, reason }) => {
+                    is_whole = false;
+                    if is_current {
+                        report.generation = None;
+                    }
+                    let file = file.strip_prefix(self.view.root()).unwrap_or(&file);
+                    let file = file.to_string_lossy();
+                    self.state.push(Finding::new(file, Problem::Damaged { reason }));
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
+            for entry in &generation.manifest.entries {
+                let who = || (format!("generation {id} of {path}"), entry.clone());
+                self.named.entry(entry.sha256).or_insert_with(who);
+            }
+            if is_current {
+                report.files = generation.manifest.entries.len() as u64;
+                report.bytes = generation.manifest.size();
+                entries = generation.manifest.entries;
+            } else {
+                for entry in generation.manifest.entries {
+                    past.entry(entry.path.to_string()).or_default().push(entry.sha256);
+                }
+            }
+        }
+        Ok(Known { entries, past, is_whole })
     }
 
     /// Notes the blobs that are to be read, and those that are not there.
@@ -449,7 +285,7 @@ impl Checking<'_> {
         items.sort_by_key(|item| std::cmp::Reverse(item.size));
         let mut amounts = vec![(0, 0); self.trees.len() + 1];
         for item in &items {
-            let amount = &mut amounts[self.teller(item).unwrap_or(self.trees.len())];
+            let amount = &mut amounts[teller(item).unwrap_or(self.trees.len())];
             amount.0 += 1;
             amount.1 += item.size;
         }
@@ -460,80 +296,12 @@ impl Checking<'_> {
             }
         }
         let mut bytes_read = 0;
-        let mut whole = HashMap::new();
-        let mut spoilt = HashSet::new();
-        let mut other = Vec::new();
+        let mut found = Evidence::default();
         for (item, hashed) in self.hash(items, reporter, cancel)? {
-            let content = match hashed {
-                Ok(hashed) => {
-                    bytes_read += hashed.size;
-                    Ok(hashed.sha256)
-                }
-                Err(error) => Err(error.to_string()),
-            };
-            let problem = |expected: &Sha256| match &content {
-                Ok(found) if found == expected => None,
-                Ok(found) => Some(Problem::Changed {
-                    expected: format!("sha256:{expected}"),
-                    found: format!("sha256:{found}"),
-                }),
-                Err(reason) => Some(Problem::Unreadable { reason: reason.clone() }),
-            };
-            if let Ok(content) = content {
-                let mut is_other = false;
-                for owner in &item.owners {
-                    is_other |= match owner {
-                        Owner::Entry { tree, entry } => {
-                            self.trees[*tree].entries[*entry].sha256 != content
-                        }
-                        Owner::Past { allowed, .. } => !allowed.contains(&content),
-                        Owner::Blob(sha256) => *sha256 != content,
-                    };
-                }
-                if is_other {
-                    other.push((item.path.clone(), content));
-                }
-                whole.entry(content).or_insert_with(|| item.path.clone());
+            if let Ok(hashed) = &hashed {
+                bytes_read += hashed.size;
             }
-            let of_a_tree = self.teller(&item).is_some();
-            for owner in item.owners {
-                match owner {
-                    Owner::Entry { tree, entry } => {
-                        let tree = &mut self.trees[tree];
-                        let entry = &tree.entries[entry];
-                        if let Some(mut problem) = problem(&entry.sha256) {
-                            if item.size != entry.size && content.is_ok() {
-                                let (expected, found) = (bytes(entry.size), bytes(item.size));
-                                problem = Problem::Changed { expected, found };
-                            }
-                            tree.report.findings.push(Finding::of(entry, problem));
-                        }
-                    }
-                    Owner::Past { tree, path, allowed } => {
-                        if !content.as_ref().is_ok_and(|content| allowed.contains(content))
-                            && let Some(newest) = allowed.last()
-                            && let Some(problem) = problem(newest)
-                        {
-                            let mut finding = Finding::new(path, problem);
-                            finding.wanted = self.named.get(newest).and_then(|(_, entry)| {
-                                let path = RepoPath::new(&finding.path).ok()?;
-                                Some(Box::new(StoredEntry { path, ..entry.clone() }))
-                            });
-                            self.trees[tree].report.findings.push(finding);
-                        }
-                    }
-                    Owner::Blob(sha256) => {
-                        if let Some(problem) = problem(&sha256) {
-                            spoilt.insert(sha256);
-                            // The same inode as a tree's file: that says it all.
-                            if !of_a_tree {
-                                let wanted = self.named.get(&sha256);
-                                self.state.push(blob_finding(&sha256, problem, wanted));
-                            }
-                        }
-                    }
-                }
-            }
+            self.judge(&item, hashed, &mut found);
         }
         let files = self.by_inode.len() as u64;
         let mut check = Check {
@@ -543,9 +311,9 @@ impl Checking<'_> {
             files,
             bytes: bytes_read,
             received: 0,
-            whole,
-            spoilt,
-            other,
+            whole: found.whole,
+            spoilt: found.spoilt,
+            other: found.other,
         };
         for tree in &mut check.trees {
             tree.findings.sort_by(|a, b| a.path.cmp(&b.path));
@@ -560,12 +328,75 @@ impl Checking<'_> {
         Ok(check)
     }
 
-    /// The tree that events about an item name.
-    fn teller(&self, item: &Item) -> Option<usize> {
-        item.owners.iter().find_map(|owner| match owner {
-            Owner::Entry { tree, .. } | Owner::Past { tree, .. } => Some(*tree),
-            Owner::Blob(_) => None,
-        })
+    /// Holds what an item was found to hold against what its owners want.
+    fn judge(&mut self, item: &Item, hashed: io::Result<Hashed>, found: &mut Evidence) {
+        let content = match hashed {
+            Ok(hashed) => Ok(hashed.sha256),
+            Err(error) => Err(error.to_string()),
+        };
+        let problem = |expected: &Sha256| match &content {
+            Ok(found) if found == expected => None,
+            Ok(found) => Some(Problem::Changed {
+                expected: format!("sha256:{expected}"),
+                found: format!("sha256:{found}"),
+            }),
+            Err(reason) => Some(Problem::Unreadable { reason: reason.clone() }),
+        };
+        if let Ok(content) = content {
+            let mut is_other = false;
+            for owner in &item.owners {
+                is_other |= match owner {
+                    Owner::Entry { tree, entry } => {
+                        self.trees[*tree].entries[*entry].sha256 != content
+                    }
+                    Owner::Past { allowed, .. } => !allowed.contains(&content),
+                    Owner::Blob(sha256) => *sha256 != content,
+                };
+            }
+            if is_other {
+                found.other.push((item.path.clone(), content));
+            }
+            found.whole.entry(content).or_insert_with(|| item.path.clone());
+        }
+        let of_a_tree = teller(item).is_some();
+        for owner in &item.owners {
+            match owner {
+                Owner::Entry { tree, entry } => {
+                    let tree = &mut self.trees[*tree];
+                    let entry = &tree.entries[*entry];
+                    if let Some(mut problem) = problem(&entry.sha256) {
+                        if item.size != entry.size && content.is_ok() {
+                            let (expected, found) = (bytes(entry.size), bytes(item.size));
+                            problem = Problem::Changed { expected, found };
+                        }
+                        tree.report.findings.push(Finding::of(entry, problem));
+                    }
+                }
+                Owner::Past { tree, path, allowed } => {
+                    if !content.as_ref().is_ok_and(|content| allowed.contains(content))
+                        && let Some(newest) = allowed.last()
+                        && let Some(problem) = problem(newest)
+                    {
+                        let mut finding = Finding::new(path.clone(), problem);
+                        finding.wanted = self.named.get(newest).and_then(|(_, entry)| {
+                            let path = RepoPath::new(&finding.path).ok()?;
+                            Some(Box::new(StoredEntry { path, ..entry.clone() }))
+                        });
+                        self.trees[*tree].report.findings.push(finding);
+                    }
+                }
+                Owner::Blob(sha256) => {
+                    if let Some(problem) = problem(sha256) {
+                        found.spoilt.insert(*sha256);
+                        // The same inode as a tree's file: that says it all.
+                        if !of_a_tree {
+                            let wanted = self.named.get(sha256);
+                            self.state.push(blob_finding(sha256, problem, wanted));
+                        }
+                    }
+                }
+            }
+        }
     }
 
     /// Hashes all items, on all cores.
@@ -584,7 +415,7 @@ impl Checking<'_> {
                 let at = next.fetch_add(1, Ordering::Relaxed);
                 items.get(at).map(|item| (at, item))
             } {
-                let tree = self.teller(item).map_or(BLOBS, |tree| &self.trees[tree].report.tree);
+                let tree = teller(item).map_or(BLOBS, |tree| &self.trees[tree].report.tree);
                 let mut tell = |read: usize| {
                     let bytes = i64::try_from(read).unwrap_or(i64::MAX);
                     reporter.on_event(&Event::Progress { tree, path: "", bytes });
@@ -616,6 +447,14 @@ impl Checking<'_> {
         results.sort_unstable_by_key(|(at, _)| *at);
         Ok(items.into_iter().zip(results).map(|(item, (_, hashed))| (item, hashed)).collect())
     }
+}
+
+/// The tree that events about an item name.
+fn teller(item: &Item) -> Option<usize> {
+    item.owners.iter().find_map(|owner| match owner {
+        Owner::Entry { tree, .. } | Owner::Past { tree, .. } => Some(*tree),
+        Owner::Blob(_) => None,
+    })
 }
 
 fn tell(reporter: &dyn Reporter, tree: &str, finding: &Finding) {

@@ -20,6 +20,7 @@
 mod adopt;
 mod check;
 mod files;
+mod finding;
 mod generation;
 mod hold;
 mod journal;
@@ -34,7 +35,7 @@ mod tidy;
 mod tree;
 mod view;
 
-pub use check::{Check, Finding, Problem, Repaired, TreeCheck};
+pub use finding::{Check, Finding, Problem, Repaired, TreeCheck};
 pub use generation::{Generation, Heading};
 pub use lock::LockWait;
 pub use prune::{Amount, Pruning};

@@ -104,7 +104,7 @@ impl Store {
     pub fn pruning(&self, remove: &[TreePath], retention: &Retention) -> Result<Pruning> {
         let mut pruning = Pruning { remove: remove.to_vec(), ..Pruning::default() };
         let mut names = Names::default();
-        let mut named: HashSet<Sha256> = HashSet::new();
+        let mut wanted: HashSet<Sha256> = HashSet::new();
         for tree in self.trees()? {
             if remove.contains(&tree) {
                 let amount = self.count_tree(&tree, &mut names)?;
@@ -122,7 +122,7 @@ impl Store {
                 }
                 match self.generation(&tree, id) {
                     Ok(kept) => {
-                        named.extend(kept.manifest.entries.iter().map(|e| e.sha256));
+                        wanted.extend(kept.manifest.entries.iter().map(|e| e.sha256));
                         kept_paths.extend(kept.manifest.entries.into_iter().map(|e| e.path));
                     }
                     Err(error @ Error::Damaged { .. }) => {
@@ -159,7 +159,7 @@ impl Store {
         }
         self.find_parts(&mut pruning, retention.grace, &mut names)?;
         if pruning.unknown.is_none() {
-            self.find_blobs(&mut pruning, &named, retention.grace, &mut names)?;
+            self.find_blobs(&mut pruning, &wanted, retention.grace, &mut names)?;
         }
         pruning.freed = names.freed();
         Ok(pruning)
@@ -257,7 +257,7 @@ impl Store {
     fn find_blobs(
         &self,
         pruning: &mut Pruning,
-        named: &HashSet<Sha256>,
+        wanted: &HashSet<Sha256>,
         grace: Duration,
         names: &mut Names,
     ) -> Result<()> {
@@ -271,7 +271,7 @@ impl Store {
                 let path = blob.path();
                 let name = blob.file_name();
                 let sha256 = name.to_str().and_then(Sha256::from_hex);
-                if sha256.is_some_and(|sha256| named.contains(&sha256)) {
+                if sha256.is_some_and(|sha256| wanted.contains(&sha256)) {
                     continue;
                 }
                 let found = fs::symlink_metadata(&path).map_err(Error::io("look at", &path))?;

@@ -88,7 +88,7 @@ fn read(path: &Path) -> BTreeMap<String, LastRun> {
     let text = fs::read(path).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let lines = text.strip_prefix(HEADER).unwrap_or_default().lines();
-    lines.filter_map(|line| Some(read_line(line)?)).map(|run| (run.tree.clone(), run)).collect()
+    lines.filter_map(read_line).map(|run| (run.tree.clone(), run)).collect()
 }
 
 fn read_line(line: &str) -> Option<LastRun> {

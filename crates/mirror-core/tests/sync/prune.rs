@@ -11,14 +11,14 @@ use mirror_core::{Mirror, Options};
 use mirror_fixtures::samples;
 use mirror_fixtures::upstream::Fault;
 
-use super::support::{Site, job, listing, options, sync};
+use super::support::{PATIENCE, Site, job, listing, patient, sync};
 
 /// An hour of grace.
 const HOUR: Duration = Duration::from_secs(3600);
 
 async fn prune(root: &Path, trees: &[&str], grace: Duration) -> (Pruning, Vec<String>) {
     let retention = Retention { generations: 2, grace, prune: true };
-    let mirror = Mirror::open(root, Options { retention, ..options() }).await.unwrap();
+    let mirror = Mirror::open(root, Options { retention, ..patient() }).await.unwrap();
     let trees: Vec<TreePath> = trees.iter().map(|tree| tree.parse().unwrap()).collect();
     let pruning = mirror.pruning(&trees).unwrap();
     let left = mirror.prune(pruning.clone()).await.unwrap();
@@ -67,7 +67,7 @@ async fn drops_what_no_kept_generation_names_and_no_more() {
 }
 
 async fn trees_are_clean(root: &Path) -> bool {
-    let (wait, cancel) = (mirror_core::store::LockWait::No, mirror_core::CancellationToken::new());
+    let (wait, cancel) = (PATIENCE, mirror_core::CancellationToken::new());
     let check = mirror_core::verify(root, &[], wait, std::sync::Arc::new(()), &cancel).await;
     check.unwrap().is_clean()
 }

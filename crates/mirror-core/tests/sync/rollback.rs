@@ -6,20 +6,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mirror_core::report::Outcome;
-use mirror_core::store::{Current, LockWait, Retention, View};
+use mirror_core::store::{Current, Retention, View};
 use mirror_core::{CancellationToken, Error, Mirror, Mode, Result, Rollback, Target};
 use mirror_fixtures::{Written, WrittenKind, samples};
 
-use super::support::{Site, job, listing, options, sync};
+use super::support::{PATIENCE, Site, job, listing, patient, sync};
 
 async fn rollback(root: &Path, name: &str, to: Option<u64>) -> Result<Rollback> {
-    let mirror = Mirror::open(root, options()).await.unwrap();
+    let mirror = Mirror::open(root, patient()).await.unwrap();
     let target = Target { name: Some(name.to_owned()), to };
     mirror.rollback(&target, Mode::Apply, &()).await
 }
 
 async fn release(root: &Path) -> usize {
-    Mirror::open(root, options()).await.unwrap().release(None).unwrap().len()
+    Mirror::open(root, patient()).await.unwrap().release(None).unwrap().len()
 }
 
 fn current(root: &Path, tree: &str) -> Current {
@@ -28,7 +28,7 @@ fn current(root: &Path, tree: &str) -> Current {
 
 async fn is_clean(root: &Path) -> bool {
     let cancel = CancellationToken::new();
-    let check = mirror_core::verify(root, &[], LockWait::No, Arc::new(()), &cancel).await.unwrap();
+    let check = mirror_core::verify(root, &[], PATIENCE, Arc::new(()), &cancel).await.unwrap();
     assert!(check.is_clean(), "{check:#?}");
     true
 }
@@ -114,7 +114,7 @@ async fn what_is_published_is_kept_whatever_its_age() {
     let retention = Retention { generations: 1, grace: Duration::ZERO, prune: true };
     let run = async |site: &Site| {
         let allow = mirror_core::Allow { older: true, shrink: true };
-        let options = mirror_core::Options { retention, allow, ..options() };
+        let options = mirror_core::Options { retention, allow, ..patient() };
         let mirror = Mirror::open(&site.root(), options).await.unwrap();
         let (jobs, cancel) = ([site.job()], CancellationToken::new());
         mirror.sync(&jobs, Mode::Apply, Arc::new(()), &cancel).await.unwrap()
@@ -188,7 +188,7 @@ async fn without_all_its_content_nothing_changes() {
 async fn a_dry_run_changes_nothing() {
     let (site, _) = three().await;
     let before = listing(&site.root());
-    let mirror = Mirror::open(&site.root(), options()).await.unwrap();
+    let mirror = Mirror::open(&site.root(), patient()).await.unwrap();
     let target = Target::default();
     let back = mirror.rollback(&target, Mode::DryRun, &()).await.unwrap();
     assert!(!back.done && back.is_possible());

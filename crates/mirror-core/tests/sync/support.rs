@@ -35,6 +35,15 @@ pub(crate) fn options() -> Options {
     options
 }
 
+/// The same, and it waits for the root: a process that another test starts holds the lock too, until
+/// it is the program that it is to be.
+pub(crate) fn patient() -> Options {
+    Options { lock: PATIENCE, ..options() }
+}
+
+/// Longer than a process takes to start.
+pub(crate) const PATIENCE: LockWait = LockWait::AtMost(Duration::from_secs(5));
+
 /// A repository at `base`, mirrored to `tree`.
 pub(crate) fn job(base: &str, tree: &str) -> Job {
     Job::new(source(base), TreePath::new(tree).unwrap())

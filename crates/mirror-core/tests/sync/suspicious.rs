@@ -6,10 +6,10 @@ use mirror_core::report::{Outcome, TreeReport};
 use mirror_core::{Allow, CancellationToken, Mirror, Mode, Options, Target};
 use mirror_fixtures::samples;
 
-use super::support::{Site, listing, options};
+use super::support::{Site, listing, patient};
 
 async fn sync(site: &Site, allow: Allow, mode: Mode) -> TreeReport {
-    let mirror = Mirror::open(&site.root(), Options { allow, ..options() }).await.unwrap();
+    let mirror = Mirror::open(&site.root(), Options { allow, ..patient() }).await.unwrap();
     let (jobs, cancel) = ([site.job()], CancellationToken::new());
     let mut report = mirror.sync(&jobs, mode, Arc::new(()), &cancel).await.unwrap();
     report.trees.remove(0)
@@ -71,7 +71,7 @@ async fn after_a_rollback_the_newer_state_is_no_surprise() {
     site.write(&samples::plain(9).revision(1_700_000_100));
     site.sync().await;
     {
-        let mirror = Mirror::open(&site.root(), options()).await.unwrap();
+        let mirror = Mirror::open(&site.root(), patient()).await.unwrap();
         mirror.rollback(&Target::default(), Mode::Apply, &()).await.unwrap();
         mirror.release(None).unwrap();
     }

@@ -11,15 +11,15 @@ use mirror_core::store::{Check, LockWait, Repaired};
 use mirror_core::{CancellationToken, Error, Mirror};
 use mirror_fixtures::samples;
 
-use super::support::{Site, job, listing, options, sync};
+use super::support::{PATIENCE, Site, job, listing, options, patient, sync};
 
 async fn verify(root: &Path) -> Check {
     let cancel = CancellationToken::new();
-    mirror_core::verify(root, &[], LockWait::No, Arc::new(()), &cancel).await.unwrap()
+    mirror_core::verify(root, &[], PATIENCE, Arc::new(()), &cancel).await.unwrap()
 }
 
 async fn repair(root: &Path) -> Check {
-    let mirror = Mirror::open(root, options()).await.unwrap();
+    let mirror = Mirror::open(root, patient()).await.unwrap();
     mirror.repair(&[], Arc::new(()), &CancellationToken::new()).await.unwrap()
 }
 
@@ -49,8 +49,8 @@ async fn a_whole_mirror_is_clean_and_each_inode_is_read_once() {
     assert!(check.is_clean(), "{check:#?}");
     assert_eq!(check.trees[0].generation, Some(1));
     let blobs = listing(&site.root().join(".mirror/blobs"));
-    let size = blobs.keys().filter(|path| path.is_file());
-    assert_eq!(check.bytes, size.map(|path| fs::metadata(path).unwrap().len()).sum::<u64>());
+    let contents = blobs.keys().filter(|path| path.is_file());
+    assert_eq!(check.bytes, contents.map(|path| fs::metadata(path).unwrap().len()).sum::<u64>());
     let mut after = listing(&site.root());
     // Who waits for it is told who it is.
     after.extend(before.clone().into_iter().filter(|(path, _)| path.ends_with(".mirror/lock")));
@@ -130,7 +130,7 @@ async fn what_another_tree_holds_is_not_fetched() {
     rot(&a);
     site.upstream.clear_requests();
     for trees in [vec![], vec!["a".parse().unwrap()]] {
-        let mirror = Mirror::open(&site.root(), options()).await.unwrap();
+        let mirror = Mirror::open(&site.root(), patient()).await.unwrap();
         let check = mirror.repair(&trees, Arc::new(()), &CancellationToken::new()).await.unwrap();
         assert!(check.is_clean(), "{check:#?}");
         assert_eq!(check.trees[0].findings.len(), 1);
@@ -201,12 +201,12 @@ async fn a_damaged_manifest_and_lost_blobs_are_found() {
 async fn readers_keep_writers_out_and_not_each_other() {
     let site = Site::new(&samples::plain(1));
     site.sync().await;
-    let one = mirror_core::store::View::open(&site.root(), LockWait::No).await.unwrap();
+    let one = mirror_core::store::View::open(&site.root(), PATIENCE).await.unwrap();
     assert!(verify(&site.root()).await.is_clean());
     let error = Mirror::open(&site.root(), options()).await.unwrap_err();
     drop(one);
     assert!(matches!(error, Error::Locked { .. }), "{error}");
-    let held = Mirror::open(&site.root(), options()).await.unwrap();
+    let held = Mirror::open(&site.root(), patient()).await.unwrap();
     let cancel = CancellationToken::new();
     let wait = LockWait::AtMost(Duration::ZERO);
     let refused = mirror_core::verify(&site.root(), &[], wait, Arc::new(()), &cancel).await;
