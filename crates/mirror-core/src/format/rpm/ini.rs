@@ -57,10 +57,12 @@ pub(super) fn read(
     let mut entry: Option<usize> = None;
     each_line(reader, |number, line| {
         let text = line.trim();
-        if text.is_empty() || line.starts_with(['#', ';']) {
+        let is_further = line.starts_with([' ', '\t']);
+        // A comment behind other white space is none of a value, and no key either.
+        if text.is_empty() || (!is_further && text.starts_with(['#', ';'])) {
             return Ok(());
         }
-        if let (true, Some(at), Some(key)) = (line.starts_with([' ', '\t']), section, entry) {
+        if let (true, Some(at), Some(key)) = (is_further, section, entry) {
             let value = &mut sections[at].entries[key].value;
             value.push('\n');
             value.push_str(text);
