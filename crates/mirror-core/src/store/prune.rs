@@ -4,6 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
@@ -191,6 +192,7 @@ impl Store {
         for path in pruning.past.iter().chain(&pruning.old_parts) {
             remove_any(path)?;
         }
+        remove_empty_below(&self.folder.join("generations"))?;
         self.forget_runs(&pruning.remove)?;
         self.sync(std::iter::empty())?;
         Ok(left)
@@ -299,11 +301,7 @@ impl Store {
         remove_any(&stage_path().under(folders.base()))?;
         let base = tree.under(&self.root);
         let is_gone = remove_empty(&base, &self.root);
-        let generations = self.generations_of(tree);
-        remove_any(&generations)?;
-        if let Some(parent) = generations.parent() {
-            remove_empty(parent, &self.folder.join("generations"));
-        }
+        remove_any(&self.generations_of(tree))?;
         Ok(is_gone || base == self.root)
     }
 }
@@ -311,14 +309,27 @@ impl Store {
 /// Removes a folder and those that it lies in as far as they are empty, up to `top`; false where the
 /// first is not.
 fn remove_empty(folder: &Path, top: &Path) -> bool {
-    let mut is_gone = true;
     for (number, folder) in folder.ancestors().take_while(|at| *at != top).enumerate() {
-        if fs::remove_dir(folder).is_err() {
-            is_gone = number > 0 || fs::symlink_metadata(folder).is_err();
-            break;
+        match fs::remove_dir(folder) {
+            Ok(()) => {}
+            // Someone was interrupted between it and the one that it lay in.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => return number > 0,
         }
     }
-    is_gone
+    true
+}
+
+/// Removes the folders below `folder` that hold no file, however deep.
+fn remove_empty_below(folder: &Path) -> Result<()> {
+    for entry in list(folder)? {
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            remove_empty_below(&entry.path())?;
+            // One that holds something stays.
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+    Ok(())
 }
 
 fn is_older(found: &Metadata, age: Duration) -> bool {
