@@ -89,10 +89,11 @@ pub(super) fn finish(root: &Path, folder: &Path) -> Result<bool> {
         }
     }
     // The journal's end must not reach the disk before what it says, nor another disk.
+    // A tree that somebody removed since is to be made again: its folders must not be in the way.
     let parents: BTreeSet<_> = parents
         .iter()
         .map(|to| root.join(to))
-        .filter_map(|to| Some(to.parent()?.to_owned()))
+        .filter_map(|to| to.ancestors().skip(1).find(|folder| folder.is_dir()).map(Path::to_owned))
         .collect();
     sync_file_systems(parents.iter().map(PathBuf::as_path))?;
     fs::remove_file(&path).map_err(Error::io("remove", &path))?;
@@ -332,6 +333,16 @@ mod tests {
         assert_eq!(fs::read_to_string(case.root.join("tree/file/deep/1")).unwrap(), "new");
         write(&case.folder, &case.ops).unwrap();
         assert!(finish(&case.root, &case.folder).unwrap(), "and says so again");
+    }
+
+    #[test]
+    fn ends_over_a_tree_that_was_removed() {
+        let case = case();
+        write(&case.folder, &case.ops).unwrap();
+        fs::remove_dir_all(case.root.join("tree")).unwrap();
+        assert!(finish(&case.root, &case.folder).unwrap());
+        assert_eq!(fs::read_to_string(case.root.join(".mirror/2")).unwrap(), "generation");
+        assert!(!is_there(&case.folder));
     }
 
     #[test]
