@@ -3,10 +3,12 @@
 use std::sync::Arc;
 
 use mirror_core::report::{Outcome, TreeReport};
-use mirror_core::{Allow, CancellationToken, Mirror, Mode, Options, Target};
+use mirror_core::source::rpm::{Location, RpmSource};
+use mirror_core::{Allow, CancellationToken, Job, Mirror, Mode, Options, Target};
 use mirror_fixtures::samples;
+use mirror_fixtures::upstream::Upstream;
 
-use super::support::{Site, listing, patient};
+use super::support::{self, Site, listing, patient};
 
 async fn sync(site: &Site, allow: Allow, mode: Mode) -> TreeReport {
     let mirror = Mirror::open(&site.root(), Options { allow, ..patient() }).await.unwrap();
@@ -77,4 +79,36 @@ async fn after_a_rollback_the_newer_state_is_no_surprise() {
     }
     let report = sync(&site, Allow::default(), Mode::Apply).await;
     assert_eq!((report.outcome, report.generation), (Outcome::Published, Some(3)));
+}
+
+#[tokio::test]
+async fn a_mirror_that_lags_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = |name: &str, packages, revision| {
+        samples::plain(packages).revision(revision).write(folder.path().join(name)).dir
+    };
+    let old = state("old", 3, 1_700_000_000);
+    let now = state("now", 4, 1_700_000_100);
+    let next = state("next", 5, 1_700_000_200);
+    let mirrors = [Upstream::serve(&now), Upstream::serve(&now)];
+    let bases = mirrors.iter().map(|mirror| mirror.url().parse().unwrap()).collect();
+    let job = Job::new(RpmSource::new(Location::Bases(bases)), "demo".parse().unwrap());
+    let root = folder.path().join("root");
+    let run = async || {
+        let report = support::sync(&root, std::slice::from_ref(&job)).await.unwrap();
+        report.trees.into_iter().next().unwrap()
+    };
+    assert_eq!(run().await.outcome, Outcome::Published);
+    mirrors[0].set_root(&old);
+    let report = run().await;
+    assert_eq!((report.outcome, report.warnings.len()), (Outcome::Unchanged, 1), "{report:#?}");
+    assert!(report.warnings[0].starts_with(&mirrors[0].url_of("repodata/repomd.xml")));
+    mirrors[1].set_root(&next);
+    let report = run().await;
+    assert_eq!((report.outcome, report.files), (Outcome::Published, 9), "{report:#?}");
+    mirrors[1].set_root(&old);
+    let report = run().await;
+    assert_eq!(report.outcome, Outcome::Failed);
+    let reason = &report.failures[0].reason;
+    assert!(reason.starts_with(&mirrors[0].url()) && reason.contains("older than"), "{reason}");
 }

@@ -33,6 +33,9 @@ const KEY: &str = "repodata/repomd.xml.key";
 /// How often upstream may be found changed while it is read.
 const MOVES: usize = 5;
 
+/// How many mirrors are passed over because they hold an older state than the published one.
+const LAGGING: usize = 4;
+
 /// A repository being resolved.
 pub(super) struct Resolving<'a> {
     pub(super) source: &'a RpmSource,
@@ -76,8 +79,20 @@ impl<'a> Resolving<'a> {
     /// and what looks like a fault is then a mixture of two.
     pub(super) async fn settle(mut self) -> Result<Resolution> {
         let (mut moves, mut again) = (0, true);
+        let mut older = Vec::new();
         loop {
             let error = match self.resolve().await {
+                Err(error @ Error::Older { .. }) if self.has_another(older.len()) => {
+                    self.context.warn(format!("{error}; another mirror is asked"));
+                    older.push(error);
+                    self.bases = self.bases[1..].into();
+                    self.repomd = None;
+                    continue;
+                }
+                // The others have nothing better, so what the first one said counts.
+                Err(error) if !older.is_empty() && !error.is_local() => {
+                    return Err(older.swap_remove(0));
+                }
                 Err(error) if !error.is_local() && !error.is_transient() => error,
                 result => return result,
             };
@@ -95,6 +110,12 @@ impl<'a> Resolving<'a> {
                 return Err(error);
             }
         }
+    }
+
+    /// Whether a mirror can be asked that may be up to date where the first one is not. What a
+    /// metalink says of the newest state holds for all of them.
+    fn has_another(&self, passed_over: usize) -> bool {
+        self.bases.len() > 1 && self.states.is_empty() && passed_over < LAGGING
     }
 
     async fn resolve(&mut self) -> Result<Resolution> {
