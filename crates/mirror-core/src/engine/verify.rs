@@ -87,10 +87,9 @@ impl Repair<'_> {
             if tree.findings.is_empty() {
                 continue;
             }
-            let path: TreePath = tree
-                .tree
-                .parse()
-                .map_err(|source| Error::Path { file: tree.tree.clone(), source })?;
+            let path = parse(&tree.tree)?;
+            // What else is wrong with it then cannot be seen yet.
+            let was_reached = store.reaches(&path);
             let mended = tree.findings.iter().filter(|finding| !is_mode(finding));
             let mended = mended.filter_map(|finding| finding.wanted.as_deref());
             store.mend(&path, mended.filter(|entry| !self.failed.contains_key(&entry.sha256)))?;
@@ -99,7 +98,8 @@ impl Repair<'_> {
                     if is_mode(finding) {
                         store.mend_mode(&path, &finding.path).map(|()| true)
                     } else {
-                        Ok(store.is_tree_folder(&path, &finding.path))
+                        let is_reached = !was_reached && store.reaches(&path);
+                        Ok(is_reached || store.is_tree_folder(&path, &finding.path))
                     }
                 })?;
                 finding.repaired = Some(repaired);
@@ -107,7 +107,11 @@ impl Repair<'_> {
             trees.push(path);
         }
         for finding in &mut self.check.state {
-            finding.repaired = Some(outcome(finding, &self.failed, |_| Ok(false))?);
+            // Content that nothing names is gone when it was spoilt.
+            let is_gone = |finding: &Finding| {
+                Ok(std::fs::symlink_metadata(store.root().join(&finding.path)).is_err())
+            };
+            finding.repaired = Some(outcome(finding, &self.failed, is_gone)?);
         }
         store.end_mending(&trees)?;
         Ok(self.check)

@@ -94,6 +94,11 @@ impl Store {
         is_folder(&tree.under(&self.root).join(path))
     }
 
+    /// Whether the tree's folder is there, reached through no link.
+    pub(crate) fn reaches(&self, tree: &TreePath) -> bool {
+        TreeFolders::new(&self.root, tree).holds(&stage_path())
+    }
+
     /// Makes what was mended survive a power loss.
     pub(crate) fn end_mending(&self, trees: &[TreePath]) -> Result<()> {
         let folders: Vec<PathBuf> = trees.iter().map(|tree| tree.under(&self.root)).collect();

@@ -10,6 +10,7 @@ use mirror_core::report::Outcome;
 use mirror_core::store::{Check, LockWait, Repaired};
 use mirror_core::{CancellationToken, Error, Mirror};
 use mirror_fixtures::samples;
+use mirror_fixtures::upstream::Fault;
 
 use super::support::{PATIENCE, Site, job, listing, options, patient, sync};
 
@@ -212,4 +213,37 @@ async fn readers_keep_writers_out_and_not_each_other() {
     let refused = mirror_core::verify(&site.root(), &[], wait, Arc::new(()), &cancel).await;
     assert!(matches!(refused, Err(Error::Locked { .. })));
     drop(held);
+}
+
+#[tokio::test]
+async fn a_link_where_the_tree_should_be_is_repaired_and_said_to_be() {
+    let site = Site::new(&samples::plain(2));
+    let jobs = [job(&site.upstream.url(), "deep/demo")];
+    sync(&site.root(), &jobs).await.unwrap();
+    let elsewhere = site.root().join("elsewhere");
+    fs::rename(site.root().join("deep"), &elsewhere).unwrap();
+    symlink(&elsewhere, site.root().join("deep")).unwrap();
+    assert!(found(&verify(&site.root()).await).contains(&"link deep".to_owned()));
+    site.upstream.clear_requests();
+    let check = repair(&site.root()).await;
+    assert!(check.is_clean(), "{check:#?}");
+    assert!(verify(&site.root()).await.is_clean());
+    assert_eq!(site.upstream.requests().len(), 0);
+    assert!(elsewhere.join("demo/repodata/repomd.xml").exists());
+}
+
+#[tokio::test]
+async fn content_that_no_tree_has_yet_is_dropped_when_it_is_spoilt() {
+    let site = Site::new(&samples::plain(3));
+    site.upstream.fault(&site.written.package("plain-0000").path, Fault::Status(404));
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Incomplete);
+    let other = Site::new(&samples::odd_names());
+    sync(&site.root(), &[job(&other.upstream.url(), "x")]).await.unwrap();
+    let hex = &site.written.package("plain-0001").sha256;
+    let blob = site.root().join(".mirror/blobs/sha256").join(&hex[..2]).join(hex);
+    rot(&blob);
+    assert_eq!(verify(&site.root()).await.state[0].problem.word(), "changed");
+    let check = repair(&site.root()).await;
+    assert!(check.is_clean(), "{check:#?}");
+    assert!(!blob.exists() && verify(&site.root()).await.is_clean());
 }
