@@ -376,10 +376,19 @@ fn hash_by(path: &Path, also: Option<Algorithm>) -> Result<(Sha256, Digest)> {
 fn generation_ids(folder: &Path) -> Result<Vec<u64>> {
     let mut ids = Vec::new();
     for entry in list(folder)? {
-        ids.extend(entry.file_name().to_str().and_then(|name| name.parse::<u64>().ok()));
+        ids.extend(generation_id(&entry));
     }
     ids.sort_unstable();
     Ok(ids)
+}
+
+/// The number of the generation that a file is. A folder is on the way to another tree's.
+fn generation_id(entry: &fs::DirEntry) -> Option<u64> {
+    let name = entry.file_name();
+    let name = name.to_str()?;
+    // One that can be counted on from, and under the name that it would be given.
+    let id = name.parse().ok().filter(|id: &u64| *id < u64::MAX && id.to_string() == name)?;
+    entry.file_type().is_ok_and(|kind| !kind.is_dir()).then_some(id)
 }
 
 fn collect_trees(folder: &Path, path: &mut String, trees: &mut Vec<TreePath>) -> Result<()> {
@@ -388,7 +397,7 @@ fn collect_trees(folder: &Path, path: &mut String, trees: &mut Vec<TreePath>) ->
         let name = entry.file_name();
         let Some(name) = name.to_str() else { continue };
         let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
-        has_generations |= !is_folder && name.parse::<u64>().is_ok();
+        has_generations |= generation_id(&entry).is_some();
         if is_folder {
             let end = path.len();
             if end > 0 {

@@ -196,3 +196,18 @@ async fn a_dry_run_changes_nothing() {
     after.extend(before.clone().into_iter().filter(|(path, _)| path.ends_with("lock")));
     assert_eq!(after, before);
 }
+
+#[tokio::test]
+async fn a_generation_is_a_file_under_its_number() {
+    let (site, _) = three().await;
+    let folder = site.root().join(".mirror/generations/demo");
+    for name in ["007", "+8", "18446744073709551615"] {
+        fs::write(folder.join(name), "").unwrap();
+    }
+    fs::create_dir(folder.join("9")).unwrap();
+    assert_eq!(
+        View::glance(&site.root()).generations(&"demo".parse().unwrap()).unwrap(),
+        [1, 2, 3]
+    );
+    assert_eq!(site.sync_tree().await.generation, Some(4));
+}
