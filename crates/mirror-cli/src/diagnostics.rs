@@ -237,6 +237,7 @@ fn core_hint(error: &Error) -> Option<String> {
                 .to_owned()
         }
         Error::NewerFormat { .. } => "use the version of mirror that wrote it".to_owned(),
+        Error::Damaged { path, .. } => return damaged_hint(path),
         Error::Client(_) => {
             "certificates come from --ca-file, SSL_CERT_FILE and SSL_CERT_DIR, else from the \
              system"
@@ -249,6 +250,23 @@ fn core_hint(error: &Error) -> Option<String> {
         _ => return None,
     };
     Some(hint)
+}
+
+/// What to do where it is not known whether a tree is held.
+pub(crate) const HOLD_HINT: &str = "remove that file, and the newest generation counts as the \
+                                    published one; if the tree was held, roll it back once more \
+                                    with `mirror rollback TREE --to N`";
+
+fn damaged_hint(path: &Path) -> Option<String> {
+    let hint = match path.file_name()?.to_str()? {
+        "journal" => {
+            "how far a publication came is not known: move that file away, and `mirror sync` makes \
+             the trees whole"
+        }
+        "current" => HOLD_HINT,
+        _ => "`mirror verify --repair` looks at all content, and puts it right",
+    };
+    Some(hint.to_owned())
 }
 
 fn io_hint(path: &Path, error: &io::Error) -> Option<String> {
@@ -344,6 +362,7 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
         Kind::Older => {
             "a mirror that lags has the newer state later; --allow-older publishes this one"
         }
+        Kind::Damaged => HOLD_HINT,
         Kind::Shrinks => {
             "upstream may be broken or half there, so look at it first; --allow-shrink publishes it"
         }
@@ -436,6 +455,17 @@ mod tests {
         let [file, found, published] = ["h", "a", "b"].map(str::to_owned);
         assert!(hint(Error::Older { file, found, published }).contains("--allow-older"));
         assert!(hint(Error::Shrinks { dropped: 2, total: 3 }).contains("--allow-shrink"));
+    }
+
+    #[test]
+    fn knows_what_is_damaged() {
+        let hint = |path: &str| {
+            let (path, reason) = (path.into(), "odd".to_owned());
+            Failure::Core(Error::Damaged { path, reason }).hint().unwrap()
+        };
+        assert!(hint("/m/.mirror/journal").contains("move that file away"));
+        assert!(hint("/m/.mirror/generations/a/current").contains("mirror rollback TREE --to N"));
+        assert!(hint("/m/.mirror/blobs/sha256/ab/abc").contains("mirror verify --repair"));
     }
 
     #[test]

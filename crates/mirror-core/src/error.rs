@@ -391,6 +391,8 @@ pub enum Kind {
     Older,
     /// Upstream lacks most of what is published.
     Shrinks,
+    /// A file of this host's state is not what was written.
+    Damaged,
     /// Any other.
     #[default]
     Other,
@@ -413,6 +415,7 @@ impl Error {
             }
             Self::Older { .. } => Kind::Older,
             Self::Shrinks { .. } => Kind::Shrinks,
+            Self::Damaged { .. } => Kind::Damaged,
             _ => Kind::Other,
         }
     }

@@ -14,7 +14,7 @@ use super::{named_trees, open};
 use crate::cli::VerifyArgs;
 use crate::config::Config;
 use crate::console::{self, Tag};
-use crate::diagnostics::{Exit, Failure};
+use crate::diagnostics::{Exit, Failure, HOLD_HINT};
 use crate::progress::Progress;
 use crate::{human, output, signals};
 
@@ -119,7 +119,7 @@ fn summary(check: &Check, took: Duration) -> String {
     for tree in &check.trees {
         let size = format!("{}, {}", human::files(tree.files), human::bytes(tree.bytes));
         let at = tree.generation.map_or_else(
-            || "its manifest is damaged".to_owned(),
+            || "what belongs here cannot be known".to_owned(),
             |generation| format!("generation {generation}, {size}"),
         );
         section(&mut text, &tree.tree, width, &at, &tree.findings);
@@ -188,21 +188,41 @@ fn hints(args: &VerifyArgs, check: &Check) -> Vec<&'static str> {
         check.findings().any(|finding| finding.is_open() && wanted(&finding.problem))
     };
     let mut hints = Vec::new();
-    let is_foreign = |problem: &Problem| matches!(problem, Problem::Foreign { .. });
-    if open(|problem| !matches!(problem, Problem::Foreign { .. })) {
+    if open(|problem| !is_for_others(problem)) {
         hints.push(if args.repair {
             "`mirror sync` brings what upstream has now in place of what it no longer has"
         } else {
             "`mirror verify --repair` puts this right, and fetches only what differs"
         });
     }
-    if open(is_foreign) {
+    let damaged = check.state.iter().filter(|f| matches!(f.problem, Problem::Damaged { .. }));
+    let (holds, manifests): (Vec<_>, Vec<_>) =
+        damaged.partition(|finding| finding.path.ends_with("/current"));
+    if !manifests.is_empty() {
+        hints.push(
+            "`mirror sync` publishes a new generation where the published one is damaged; an earlier \
+             one goes with time",
+        );
+    }
+    if !holds.is_empty() {
+        hints.push(HOLD_HINT);
+    }
+    if open(|problem| matches!(problem, Problem::Unfinished)) {
+        hints.push("`mirror sync` finishes what was interrupted, and so does `mirror serve`");
+    }
+    if open(|problem| matches!(problem, Problem::Foreign { .. })) {
         hints.push(
             "what is foreign was never published by mirror, and never goes by itself: move it \
              elsewhere, or remove it",
         );
     }
     hints
+}
+
+/// Whether a repair has nothing to say to it.
+fn is_for_others(problem: &Problem) -> bool {
+    use Problem::{Damaged, Foreign, Unfinished};
+    matches!(problem, Foreign { .. } | Damaged { .. } | Unfinished)
 }
 
 #[cfg(test)]

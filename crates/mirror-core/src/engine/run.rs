@@ -113,7 +113,12 @@ impl<'a> Run<'a> {
         let view = self.mirror.store.view();
         let mut held = HashSet::new();
         for tree in view.trees()? {
-            if let Some(current) = view.current(&tree)?.filter(|current| current.held) {
+            let current = match view.current(&tree) {
+                // Told of that tree when its turn comes; those of its group have files of their own.
+                Err(Error::Damaged { .. }) => continue,
+                current => current?,
+            };
+            if let Some(current) = current.filter(|current| current.held) {
                 let job = self.jobs.iter().find(|job| job.tree == tree);
                 held.extend(job.map(|job| job.group.clone()));
                 held.insert(view.heading(&tree, current.id)?.group);
@@ -128,15 +133,21 @@ impl<'a> Run<'a> {
         let name: Arc<str> = job.tree.as_str().into();
         let upstream: Arc<str> = job.source.identity().into();
         let mut warnings = Vec::new();
-        let published = match mirror.store.published(&job.tree) {
+        // Where that is not known the tree may be held: nothing takes the place of what is there.
+        let (current, unknown) = match mirror.store.view().current(&job.tree) {
+            Err(error @ Error::Damaged { .. }) => (None, Some(error)),
+            current => (current?, None),
+        };
+        let generation = current.map(|current| current.id);
+        let previous = match generation.map(|id| mirror.store.generation(&job.tree, id)).transpose()
+        {
             Err(error @ Error::Damaged { .. }) => {
-                warnings.push(format!("{error}; publishing a new generation"));
+                let next = if is_held { "" } else { "; publishing a new generation" };
+                warnings.push(format!("{error}{next}"));
                 None
             }
-            other => other?,
+            found => found?.map(|found| found.manifest),
         };
-        let generation = published.as_ref().map(|published| published.id);
-        let previous = published.map(|published| published.manifest);
         let report = TreeReport {
             tree: name.to_string(),
             group: job.group.clone(),
@@ -163,6 +174,10 @@ impl<'a> Run<'a> {
             deferred: Vec::new(),
             report,
         };
+        if let Some(error) = unknown {
+            self.fail(&mut tree, &error);
+            return Ok(tree);
+        }
         if is_held {
             tree.report.outcome = Outcome::Held;
             if let Some(previous) = &tree.previous {
@@ -176,16 +191,19 @@ impl<'a> Run<'a> {
         self.reporter.on_event(&Event::Resolving { tree: &tree.name });
         match self.resolution(&mut tree).await {
             Err(error) if error.is_local() => return Err(error),
-            Err(error) => {
-                let reason = error.to_string();
-                let (tree_name, path) = (&*tree.name, "");
-                self.reporter.on_event(&Event::Failed { tree: tree_name, path, reason: &reason });
-                tree.report.failures.push(Failure { path: None, reason, kind: error.kind() });
-            }
+            Err(error) => self.fail(&mut tree, &error),
             Ok(None) => {}
             Ok(Some(manifest)) => self.plan(&mut tree, manifest).await?,
         }
         Ok(tree)
+    }
+
+    /// Says why nothing can be done for a tree.
+    fn fail(&self, tree: &mut Tree<'a>, error: &Error) {
+        let (reason, kind) = (error.to_string(), error.kind());
+        let (tree_name, path) = (&*tree.name, "");
+        self.reporter.on_event(&Event::Failed { tree: tree_name, path, reason: &reason });
+        tree.report.failures.push(Failure { path: None, reason, kind });
     }
 
     /// Refuses a manifest without most of the packages that are published, for the same selection:

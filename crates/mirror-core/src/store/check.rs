@@ -120,7 +120,13 @@ impl Checking<'_> {
     /// Holds the names of a tree against its manifests, and notes what is to be read.
     fn list_tree(&mut self, path: &TreePath) -> Result<()> {
         let number = self.trees.len();
-        let current = self.view.current(path)?;
+        let current = match self.view.current(path) {
+            Err(Error::Damaged { path: file, reason }) => {
+                self.damaged(&file, reason);
+                None
+            }
+            current => current?,
+        };
         let mut report = TreeCheck {
             tree: path.to_string(),
             generation: current.as_ref().map(|current| current.id),
@@ -213,9 +219,7 @@ impl Checking<'_> {
                     if is_current {
                         report.generation = None;
                     }
-                    let file = file.strip_prefix(self.view.root()).unwrap_or(&file);
-                    let file = file.to_string_lossy();
-                    self.state.push(Finding::new(file, Problem::Damaged { reason }));
+                    self.damaged(&file, reason);
                     continue;
                 }
                 Err(error) => return Err(error),
@@ -235,6 +239,12 @@ impl Checking<'_> {
             }
         }
         Ok(Known { entries, past, is_whole })
+    }
+
+    /// Notes a file of the state that is not what was written.
+    fn damaged(&mut self, file: &Path, reason: String) {
+        let file = file.strip_prefix(self.view.root()).unwrap_or(file).to_string_lossy();
+        self.state.push(Finding::new(file, Problem::Damaged { reason }));
     }
 
     /// Notes the blobs that are to be read, and those that are not there.

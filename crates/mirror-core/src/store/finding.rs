@@ -54,7 +54,7 @@ pub enum Problem {
         /// The system's reason.
         reason: String,
     },
-    /// A kept manifest is not what was written.
+    /// A kept manifest, or the file that says which one is published, is not what was written.
     Damaged {
         /// What is wrong with it.
         reason: String,
@@ -149,7 +149,7 @@ impl Finding {
 pub struct TreeCheck {
     /// The tree's path below the root.
     pub tree: String,
-    /// The generation that is published; `None` where its manifest is damaged.
+    /// The generation that is published; `None` where that, or its manifest, cannot be read.
     pub generation: Option<u64>,
     /// Files that it holds.
     pub files: u64,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{Heading, LastRun, View, list};
+use super::{LastRun, View, is_absent, list};
 use crate::error::{Error, Result};
 use crate::manifest::StoredManifest;
 use crate::path::TreePath;
@@ -50,7 +50,7 @@ pub struct TreeStatus {
     pub kept: Vec<KeptGeneration>,
     /// What came of its last run.
     pub last_run: Option<LastRun>,
-    /// What is wrong with its manifest.
+    /// What is wrong with its manifest, or with the file that says whether it is held.
     pub damaged: Option<String>,
 }
 
@@ -109,17 +109,26 @@ impl View {
     }
 
     fn tree_status(&self, tree: &TreePath, last_run: Option<LastRun>) -> Result<TreeStatus> {
-        let headings = self.generations(tree)?.into_iter().map(|id| self.heading(tree, id));
-        let headings: Vec<Heading> = headings.collect::<Result<_>>()?;
-        let current = self.current(tree)?;
+        let mut headings = Vec::new();
+        for id in self.generations(tree)? {
+            match self.heading(tree, id) {
+                // A run that is tidied up meanwhile drops some.
+                Err(Error::Io { source, .. }) if is_absent(&source) => {}
+                heading => headings.push(heading?),
+            }
+        }
+        let mut damaged = None;
+        let current = or_damaged(self.current(tree), &mut damaged)?;
+        let manifest = match &current {
+            Some(current) => {
+                let generation = self.generation(tree, current.id);
+                or_damaged(generation.map(|found| Some(found.manifest)), &mut damaged)?
+            }
+            None => None,
+        };
         let heading = current
             .as_ref()
             .and_then(|current| headings.iter().find(|heading| heading.id == current.id).cloned());
-        let (manifest, damaged) = match self.published(tree) {
-            Ok(generation) => (generation.map(|found| found.manifest), None),
-            Err(error @ Error::Damaged { .. }) => (None, Some(error.to_string())),
-            Err(error) => return Err(error),
-        };
         let bytes = manifest.as_ref().map_or(0, StoredManifest::size);
         let signature = manifest.and_then(|manifest| manifest.signature);
         let since = current.as_ref().and_then(|current| current.since.clone());
@@ -136,7 +145,7 @@ impl View {
             signature: signature.map(|signature| signature.verdict),
             kept: headings
                 .into_iter()
-                .map(|Heading { id, published, files, .. }| KeptGeneration { id, published, files })
+                .map(|h| KeptGeneration { id: h.id, published: h.published, files: h.files })
                 .collect(),
             last_run,
             damaged,
@@ -160,5 +169,16 @@ impl View {
             space.part_bytes += found.size();
         }
         Ok(space)
+    }
+}
+
+/// What was found; where it is damaged, that is noted.
+fn or_damaged<T>(found: Result<Option<T>>, damaged: &mut Option<String>) -> Result<Option<T>> {
+    match found {
+        Err(error @ Error::Damaged { .. }) => {
+            *damaged = Some(error.to_string());
+            Ok(None)
+        }
+        found => found,
     }
 }

@@ -211,3 +211,29 @@ async fn a_generation_is_a_file_under_its_number() {
     );
     assert_eq!(site.sync_tree().await.generation, Some(4));
 }
+
+#[tokio::test]
+async fn where_it_is_not_known_whether_a_tree_is_held_nothing_of_it_changes() {
+    let (site, states) = three().await;
+    let other = Site::new(&samples::odd_names());
+    let jobs = [site.job(), job(&other.upstream.url(), "other")];
+    sync(&site.root(), &jobs[1..]).await.unwrap();
+    rollback(&site.root(), "demo", Some(1)).await.unwrap();
+    let pointer = site.root().join(".mirror/generations/demo/current");
+    fs::write(&pointer, "garbage").unwrap();
+    let report = sync(&site.root(), &jobs).await.unwrap();
+    let outcomes: Vec<_> = report.trees.iter().map(|tree| tree.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Failed, Outcome::Unchanged]);
+    assert!(report.trees[0].failures[0].reason.contains("demo/current: damaged"));
+    assert_holds(&site.tree(), &states[0]);
+    let shown = View::glance(&site.root()).status().unwrap();
+    assert!(shown.trees[0].damaged.as_ref().unwrap().contains("current"));
+    let cancel = CancellationToken::new();
+    let check = mirror_core::verify(&site.root(), &[], PATIENCE, Arc::new(()), &cancel).await;
+    let found: Vec<_> = check.unwrap().findings().map(|found| found.path.clone()).collect();
+    assert_eq!(found, [".mirror/generations/demo/current"]);
+    // What the hint says.
+    fs::remove_file(&pointer).unwrap();
+    assert!(rollback(&site.root(), "demo", Some(1)).await.unwrap().done);
+    assert!(is_clean(&site.root()).await && current(&site.root(), "demo").held);
+}
