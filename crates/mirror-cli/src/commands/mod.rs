@@ -25,7 +25,6 @@ use crate::cli::{Command, ConfigArgs, DEFAULT_ROOT, Place, TransferArgs};
 use crate::config::{Config, ConfigError, Upstream, Wanted};
 use crate::diagnostics::{Exit, Failure};
 use crate::output::{self, Last};
-use crate::progress::Progress;
 use crate::{console, environment};
 
 /// Where the configuration is looked for, in this order.
@@ -82,7 +81,23 @@ fn telling_json(json: bool, ran: Result<Exit, Failure>) -> Result<Exit, Failure>
 
 /// The trees of the root, of which those that are named have to be some.
 fn named_trees(view: &View, named: &[TreePath]) -> Result<Vec<TreePath>, Failure> {
-    let trees = view.trees()?;
+    some_of(view.trees()?, view, named)
+}
+
+/// The same with those of which no run published anything yet.
+fn noted_trees(view: &View, named: &[TreePath]) -> Result<Vec<TreePath>, Failure> {
+    let mut trees = view.trees()?;
+    trees.extend(view.last_runs().into_keys().filter_map(|name| name.parse().ok()));
+    trees.sort();
+    trees.dedup();
+    some_of(trees, view, named)
+}
+
+fn some_of(
+    trees: Vec<TreePath>,
+    view: &View,
+    named: &[TreePath],
+) -> Result<Vec<TreePath>, Failure> {
     if trees.is_empty() {
         return Err(Failure::NoTrees(view.root().to_owned()));
     }
@@ -141,12 +156,12 @@ fn listed(config: &Config) -> Vec<Upstream> {
 }
 
 /// Opens the root for writing, and says so where that has to wait.
-async fn open(root: &Path, options: Options, progress: &Progress) -> Result<Mirror, Error> {
+async fn open(root: &Path, options: Options, note: impl FnOnce(&str)) -> Result<Mirror, Error> {
     let lock = options.lock;
     let at_once = Options { lock: LockWait::No, ..options.clone() };
     match Mirror::open(root, at_once).await {
         Err(error @ Error::Locked { .. }) if lock != LockWait::No => {
-            progress.note(&format!("{error}; waiting"));
+            note(&format!("{error}; waiting"));
             Mirror::open(root, options).await
         }
         opened => opened,

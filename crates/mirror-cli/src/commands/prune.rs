@@ -1,15 +1,13 @@
 //! `mirror prune`.
 
 use std::fmt::Write as _;
-use std::path::Path;
 
-use mirror_core::store::{Amount, LockWait, Pruning, View};
-use mirror_core::{Error, Mirror, Options};
+use mirror_core::Options;
+use mirror_core::store::{Amount, Pruning, View};
 use serde::Serialize;
 
-use super::named_trees;
+use super::{noted_trees, open};
 use crate::cli::PruneArgs;
-use crate::config::Config;
 use crate::console::{self, Tag};
 use crate::diagnostics::{Exit, Failure};
 use crate::{human, output};
@@ -32,9 +30,12 @@ pub(super) fn run(args: &PruneArgs) -> Result<Exit, Failure> {
 fn prune(args: &PruneArgs) -> Result<Exit, Failure> {
     let config = super::load_config(&args.place.config)?;
     let root = super::root(&args.place, &config);
-    named_trees(&View::glance(&root), &args.trees)?;
+    noted_trees(&View::glance(&root), &args.trees)?;
     let runtime = super::runtime()?;
-    let mirror = runtime.block_on(open(args, &config, &root))?;
+    let lock = args.lock.lock_wait.or(config.lock_wait).unwrap_or_default();
+    let options = Options { lock, retention: super::retention(&config), ..Options::default() };
+    let note = |line: &str| console::note(format_args!("{line}"));
+    let mirror = runtime.block_on(open(&root, options, note))?;
     let pruning = mirror.pruning(&args.trees)?;
     if !args.json {
         console::print(&plan(&pruning)).map_err(Failure::Output)?;
@@ -66,19 +67,6 @@ fn prune(args: &PruneArgs) -> Result<Exit, Failure> {
     };
     console::print(&text).map_err(Failure::Output)?;
     Ok(Exit::Done)
-}
-
-async fn open(args: &PruneArgs, config: &Config, root: &Path) -> Result<Mirror, Error> {
-    let lock = args.lock.lock_wait.or(config.lock_wait).unwrap_or_default();
-    let options = Options { lock, retention: super::retention(config), ..Options::default() };
-    let at_once = Options { lock: LockWait::No, ..options.clone() };
-    match Mirror::open(root, at_once).await {
-        Err(error @ Error::Locked { .. }) if lock != LockWait::No => {
-            console::note(format_args!("{error}; waiting"));
-            Mirror::open(root, options).await
-        }
-        opened => opened,
-    }
 }
 
 /// Whether it is wanted: said before, or said now.

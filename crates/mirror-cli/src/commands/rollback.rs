@@ -75,7 +75,7 @@ async fn work(
 ) -> Result<Ran, Error> {
     let lock = args.lock.lock_wait.or(config.lock_wait).unwrap_or_default();
     let options = Options { lock, retention: super::retention(config), ..Options::default() };
-    let opened = cancel.run_until_cancelled(open(root, options, progress)).await;
+    let opened = cancel.run_until_cancelled(open(root, options, |line| progress.note(line))).await;
     let mirror: Mirror = opened.unwrap_or(Err(Error::Cancelled))?;
     if args.release {
         return Ok(Ran::Released(mirror.release(args.name.as_deref())?));

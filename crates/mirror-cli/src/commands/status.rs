@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use mirror_core::store::{LastRun, Space, Status, TreeStatus, View};
 
-use super::named_trees;
+use super::noted_trees;
 use crate::cli::StatusArgs;
 use crate::console::{self, Tag};
 use crate::diagnostics::{Exit, Failure};
@@ -22,7 +22,7 @@ fn status(args: &StatusArgs) -> Result<Exit, Failure> {
     let view = View::glance(&root);
     let mut status = view.status()?;
     if status.trees.is_empty() || !args.trees.is_empty() {
-        named_trees(&view, &args.trees)?;
+        noted_trees(&view, &args.trees)?;
     }
     if !args.trees.is_empty() {
         status.trees.retain(|tree| args.trees.iter().any(|named| named.as_str() == tree.tree));

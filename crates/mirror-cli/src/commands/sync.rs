@@ -63,7 +63,7 @@ async fn mirror(
     progress: &Arc<Progress>,
     cancel: &CancellationToken,
 ) -> Result<Report, Error> {
-    let open = open(root, options, progress);
+    let open = open(root, options, |line| progress.note(line));
     let mirror = cancel.run_until_cancelled(open).await.unwrap_or(Err(Error::Cancelled))?;
     let mode = if args.publication.dry_run { Mode::DryRun } else { Mode::Apply };
     loop {

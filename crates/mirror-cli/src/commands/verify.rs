@@ -81,7 +81,7 @@ async fn check(
         lock,
         ..Options::default()
     };
-    let opened = cancel.run_until_cancelled(open(root, options, progress)).await;
+    let opened = cancel.run_until_cancelled(open(root, options, |line| progress.note(line))).await;
     let mirror: Mirror = opened.unwrap_or(Err(Error::Cancelled))?;
     Ok(mirror.repair(&args.trees, reporter, cancel).await?)
 }

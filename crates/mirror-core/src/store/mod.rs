@@ -305,7 +305,10 @@ impl Store {
             // Not even the first could be done (another disk): none will be.
             journal::abandon(&self.folder)?;
         }
-        finished.map(|_| ())
+        finished?;
+        // The note is of the old place, where no tree is now.
+        let _ = self.forget_runs(std::slice::from_ref(from));
+        Ok(())
     }
 
     /// Bytes and inodes that may still be written below the root.

@@ -106,7 +106,15 @@ impl Store {
         let mut pruning = Pruning { remove: remove.to_vec(), ..Pruning::default() };
         let mut names = Names::default();
         let mut wanted: HashSet<Sha256> = HashSet::new();
-        for tree in self.trees()? {
+        let published = self.trees()?;
+        let runs = self.view().last_runs();
+        for tree in remove.iter().filter(|tree| !published.contains(tree)) {
+            // All that there is of it is that runs failed.
+            if runs.contains_key(tree.as_str()) {
+                pruning.trees.push((tree.to_string(), Amount::default()));
+            }
+        }
+        for tree in published {
             if remove.contains(&tree) {
                 let amount = self.count_tree(&tree, &mut names)?;
                 pruning.trees.push((tree.to_string(), amount));
@@ -175,7 +183,8 @@ impl Store {
             self.clear_attempts(tree, &kept, None)?;
         }
         let mut left = Vec::new();
-        for tree in &pruning.remove {
+        let published = self.trees()?;
+        for tree in pruning.remove.iter().filter(|tree| published.contains(tree)) {
             if !self.remove_tree(tree)? {
                 left.push(tree.to_string());
             }
@@ -229,7 +238,7 @@ impl Store {
         while let Some(folder) = folders.pop() {
             for entry in list(&folder)? {
                 let path = entry.path();
-                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                if entry_is_folder(&entry) {
                     folders.push(path);
                 } else if path.extension().is_some_and(|end| end == "new") {
                     let tree = folder.strip_prefix(&top).unwrap_or(&folder).to_string_lossy();
@@ -323,13 +332,17 @@ fn remove_empty(folder: &Path, top: &Path) -> bool {
 /// Removes the folders below `folder` that hold no file, however deep.
 fn remove_empty_below(folder: &Path) -> Result<()> {
     for entry in list(folder)? {
-        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+        if entry_is_folder(&entry) {
             remove_empty_below(&entry.path())?;
             // One that holds something stays.
             let _ = fs::remove_dir(entry.path());
         }
     }
     Ok(())
+}
+
+fn entry_is_folder(entry: &fs::DirEntry) -> bool {
+    entry.file_type().is_ok_and(|kind| kind.is_dir())
 }
 
 fn is_older(found: &Metadata, age: Duration) -> bool {

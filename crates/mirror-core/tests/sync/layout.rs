@@ -54,6 +54,9 @@ async fn an_upstream_moves_only_when_told() {
     assert_eq!(report.trees[0].outcome, Outcome::Unchanged);
     assert_eq!(site.upstream.requests().len(), 1);
     assert!(!site.tree().exists());
+    let status = mirror_core::store::View::glance(&site.root()).status().unwrap();
+    let trees: Vec<_> = status.trees.iter().map(|tree| tree.tree.as_str()).collect();
+    assert_eq!(trees, ["new/place"], "the old place is forgotten");
 }
 
 #[tokio::test]

@@ -119,3 +119,21 @@ async fn a_manifest_that_cannot_be_read_keeps_all_content() {
     assert!(pruning.unknown.unwrap().contains("damaged"));
     assert!(!files(&site.root().join(".mirror/blobs")).is_empty());
 }
+
+#[tokio::test]
+async fn a_tree_that_never_was_is_forgotten() {
+    let site = Site::new(&samples::plain(1));
+    let url = site.upstream.url();
+    sync(&site.root(), &[job(&url, "a/b")]).await.unwrap();
+    let absent = format!("{url}/absent/");
+    sync(&site.root(), &[job(&absent, "a")]).await.unwrap_err();
+    sync(&site.root(), &[job(&absent, "typo")]).await.unwrap();
+    let trees = || {
+        let status = mirror_core::store::View::glance(&site.root()).status().unwrap();
+        status.trees.into_iter().map(|tree| tree.tree).collect::<Vec<_>>()
+    };
+    assert_eq!(trees(), ["a/b", "typo"]);
+    assert_eq!(prune(&site.root(), &["typo"], HOUR).await.0.trees.len(), 1);
+    assert_eq!(trees(), ["a/b"]);
+    assert!(trees_are_clean(&site.root()).await);
+}
