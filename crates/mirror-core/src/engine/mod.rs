@@ -22,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 use crate::error::{Error, Result};
 use crate::fetch::{self, Client};
 use crate::path::TreePath;
-use crate::report::{Report, Reporter};
+use crate::report::{Outcome, Report, Reporter};
 use crate::source::Source;
-use crate::store::{LastRun, LockWait, Pruning, Retention, Store};
+use crate::store::{BEGUN, INTERRUPTED, LastRun, LockWait, Pruning, Retention, Store};
 
 /// Settings of a [`Mirror`].
 #[derive(Debug, Clone, Default)]
@@ -137,7 +137,7 @@ impl Mirror {
         transfers.shutdown().await;
         let result = result.unwrap_or(Err(Error::Cancelled));
         if mode == Mode::Apply {
-            self.note(jobs, &result);
+            self.note_end(jobs, &result);
         }
         result
     }
@@ -153,23 +153,36 @@ impl Mirror {
         blocking(move || store.prune(&pruning)).await
     }
 
-    /// Notes what came of a run, for who asks later. A run is not worse for not being noted.
-    fn note(&self, jobs: &[Job], result: &Result<Report>) {
+    /// Notes that what `jobs` lack is about to be fetched.
+    fn note_begun<'j>(&self, jobs: impl Iterator<Item = &'j Job>) {
+        self.note(jobs.map(|job| (job, BEGUN, None, String::new())));
+    }
+
+    /// Notes what came of a run.
+    fn note_end(&self, jobs: &[Job], result: &Result<Report>) {
+        self.note(jobs.iter().enumerate().map(|(at, job)| match result {
+            Ok(report) => {
+                let tree = &report.trees[at];
+                let reason = tree.failures.first().map(|failure| failure.reason.clone());
+                (job, tree.outcome.name(), tree.generation, reason.unwrap_or_default())
+            }
+            Err(Error::Cancelled) => (job, INTERRUPTED, None, String::new()),
+            Err(error) => (job, Outcome::Failed.name(), None, error.to_string()),
+        }));
+    }
+
+    /// Notes outcomes, generations and reasons for who asks later. A run is not worse for not being
+    /// noted.
+    fn note<'j>(&self, runs: impl Iterator<Item = (&'j Job, &'static str, Option<u64>, String)>) {
         let now = jiff::Timestamp::now();
         let time = now.round(jiff::Unit::Second).unwrap_or(now).to_string();
-        let runs = jobs.iter().enumerate().map(|(at, job)| {
-            let (tree, group) = (job.tree.to_string(), job.group.clone());
-            let (outcome, generation, reason) = match result {
-                Ok(report) => {
-                    let tree = &report.trees[at];
-                    let reason = tree.failures.first().map(|failure| failure.reason.clone());
-                    (tree.outcome.name(), tree.generation, reason.unwrap_or_default())
-                }
-                Err(Error::Cancelled) => ("interrupted", None, String::new()),
-                Err(error) => ("failed", None, error.to_string()),
-            };
-            let (time, outcome) = (time.clone(), outcome.to_owned());
-            LastRun { tree, group, time, outcome, generation, reason }
+        let runs = runs.map(|(job, outcome, generation, reason)| LastRun {
+            tree: job.tree.to_string(),
+            group: job.group.clone(),
+            time: time.clone(),
+            outcome: outcome.to_owned(),
+            generation,
+            reason,
         });
         let _ = self.store.note_runs(runs.collect());
     }

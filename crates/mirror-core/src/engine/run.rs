@@ -83,6 +83,10 @@ impl<'a> Run<'a> {
                     groups.push(&job.group);
                 }
             }
+            if units.count().0 > 0 {
+                let planned = trees.iter().filter(|tree| matches!(tree.work, Work::Plan { .. }));
+                self.mirror.note_begun(planned.map(|tree| tree.job));
+            }
             self.fetch_and_publish(&mut trees, groups, units, Patience::Some, transfers).await?;
             for round in 0..again::MOVES {
                 let groups = self.resolve_again(&mut trees, round).await?;
@@ -338,7 +342,9 @@ impl<'a> Run<'a> {
 
     /// Clears away what this run and interrupted ones leave.
     async fn tidy(&self, trees: &[Tree<'a>]) -> Result<()> {
-        let paths = trees.iter().map(|tree| tree.job.tree.clone()).collect::<Vec<_>>();
+        // What an interrupted publication of one that failed had brought, the next run wants.
+        let read = trees.iter().filter(|tree| tree.report.outcome != Outcome::Failed);
+        let paths = read.map(|tree| tree.job.tree.clone()).collect::<Vec<_>>();
         let published: Vec<_> = trees
             .iter()
             .filter(|tree| tree.report.outcome == Outcome::Published)

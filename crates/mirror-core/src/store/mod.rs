@@ -41,6 +41,7 @@ pub use lock::LockWait;
 pub use prune::{Amount, Pruning};
 pub use publish::{Publication, Published, Retention};
 pub use runs::LastRun;
+pub(crate) use runs::{BEGUN, INTERRUPTED};
 pub use status::{KeptGeneration, Space, Status, TreeStatus};
 use tree::TreeFolders;
 pub use tree::TreeInventory;

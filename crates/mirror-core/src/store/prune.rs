@@ -20,9 +20,6 @@ use crate::error::{Error, Result};
 use crate::manifest::StoredEntry;
 use crate::path::TreePath;
 
-/// Outcomes of runs that left something for the next one.
-const UNFINISHED: [&str; 4] = ["incomplete", "held-back", "failed", "interrupted"];
-
 /// Files and their bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Amount {
@@ -160,7 +157,11 @@ impl Store {
             }
             pruning.past.extend(past);
         }
+        let mut attempted = HashSet::new();
         for tree in self.attempted()? {
+            if !remove.contains(&tree) {
+                attempted.extend(self.attempted_content(&tree)?);
+            }
             let path = stage_path().under(&tree.under(&self.root));
             let path = path.strip_prefix(&self.root).unwrap_or(&path).to_string_lossy();
             pruning.stages.push(path.into_owned());
@@ -168,7 +169,16 @@ impl Store {
         }
         self.find_parts(&mut pruning, retention.grace, &mut names)?;
         if pruning.unknown.is_none() {
-            self.find_blobs(&mut pruning, &wanted, retention.grace, &mut names)?;
+            let is_unfinished = runs.values().any(|run| {
+                run.is_unfinished() && !remove.iter().any(|tree| tree.as_str() == run.tree)
+            });
+            // Fetched and never published, or published as far as its links.
+            let is_waited_for = |sha256: Option<Sha256>, found: &Metadata| {
+                is_unfinished
+                    && (found.nlink() == 1 || sha256.is_some_and(|name| attempted.contains(&name)))
+                    && !is_changed_before(found, retention.grace)
+            };
+            self.find_blobs(&mut pruning, &wanted, is_waited_for, &mut names)?;
         }
         pruning.freed = names.freed();
         Ok(pruning)
@@ -269,15 +279,14 @@ impl Store {
         &self,
         pruning: &mut Pruning,
         wanted: &HashSet<Sha256>,
-        grace: Duration,
+        is_waited_for: impl Fn(Option<Sha256>, &Metadata) -> bool,
         names: &mut Names,
     ) -> Result<()> {
-        let removed: HashSet<&str> = pruning.remove.iter().map(TreePath::as_str).collect();
-        let runs = self.view().last_runs();
-        let is_unfinished = runs.values().any(|run| {
-            UNFINISHED.contains(&run.outcome.as_str()) && !removed.contains(run.tree.as_str())
-        });
         for shelf in list(&self.folder.join("blobs/sha256"))? {
+            // What lies behind a link is not ours to drop.
+            if !entry_is_folder(&shelf) {
+                continue;
+            }
             for blob in list(&shelf.path())? {
                 let path = blob.path();
                 let name = blob.file_name();
@@ -286,7 +295,7 @@ impl Store {
                     continue;
                 }
                 let found = fs::symlink_metadata(&path).map_err(Error::io("look at", &path))?;
-                if is_unfinished && found.nlink() == 1 && !is_changed_before(&found, grace) {
+                if is_waited_for(sha256, &found) {
                     pruning.waiting.add(&found);
                     continue;
                 }

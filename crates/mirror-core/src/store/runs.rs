@@ -5,7 +5,8 @@
 //! TREE GROUP TIME OUTCOME GENERATION REASON     tab between the fields; - for no generation
 //! ```
 //!
-//! It is for people: no run reads it, and where it is lost or damaged nothing else is.
+//! It is for people, and tells a prune whether content that nothing names is still waited for. Where
+//! it is lost or damaged, nothing else is.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -17,8 +18,15 @@ use serde::Serialize;
 use super::{Store, View};
 use crate::error::{Error, Result};
 use crate::path::TreePath;
+use crate::report::Outcome;
 
 const HEADER: &str = "mirror-runs 1\n";
+
+/// What is noted before the first transfer: a run that is killed leaves it.
+pub(crate) const BEGUN: &str = "begun";
+
+/// What is noted of a run that was told to stop.
+pub(crate) const INTERRUPTED: &str = "interrupted";
 
 /// Characters that are kept of a reason.
 const REASON: usize = 400;
@@ -32,14 +40,24 @@ pub struct LastRun {
     /// The publish group that it was in.
     #[serde(skip)]
     pub group: String,
-    /// When the run ended, in RFC 3339 and UTC.
+    /// When the run ended, or began to fetch, in RFC 3339 and UTC.
     pub time: String,
-    /// An [`Outcome`](crate::report::Outcome) in lower case, or `interrupted`.
+    /// An [`Outcome`] as it is [named](Outcome::name), `interrupted`, or `begun`: that one is under
+    /// way, or was killed.
     pub outcome: String,
     /// The generation that was published then.
     pub generation: Option<u64>,
     /// Why it is not what it should be; may be empty.
     pub reason: String,
+}
+
+impl LastRun {
+    /// Whether it left something for the next one.
+    pub(super) fn is_unfinished(&self) -> bool {
+        let outcomes = [Outcome::Incomplete, Outcome::HeldBack, Outcome::Failed];
+        let names = outcomes.map(Outcome::name);
+        names.into_iter().chain([BEGUN, INTERRUPTED]).any(|name| name == self.outcome)
+    }
 }
 
 impl View {

@@ -3,7 +3,7 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use jiff::Timestamp;
@@ -87,6 +87,17 @@ impl Store {
         Ok(entries.filter(|path| path.extension().is_some_and(|end| end == "new")).collect())
     }
 
+    /// The content that an interrupted publication of `tree` was to publish.
+    pub(super) fn attempted_content(&self, tree: &TreePath) -> Result<Vec<Sha256>> {
+        let mut content = Vec::new();
+        for path in self.attempts(tree)? {
+            let attempt = read_attempt(&path)?;
+            let entries = attempt.into_iter().flat_map(|attempt| attempt.manifest.entries);
+            content.extend(entries.map(|entry| entry.sha256));
+        }
+        Ok(content)
+    }
+
     /// Clears away what an interrupted publication left: its stage, its manifest, and the files that
     /// it added and neither a kept generation nor `next` names.
     pub(super) fn clear_attempts(
@@ -100,8 +111,7 @@ impl Store {
             remove_any(&stage_path().under(folders.base()))?;
         }
         for path in self.attempts(tree)? {
-            let text = fs::read(&path).map_err(Error::io("read", &path))?;
-            if let Ok(attempt) = generation::read(&path, 0, &text)
+            if let Some(attempt) = read_attempt(&path)?
                 && !kept.damaged
             {
                 let known: HashSet<&str> = kept
@@ -194,4 +204,10 @@ impl Store {
     fn unnamed(&self) -> std::sync::MutexGuard<'_, HashSet<Sha256>> {
         self.unnamed.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A manifest that was written for a publication; `None` where not all of it was.
+fn read_attempt(path: &Path) -> Result<Option<Generation>> {
+    let text = fs::read(path).map_err(Error::io("read", path))?;
+    Ok(generation::read(path, 0, &text).ok())
 }

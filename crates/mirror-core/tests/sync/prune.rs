@@ -11,7 +11,7 @@ use mirror_core::{Mirror, Options};
 use mirror_fixtures::samples;
 use mirror_fixtures::upstream::Fault;
 
-use super::support::{PATIENCE, Site, job, listing, patient, sync};
+use super::support::{PATIENCE, Recorder, Site, job, listing, patient, sync};
 
 /// An hour of grace.
 const HOUR: Duration = Duration::from_secs(3600);
@@ -136,4 +136,57 @@ async fn a_tree_that_never_was_is_forgotten() {
     assert_eq!(prune(&site.root(), &["typo"], HOUR).await.0.trees.len(), 1);
     assert_eq!(trees(), ["a/b"]);
     assert!(trees_are_clean(&site.root()).await);
+}
+
+#[tokio::test]
+async fn what_a_killed_sync_fetched_stays() {
+    let site = Site::new(&samples::plain(3));
+    let last = site.written.package("plain-0000").path.clone();
+    site.upstream.fault(&last, Fault::HangBeforeHeaders).times(1);
+    {
+        let mirror = Mirror::open(&site.root(), patient()).await.unwrap();
+        let (jobs, cancel) = ([site.job()], mirror_core::CancellationToken::new());
+        let events = std::sync::Arc::new(Recorder::default());
+        let run = mirror.sync(&jobs, mirror_core::Mode::Apply, events.clone(), &cancel);
+        let others = async {
+            let is_fetched = |line: &String| line.contains("fetched") && line.contains(".rpm");
+            for _ in 0..1000 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                if events.lines().iter().filter(|line| is_fetched(line)).count() == 2 {
+                    break;
+                }
+            }
+        };
+        tokio::select! {
+            _ = run => panic!("the run ended"),
+            () = others => {}
+        }
+    }
+    let status = mirror_core::store::View::glance(&site.root()).status().unwrap();
+    assert_eq!(status.trees[0].last_run.as_ref().unwrap().outcome, "begun");
+    let (pruning, _) = prune(&site.root(), &[], HOUR).await;
+    assert!(pruning.blobs.files == 0 && pruning.waiting.files > 2, "{pruning:?}");
+    site.upstream.clear_requests();
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Published);
+    assert_eq!(site.upstream.requests().iter().filter(|r| r.path.ends_with(".rpm")).count(), 1);
+}
+
+#[tokio::test]
+async fn what_a_killed_publication_had_brought_outlives_a_run_that_fails() {
+    let site = Site::new(&samples::plain(3));
+    site.sync().await;
+    // As if it had been killed before its journal was written.
+    let generation = site.root().join(".mirror/generations/demo/1");
+    fs::rename(&generation, generation.with_extension("new")).unwrap();
+    site.upstream.fault("repodata/repomd.xml", Fault::Status(404));
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Failed);
+    let (pruning, _) = prune(&site.root(), &[], HOUR).await;
+    assert_eq!((pruning.stages.len(), pruning.blobs.files), (1, 0), "{pruning:?}");
+    site.upstream.clear_faults();
+    site.upstream.clear_requests();
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Published);
+    let lists = ["repomd.xml", "repomd.xml.asc", "repomd.xml.key"];
+    for request in site.upstream.requests() {
+        assert!(lists.iter().any(|list| request.path.ends_with(list)), "{}", request.path);
+    }
 }
