@@ -143,9 +143,13 @@ impl Store {
         if ids.len() <= retention.generations.max(1) {
             return Ok(Vec::new());
         }
-        let pointer = self.view().pointer(tree)?;
-        let mut kept = in_order(self.kept(tree, &ids)?.generations, pointer.as_ref());
-        let Some(current) = kept.pop() else { return Ok(Vec::new()) };
+        let view = self.view();
+        let mut kept = in_order(self.kept(tree, &ids)?.generations, view.pointer(tree)?.as_ref());
+        let published = view.current(tree)?.map(|current| current.id);
+        // Where the published one cannot be read, what it names cannot be told from the past.
+        let Some(current) = kept.pop().filter(|last| Some(last.id) == published) else {
+            return Ok(Vec::new());
+        };
         let now = Timestamp::now();
         let (in_grace, past) =
             split_by_grace(kept, current.published_at(now), now, retention.grace);

@@ -190,3 +190,27 @@ async fn what_a_killed_publication_had_brought_outlives_a_run_that_fails() {
         assert!(lists.iter().any(|list| request.path.ends_with(list)), "{}", request.path);
     }
 }
+
+#[tokio::test]
+async fn a_held_generation_whose_manifest_is_damaged_keeps_all_it_has() {
+    let mut repository = samples::plain(3);
+    let mut site = Site::new(&repository);
+    for number in 0..3 {
+        site.sync().await;
+        repository.update(samples::plain_package(0, &format!("{}", number + 2)));
+        site.write(&repository);
+    }
+    {
+        let mirror = Mirror::open(&site.root(), patient()).await.unwrap();
+        let target = mirror_core::Target { name: None, to: Some(1) };
+        mirror.rollback(&target, mirror_core::Mode::Apply, &()).await.unwrap();
+    }
+    let manifest = site.root().join(".mirror/generations/demo/1");
+    fs::write(&manifest, "").unwrap();
+    let before = (files(&site.tree()), files(&site.root().join(".mirror/blobs")));
+    let (pruning, _) = prune(&site.root(), &[], Duration::ZERO).await;
+    assert_eq!(pruning.generations, []);
+    assert!(manifest.exists());
+    assert_eq!((files(&site.tree()), files(&site.root().join(".mirror/blobs"))), before);
+    assert_eq!(site.sync_tree().await.outcome, Outcome::Held);
+}
