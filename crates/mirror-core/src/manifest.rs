@@ -251,7 +251,7 @@ impl StoredManifest {
 
     /// The bytes of all files together.
     pub fn size(&self) -> u64 {
-        self.entries.iter().map(|entry| entry.size).sum()
+        self.entries.iter().fold(0, |sum, entry| sum.saturating_add(entry.size))
     }
 }
 

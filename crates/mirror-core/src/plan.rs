@@ -152,11 +152,6 @@ impl Plan {
     pub fn is_empty(&self) -> bool {
         self.retire.is_empty() && self.steps.iter().all(|step| matches!(step, Step::Keep(_)))
     }
-
-    /// Files whose content is there and only has to be linked.
-    pub fn link_files(&self) -> u64 {
-        self.steps.iter().filter(|step| matches!(step, Step::Link(_))).count() as u64
-    }
 }
 
 /// How many packages `previous` holds that `manifest` drops, and how many it holds. Those of names

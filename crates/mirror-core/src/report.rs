@@ -182,7 +182,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether the tree is what its upstream is (or, in a dry run, could become it).
+    /// Whether the tree is what its upstream is (or, in a dry run, could become it), or is held on
+    /// purpose.
     pub fn is_good(self) -> bool {
         matches!(self, Self::Published | Self::Unchanged | Self::Planned | Self::Held)
     }
