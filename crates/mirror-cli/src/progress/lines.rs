@@ -90,9 +90,10 @@ fn line(event: &Event<'_>) -> Option<String> {
         Event::Verifying { tree, files, bytes } => {
             format!("{tree}: reading {} ({})", human::files(files), human::bytes(bytes))
         }
-        Event::Found { tree, path, problem, reason: "" } => format!("{tree}: {problem}: {path}"),
         Event::Found { tree, path, problem, reason } => {
-            format!("{tree}: {problem}: {path}: {reason}")
+            let path = if path.is_empty() { "." } else { path };
+            let colon = if reason.is_empty() { "" } else { ": " };
+            format!("{tree}: {problem}: {path}{colon}{reason}")
         }
         Event::Publishing { group } => format!("{group}: publishing"),
         Event::Unchanged { tree, generation } => {
@@ -135,6 +136,9 @@ mod tests {
         assert_eq!(line(&failed).unwrap(), "rocky/10/baseos: failed: http://h/: 503");
         let retrying = Event::Retrying { tree, path: "a.rpm", reason: "cut", after_ms: 500 };
         assert_eq!(line(&retrying).unwrap(), "rocky/10/baseos: trying again in 500 ms: a.rpm: cut");
+        let found = |path, reason| Event::Found { tree: "demo", path, problem: "mode", reason };
+        assert_eq!(line(&found("", "found 0700")).unwrap(), "demo: mode: .: found 0700");
+        assert_eq!(line(&found("a.rpm", "")).unwrap(), "demo: mode: a.rpm");
         assert_eq!(line(&Event::Fetched { tree, path: "a.rpm", size: 1 }), None);
     }
 }

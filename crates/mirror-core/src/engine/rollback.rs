@@ -181,6 +181,8 @@ fn find(view: &View, name: Option<&str>) -> Result<(String, Vec<Kept>, Option<us
     });
     let (group, anchor) = match of_tree {
         Some((group, at)) => (group, Some(at)),
+        // A shell that completes a folder's name adds a slash.
+        None if groups.contains_key(plain) => (plain.to_owned(), None),
         None => (name.to_owned(), None),
     };
     if let Some(trees) = groups.remove(&group) {
