@@ -27,8 +27,9 @@ const TREES: usize = 12;
 /// What the line of all trees is called.
 const WHOLE: &str = "total";
 
-/// A bar's width, without its brackets.
-const BAR: usize = 24;
+/// A bar's width, without its brackets: what is left and how long it takes fit beside it in 80
+/// columns.
+const BAR: usize = 12;
 
 /// The view.
 #[derive(Debug)]
@@ -215,9 +216,9 @@ mod tests {
 
     #[test]
     fn bars_have_one_width() {
-        assert_eq!(bar(0.0), "[>                       ]");
-        assert_eq!(bar(0.5), "[============>           ]");
-        assert_eq!(bar(1.0), "[========================]");
+        assert_eq!(bar(0.0), "[>           ]");
+        assert_eq!(bar(0.5), "[======>     ]");
+        assert_eq!(bar(1.0), "[============]");
         assert_eq!(bar(7.0), bar(1.0));
     }
 }

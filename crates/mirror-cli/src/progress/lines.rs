@@ -47,17 +47,17 @@ impl View for Lines {
     fn finish(&self, _: &Tally) {}
 }
 
-/// `1.20 GiB of 3.00 GiB, 85.00 MiB/s, 2m 05s left`.
+/// `1.20 GiB of 3.00 GiB, 2m 05s left, 85.00 MiB/s`: what matters less is cut off first.
 pub(super) fn how_far(total: &super::tally::Amount, speed: &Speed) -> String {
     if total.bytes >= total.of_bytes {
         return human::bytes(total.bytes).to_string();
     }
     let mut text = format!("{} of {}", human::bytes(total.bytes), human::bytes(total.of_bytes));
-    if speed.per_second() > 0 {
-        let _ = write!(text, ", {}/s", human::bytes(speed.per_second()));
-    }
     if let Some(left) = speed.time_for(total.of_bytes.saturating_sub(total.bytes)) {
         let _ = write!(text, ", {} left", human::time(left));
+    }
+    if speed.per_second() > 0 {
+        let _ = write!(text, ", {}/s", human::bytes(speed.per_second()));
     }
     text
 }
