@@ -158,8 +158,8 @@ const INIT_ABOUT: &str = "\
 Write a configuration to start from, and a systemd timer
 
 The configuration is full of examples, all of them comments. With --timer, also mirror-sync.service and \
-mirror-sync.timer, which sync what the configuration lists; a configuration that is there is then kept. \
-No file is overwritten without --force, and nothing is enabled: it says how.";
+mirror-sync.timer, which sync what the configuration lists; a configuration that is there is then kept, \
+with --force too. No other file is overwritten without --force, and nothing is enabled: it says how.";
 
 const INIT_EXAMPLES: &str = "\
 Examples:
@@ -488,7 +488,7 @@ pub(crate) struct InitArgs {
     /// Where the units go [default: /etc/systemd/system; with --user ~/.config/systemd/user]
     #[arg(long, value_name = "DIR", requires = "timer", value_hint = ValueHint::DirPath)]
     pub(crate) unit_dir: Option<PathBuf>,
-    /// When to sync, as in systemd.time(7)
+    /// When to sync, as in systemd.time(7); `systemd-analyze calendar WHEN` shows what that is
     #[arg(long, value_name = "WHEN", default_value = "daily", requires = "timer")]
     #[arg(value_parser = one_line)]
     pub(crate) on_calendar: String,

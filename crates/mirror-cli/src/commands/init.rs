@@ -7,6 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use super::CONFIG_FILES;
 use crate::cli::{DEFAULT_ROOT, InitArgs};
 use crate::config::Config;
 use crate::console;
@@ -14,7 +15,7 @@ use crate::diagnostics::{Exit, Failure};
 use crate::environment;
 
 /// Where the configuration goes unless it is said.
-const CONFIG: &str = "mirror.toml";
+const CONFIG: &str = CONFIG_FILES[0];
 
 /// Where the units of the system are the administrator's.
 const SYSTEM_UNITS: &str = "/etc/systemd/system";
@@ -29,7 +30,8 @@ struct Draft {
 pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
     let config = args.config.clone().unwrap_or_else(|| CONFIG.into());
     let mut drafts = Vec::new();
-    let is_kept = args.timer && !args.force && config.exists();
+    // Whoever wants other units does not want another configuration, with --force neither.
+    let is_kept = args.timer && config.exists();
     let root = if is_kept {
         let found = Config::load(&config)?.root;
         args.root.clone().or(found)
@@ -243,9 +245,11 @@ fn quoted(path: &Path) -> String {
 }
 
 fn next(args: &InitArgs, config: &Path) -> String {
+    let is_found = CONFIG_FILES.iter().any(|usual| config == Path::new(usual));
     let config = config.display();
     if !args.timer {
-        return format!("\nnext: say in {config} what to mirror, then `mirror sync`\n");
+        let option = if is_found { String::new() } else { format!(" --config {config}") };
+        return format!("\nnext: say in {config} what to mirror, then `mirror sync{option}`\n");
     }
     let user = if args.user { " --user" } else { "" };
     let linger = if args.user {

@@ -24,6 +24,12 @@ fn writes_a_configuration_and_overwrites_none() {
          written\nexit 1\n"
     );
     assert_eq!(site.run("init --force").code, Some(0));
+    let elsewhere = site.run("init --config other.toml");
+    assert!(
+        elsewhere.out.contains("then `mirror sync --config other.toml`\n"),
+        "{}",
+        elsewhere.out
+    );
 }
 
 #[test]
@@ -47,6 +53,10 @@ fn the_units_are_sound_and_what_they_start_syncs() {
     assert!(timer.contains("\nOnCalendar=hourly\n"), "{timer}");
 
     assert_eq!(site.run("init --timer --unit-dir units").code, Some(1), "nothing is overwritten");
+    let again = site.run("init --timer --unit-dir units --force --on-calendar weekly");
+    assert!(again.out.starts_with("mirror.toml: kept as it is\n"), "{}", again.out);
+    let kept = fs::read_to_string(site.path("mirror.toml")).unwrap();
+    assert!(kept.ends_with(&config), "other units are no other configuration: {kept}");
     if let Some(analyze) = tool("systemd-analyze") {
         let units = ["units/mirror-sync.service", "units/mirror-sync.timer"];
         let judged = Command::new(analyze)
