@@ -14,7 +14,10 @@ use mirror_core::fetch;
 use mirror_core::path::TreePath;
 use mirror_core::store::LockWait;
 
-use crate::config::{Gpgcheck, MOST_RETRIES, RATES, rate};
+use crate::config::{Gpgcheck, MOST_RETRIES, RATES, rate, time};
+
+/// The longest `--timeout`, in seconds.
+const MOST_TIMEOUT: u64 = 86_400;
 
 /// Where the root is, if nothing says otherwise.
 pub(crate) const DEFAULT_ROOT: &str = "./mirror";
@@ -301,9 +304,8 @@ pub(crate) struct TransferArgs {
     pub(crate) retries: Option<u32>,
     /// Give up a connection or transfer of which nothing comes for SECS seconds [default: 20 until
     /// it is connected, 60 until it answers, 30 from then on]
-    #[arg(long, value_name = "SECS")]
-    #[arg(value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub(crate) timeout: Option<u64>,
+    #[arg(long, value_name = "SECS", value_parser = timeout)]
+    pub(crate) timeout: Option<Duration>,
     /// Trust only the certificate authorities of these PEM files, or of folders of them
     #[arg(long = "ca-file", value_name = "FILE", action = ArgAction::Append)]
     #[arg(value_hint = ValueHint::FilePath)]
@@ -513,6 +515,17 @@ pub(crate) struct ManArgs {
     pub(crate) dir: Option<PathBuf>,
 }
 
+/// Seconds, or a time as in the configuration.
+fn seconds(text: &str) -> Option<Duration> {
+    text.parse().ok().map(Duration::from_secs).or_else(|| time(text))
+}
+
+fn timeout(text: &str) -> Result<Duration, String> {
+    let most = Duration::from_secs(MOST_TIMEOUT);
+    let found = seconds(text).filter(|time| !time.is_zero() && *time <= most);
+    found.ok_or_else(|| format!("expected seconds, 1 to {MOST_TIMEOUT}, or a time such as 90s"))
+}
+
 fn limit_rate(text: &str) -> Result<NonZeroU64, String> {
     rate(text).ok_or_else(|| format!("expected {RATES}"))
 }
@@ -520,10 +533,9 @@ fn limit_rate(text: &str) -> Result<NonZeroU64, String> {
 fn lock_wait(text: &str) -> Result<LockWait, String> {
     match text {
         "forever" => Ok(LockWait::Forever),
-        _ => match text.parse() {
-            Ok(seconds) => Ok(LockWait::AtMost(Duration::from_secs(seconds))),
-            Err(_) => Err("expected a number of seconds".to_owned()),
-        },
+        _ => seconds(text)
+            .map(LockWait::AtMost)
+            .ok_or_else(|| "expected seconds, or a time such as 10m".to_owned()),
     }
 }
 
@@ -584,6 +596,19 @@ mod tests {
         assert_eq!(args.publication.lock_wait, Some(minute));
         let args = sync("mirror sync");
         assert_eq!((args.selection.newest_only, args.publication.lock_wait), (None, None));
+    }
+
+    #[test]
+    fn times_are_seconds_or_as_in_the_configuration() {
+        let args = sync("mirror sync --timeout 60 --lock-wait=10m");
+        assert_eq!(args.transfer.timeout, Some(Duration::from_secs(60)));
+        let wait = LockWait::AtMost(Duration::from_secs(600));
+        assert_eq!(args.publication.lock_wait, Some(wait));
+        assert_eq!(timeout("2m"), Ok(Duration::from_secs(120)));
+        for wrong in ["0", "0s", "2d", "soon", "-1", ""] {
+            assert!(timeout(wrong).is_err(), "{wrong}");
+        }
+        assert!(lock_wait("soon").is_err());
     }
 
     #[test]

@@ -14,7 +14,6 @@ mod verify;
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use mirror_core::path::TreePath;
 use mirror_core::store::{LockWait, Retention, View};
@@ -130,7 +129,7 @@ fn fetch_options(
     let options = fetch::Options::default();
     let jobs = args.jobs.map(usize::from);
     let retries = args.retries.or(config.retries);
-    let timeout = args.timeout.map(Duration::from_secs).or(config.timeout);
+    let timeout = args.timeout.or(config.timeout);
     // Among those of the same scope the first counts.
     let of_repo_files = upstreams.iter().flat_map(|upstream| &upstream.access);
     let mut access: Vec<_> = of_repo_files.chain(&config.hosts).cloned().collect();

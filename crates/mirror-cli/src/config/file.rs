@@ -347,7 +347,8 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-fn time(text: &str) -> Option<Duration> {
+/// A time with its unit, as in `90s`, `10m`, `24h` and `7d`.
+pub(crate) fn time(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let seconds = match unit {
         's' => 1,

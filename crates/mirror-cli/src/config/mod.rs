@@ -29,7 +29,7 @@ use mirror_core::store::LockWait;
 pub(crate) use access::proxy_url;
 pub(crate) use error::{ConfigError, Place};
 use error::{Said, Setting};
-pub(crate) use file::{MOST_RETRIES, RATES, rate};
+pub(crate) use file::{MOST_RETRIES, RATES, rate, time};
 pub(crate) use listing::{KeyListing, PresetListing, ReleaseListing, RepoListing};
 pub(crate) use preset::PresetTable;
 pub(crate) use trust::Gpgcheck;

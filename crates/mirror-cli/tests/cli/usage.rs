@@ -65,7 +65,7 @@ fn values_are_held_against_what_is_expected() {
     assert_eq!(
         refused("sync --lock-wait=soon"),
         "\
-error: invalid value 'soon' for '--lock-wait[=<SECS>]': expected a number of seconds
+error: invalid value 'soon' for '--lock-wait[=<SECS>]': expected seconds, or a time such as 10m
 
 For more information, try '--help'.
 exit 2
