@@ -89,6 +89,12 @@ pub(crate) enum Failure {
     /// A root that holds no tree.
     #[error("{}: no mirror here", .0.display())]
     NoTrees(PathBuf),
+    /// A root whose first sync did not come to its end, or has not yet.
+    #[error("{}: nothing is published here", .0.display())]
+    NothingPublished(PathBuf),
+    /// Repositories that were carried without the state, or that another tool mirrored.
+    #[error("{}: there are repositories here, but not the state of a mirror (.mirror)", .0.display())]
+    NoState(PathBuf),
     /// Something is to be dropped, and nobody said so.
     #[error("nobody is here to be asked whether that is to be dropped")]
     Unconfirmed,
@@ -171,6 +177,16 @@ impl Failure {
                 "make one with `mirror sync --root {}`, or name another folder with --root",
                 root.display()
             )),
+            Self::NothingPublished(root) => Some(format!(
+                "where a first sync failed or was interrupted, run it again with --root {}: it goes \
+                 on with what is there",
+                root.display()
+            )),
+            Self::NoState(_) => Some(
+                "`mirror serve` serves them; carry .mirror along to verify and roll back here, or \
+                 let `mirror sync` take them over"
+                    .to_owned(),
+            ),
             Self::Exists(_) => Some("--force overwrites it; nothing was written".to_owned()),
             Self::Unconfirmed => Some("--yes drops it, --dry-run only shows it".to_owned()),
             Self::NoSuchTree { name, known } => Some(did_you_mean(name, known)),

@@ -98,7 +98,7 @@ fn some_of(
     named: &[TreePath],
 ) -> Result<Vec<TreePath>, Failure> {
     if trees.is_empty() {
-        return Err(Failure::NoTrees(view.root().to_owned()));
+        return Err(nothing_at(view.root()));
     }
     match named.iter().find(|tree| !trees.contains(tree)) {
         None => Ok(trees),
@@ -107,6 +107,23 @@ fn some_of(
             Err(Failure::NoSuchTree { name: tree.to_string(), known })
         }
     }
+}
+
+/// Why a root holds no tree.
+fn nothing_at(root: &Path) -> Failure {
+    let at = root.to_owned();
+    if has_state(root) {
+        Failure::NothingPublished(at)
+    } else if serve::repositories(root).is_empty() {
+        Failure::NoTrees(at)
+    } else {
+        Failure::NoState(at)
+    }
+}
+
+/// Whether a sync was ever begun below the root.
+fn has_state(root: &Path) -> bool {
+    root.join(".mirror").is_dir()
 }
 
 /// How long the past is kept: configuration, default.

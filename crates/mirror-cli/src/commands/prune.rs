@@ -6,7 +6,7 @@ use mirror_core::Options;
 use mirror_core::store::{Amount, Pruning, View};
 use serde::Serialize;
 
-use super::{noted_trees, open};
+use super::{has_state, noted_trees, open};
 use crate::cli::PruneArgs;
 use crate::console::{self, Tag};
 use crate::diagnostics::{Exit, Failure};
@@ -30,7 +30,10 @@ pub(super) fn run(args: &PruneArgs) -> Result<Exit, Failure> {
 fn prune(args: &PruneArgs) -> Result<Exit, Failure> {
     let config = super::load_config(&args.place.config)?;
     let root = super::root(&args.place, &config);
-    noted_trees(&View::glance(&root), &args.trees)?;
+    // What a first sync left that never published takes room too.
+    if !args.trees.is_empty() || !has_state(&root) {
+        noted_trees(&View::glance(&root), &args.trees)?;
+    }
     let runtime = super::runtime()?;
     let lock = args.lock.lock_wait.or(config.lock_wait).unwrap_or_default();
     let options = Options { lock, retention: super::retention(&config), ..Options::default() };

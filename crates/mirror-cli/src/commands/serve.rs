@@ -76,7 +76,7 @@ fn published(root: &Path) -> Result<Vec<TreePath>, Failure> {
     match Store::trees_below(root) {
         // Carried here without the state, or mirrored by another tool.
         Ok(trees) if trees.is_empty() => match repositories(root) {
-            found if found.is_empty() => Err(Failure::NoTrees(root.to_owned())),
+            found if found.is_empty() => Err(super::nothing_at(root)),
             found => Ok(found),
         },
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied => {
@@ -92,7 +92,7 @@ fn published(root: &Path) -> Result<Vec<TreePath>, Failure> {
 }
 
 /// The folders below the root that hold a repository, found by looking.
-fn repositories(root: &Path) -> Vec<TreePath> {
+pub(super) fn repositories(root: &Path) -> Vec<TreePath> {
     let mut found = Vec::new();
     let mut folders = vec![(String::new(), 0)];
     let mut looked_at = 0;
