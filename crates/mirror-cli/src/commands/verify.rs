@@ -92,7 +92,7 @@ fn tell(args: &VerifyArgs, check: &Check, took: Duration) -> Result<(), Failure>
         output::json_line(&Last { clean: check.is_clean(), check })
     } else if args.output.quiet {
         for (tree, finding) in findings(check).filter(|(_, finding)| finding.is_open()) {
-            console::note(format_args!("{} {tree}: {}", Tag::Error, line(finding)));
+            console::note(format_args!("{} {tree}: {}", Tag::Error, line(finding, 0)));
         }
         String::new()
     } else {
@@ -125,7 +125,7 @@ fn summary(check: &Check, took: Duration) -> String {
         section(&mut text, &tree.tree, width, &at, &tree.findings);
     }
     if !check.state.is_empty() {
-        section(&mut text, STATE, width, "the state", &check.state);
+        section(&mut text, STATE, width, "kept content and manifests", &check.state);
     }
     let seconds = took.as_secs_f64();
     let _ = write!(
@@ -155,14 +155,14 @@ fn section(text: &mut String, name: &str, width: usize, about: &str, findings: &
     };
     let _ = writeln!(text, "{name:width$}  {word:11}  {about}");
     for finding in findings {
-        let _ = writeln!(text, "  {}", line(finding));
+        let _ = writeln!(text, "  {}", line(finding, 10));
     }
 }
 
-/// A finding in a line: what is wrong, the file, what there is to say.
-fn line(finding: &Finding) -> String {
+/// A finding in a line: what is wrong, in so many columns, the file, what there is to say.
+fn line(finding: &Finding, width: usize) -> String {
     let path = if finding.path.is_empty() { "." } else { &finding.path };
-    let mut line = format!("{:10}  {path}", finding.problem.word());
+    let mut line = format!("{:width$}  {path}", finding.problem.word());
     let about = match &finding.problem {
         Problem::Foreign { files, bytes } => {
             format!("{}, {}", human::files(*files), human::bytes(*bytes))
@@ -190,7 +190,8 @@ fn hints(args: &VerifyArgs, check: &Check) -> Vec<&'static str> {
     let mut hints = Vec::new();
     if open(|problem| !is_for_others(problem)) {
         hints.push(if args.repair {
-            "`mirror sync` brings what upstream has now in place of what it no longer has"
+            "where upstream did not answer, run it again later; in place of what it no longer has, \
+             `mirror sync` brings what it has now"
         } else {
             "`mirror verify --repair` puts this right, and fetches only what differs"
         });
@@ -233,9 +234,9 @@ mod tests {
     fn a_line_says_what_is_wrong_with_what() {
         let (expected, found) = ("0644".to_owned(), "0600".to_owned());
         let finding = Finding::new("a/b.rpm", Problem::Mode { expected, found });
-        assert_eq!(line(&finding), "mode        a/b.rpm: found 0600, expected 0644");
+        assert_eq!(line(&finding, 10), "mode        a/b.rpm: found 0600, expected 0644");
         let mut finding = Finding::new("", Problem::Missing);
         finding.repaired = Some(Repaired::Not("gone".into()));
-        assert_eq!(line(&finding), "missing     .; not repaired: gone");
+        assert_eq!(line(&finding, 0), "missing  .; not repaired: gone");
     }
 }

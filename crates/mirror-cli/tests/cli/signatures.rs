@@ -106,7 +106,7 @@ fn a_repo_files_key_is_recorded_at_first_use_and_its_change_refused() {
         "\
 error: up: failed: [URL]/up/repodata/repomd.xml.asc: signed by [OTHER], and by [VENDOR] when it \
          was recorded; generation 1 stays published
-hint: if upstream says that it has a new key, name that once: --key FILE or --key FINGERPRINT
+hint: if upstream says that it has a new key, name that once: --key FILE or --key FINGERPRINT, beside the preset, --repo-file or --url
 "
     );
     let (code, text) = sync(&format!("--key {}", other.key));
@@ -115,7 +115,7 @@ hint: if upstream says that it has a new key, name that once: --key FILE or --ke
     repository.touch();
     site.rewrite(&repository);
     let (code, text) = sync("");
-    let said = "signature: good, by other ([OTHER]), as recorded at first use\n";
+    let said = "signature: good, by other ([OTHER]), as recorded\n";
     assert!(code == Some(0) && text.contains(said), "{text}");
 }
 

@@ -229,7 +229,7 @@ fn outcome(
 ) -> Result<Repaired> {
     let not = |reason: &str| Ok(Repaired::Not(reason.to_owned()));
     match (&finding.problem, &finding.wanted) {
-        (Problem::Foreign { .. }, _) => not("left alone, since it is nobody's here"),
+        (Problem::Foreign { .. }, _) => not("left alone, since mirror never put it there"),
         (Problem::Damaged { .. }, _) => not("what it named is not known any more"),
         (Problem::Mode { .. }, _) | (_, None) => {
             if mend(finding)? {

@@ -107,7 +107,7 @@ impl fmt::Display for Verdict {
                 match trusted {
                     Trusted::Pinned => Ok(()),
                     Trusted::FirstUse => f.write_str(", recorded at this first use"),
-                    Trusted::Recorded => f.write_str(", as recorded at first use"),
+                    Trusted::Recorded => f.write_str(", as recorded"),
                 }
             }
             Self::Unsigned => f.write_str("unsigned"),

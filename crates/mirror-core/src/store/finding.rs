@@ -92,7 +92,10 @@ impl fmt::Display for Problem {
             Self::WrongKind { expected, found } => {
                 write!(f, "a {found}, expected a {expected}")
             }
-            Self::Foreign { files, bytes } => write!(f, "{files} files, {bytes} bytes"),
+            Self::Foreign { files, bytes } => {
+                let s = |number: u64| if number == 1 { "" } else { "s" };
+                write!(f, "{files} file{}, {bytes} byte{}", s(*files), s(*bytes))
+            }
             Self::Unreadable { reason } | Self::Damaged { reason } => f.write_str(reason),
             Self::Unfinished => {
                 f.write_str("a publication was interrupted, and the next sync finishes it")
