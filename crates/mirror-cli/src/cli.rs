@@ -258,7 +258,8 @@ pub(crate) struct UpstreamArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct SelectionArgs {
-    /// Only packages whose name or NEVRA fits one of these patterns
+    /// Only packages whose name or NEVRA fits one of these patterns. Not yet: where this or one of
+    /// the next two drops a package, the repository fails
     #[arg(long, value_name = "GLOB", num_args = 1.., value_delimiter = ',')]
     pub(crate) include: Vec<String>,
     /// No packages whose name or NEVRA fits one of these patterns

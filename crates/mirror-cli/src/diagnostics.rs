@@ -371,8 +371,8 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
         }
         Kind::NotTls => "the port speaks plain HTTP: use http://, or the server's https port",
         Kind::Selection => {
-            "leave out --include, --exclude, --newest-only and --arch: all of the repository can \
-             be mirrored"
+            "leave out --include, --exclude, --newest-only and --arch, also in mirror.toml: all of \
+             the repository can be mirrored"
         }
         Kind::Signature => signature_hint(&failure.reason),
         Kind::Older => {
@@ -395,11 +395,13 @@ fn signature_hint(reason: &str) -> &'static str {
         "upstream or a mirror may be in the middle of an update: run it again later, or use another \
          mirror; if it stays so, somebody has changed the file"
     } else if reason.contains("when it was recorded") {
-        "if upstream says that it has a new key, name that once: --key FILE or --key FINGERPRINT"
+        "if upstream says that it has a new key, name that once: --key FILE or --key FINGERPRINT, \
+         beside the preset, --repo-file or --url"
     } else if reason.contains("no key file at hand") {
         "give the key's file with --key FILE"
     } else if reason.contains("no key is pinned") || reason.contains(", expected ") {
-        "if upstream says that the key is theirs, name it: --key FILE or --key FINGERPRINT"
+        "if upstream says that the key is theirs, name it: --key FILE or --key FINGERPRINT, or `keys` \
+         in mirror.toml"
     } else if reason.contains("this host's clock") {
         "set this host's clock"
     } else if reason.contains(" the key ") && reason.contains(" expired at ") {

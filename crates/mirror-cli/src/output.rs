@@ -93,8 +93,9 @@ pub(crate) fn problems(report: &Report) -> Vec<String> {
 }
 
 /// What to do about a signature that says nothing yet.
-const NOT_JUDGED: &str = "a signature counts if the key is known: --key FILE or --key FINGERPRINT, \
-                          once you have seen from upstream that the key is theirs";
+const NOT_JUDGED: &str = "a signature counts if the key is known: --key FILE or --key FINGERPRINT, or \
+                          `keys` in mirror.toml, once you have seen from upstream that the key is \
+                          theirs";
 
 /// What to do about a key that is trusted for being the first.
 const FIRST_USE: &str = "hold the fingerprint against the one that upstream publishes: from now on \

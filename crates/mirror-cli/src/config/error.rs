@@ -402,6 +402,9 @@ impl ConfigError {
                 "name a preset ({}), or list what to mirror in mirror.toml",
                 presets.join(", ")
             )),
+            Self::Unused { setting, .. } if matches!(said, Said::Options) => Some(format!(
+                "name one beside {setting}; what mirror.toml lists has it in its own [[repo]] there"
+            )),
             Self::NoPath { .. } => Some(format!(
                 "add {}, the tree's path below the root; `.` is the root itself",
                 word(Setting::Path)

@@ -333,10 +333,15 @@ fn says_what_is_wrong_with_the_words() {
             "kubernetes --source",
             "kubernetes v1.37: no repository that is asked for has a source companion",
         ),
-        ("--arch x86_64", "--arch applies to a preset, a .repo file or a URL, and none is named"),
+        (
+            "--arch x86_64",
+            "--arch applies to a preset, a .repo file or a URL, and none is named\n\
+             name one beside --arch; what mirror.toml lists has it in its own [[repo]] there",
+        ),
         (
             "--url http://h/ --path p --repo baseos",
-            "--repo applies to presets and .repo files, and none is named",
+            "--repo applies to presets and .repo files, and none is named\n\
+             name one beside --repo; what mirror.toml lists has it in its own [[repo]] there",
         ),
         (
             "--url https://me:secret@h/r/",
