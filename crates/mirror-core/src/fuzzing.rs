@@ -15,6 +15,8 @@ use crate::format::rpm::repomd::Repomd;
 use crate::format::rpm::treeinfo::TreeInfo;
 use crate::format::rpm::{FormatError, filelists, mirrorlist, other, version};
 use crate::path::{RESERVED, RepoPath, TreePath};
+#[cfg(feature = "signatures")]
+use crate::signature::{Fault, Fingerprint, Keys, issuers, verify};
 
 /// The most that a document is decompressed to.
 const OPEN: u64 = 1 << 20;
@@ -23,7 +25,7 @@ const OPEN: u64 = 1 << 20;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: &[Target] = &[
     ("compression", compression),
     ("filelists", filelists),
     ("generation", generation),
@@ -35,6 +37,8 @@ pub const TARGETS: [Target; 14] = [
     ("primary", primary),
     ("repofile", repofile),
     ("repomd", repomd),
+    #[cfg(feature = "signatures")]
+    ("signature", signature),
     ("state", state),
     ("treeinfo", treeinfo),
     ("version", version),
@@ -170,6 +174,44 @@ pub fn repomd(data: &[u8]) {
     assert_eq!(again.as_ref().ok(), Some(&repomd), "{again:?}");
 }
 
+/// What the signatures of the corpus are of, and the keys that made them: their private halves are
+/// gone, so that nobody can sign anything else with them.
+#[cfg(feature = "signatures")]
+const SIGNED: &[u8] = b"<repomd/>\n";
+#[cfg(feature = "signatures")]
+const SIGNED_BY: [&str; 3] = [
+    "0904C35A55DBEC41332C608AF6830C525BD60D24",
+    "87683972D17F9ACC106C141F7D6931EAF48F3D72",
+    "DCBB76F03AB5BFDE02D6B72B845D711806A17E287912AFB5CE8D422E0518E6FB",
+];
+
+/// 2026-12-01, in seconds since 1970: after all that the corpus holds was made.
+#[cfg(feature = "signatures")]
+const NOW: i64 = 1_796_083_200;
+
+/// A file that holds signatures and keys: each reader passes over what is for the other. None makes
+/// the corpus's keys sign what they did not, and keys that are read twice are the same keys.
+#[cfg(feature = "signatures")]
+pub fn signature(data: &[u8]) {
+    let issuers = issuers(data);
+    let Ok(mut keys) = Keys::read(data) else { return };
+    let trusted: Vec<Fingerprint> = keys.fingerprints().copied().collect();
+    assert!(!trusted.is_empty());
+    let verdict = verify(SIGNED, data, &keys, &trusted, NOW);
+    match &verdict {
+        Ok(signer) => assert!(trusted.contains(&signer.key) && issuers.is_ok()),
+        Err(fault) => {
+            assert_eq!(matches!(fault, Fault::Malformed(_)), issuers.is_err());
+            assert!(!fault.to_string().is_empty());
+        }
+    }
+    let ours: Vec<Fingerprint> = SIGNED_BY.iter().flat_map(|text| text.parse()).collect();
+    assert!(verify(b"other", data, &keys, &ours, NOW).is_err());
+    keys.extend(keys.clone());
+    assert!(keys.fingerprints().eq(&trusted));
+    assert_eq!(verify(SIGNED, data, &keys, &trusted, NOW), verdict);
+}
+
 /// Reads what was verified.
 pub fn state(data: &[u8]) {
     crate::store::fuzzing::state(data);
@@ -215,6 +257,38 @@ mod tests {
             for file in files {
                 run(&std::fs::read(file).unwrap());
             }
+        }
+    }
+
+    /// Else the keys of the corpus would be nothing to begin from.
+    #[cfg(feature = "signatures")]
+    #[test]
+    fn the_corpus_of_signatures_says_what_its_names_do() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus/signature");
+        for (name, said) in [
+            ("usual", "good"),
+            ("rsa", "good"),
+            ("version-6", "good"),
+            ("version-6-ecdsa", "good"),
+            ("two-signers", "good"),
+            ("armored", "with ECDSA on brainpoolP256r1"),
+            ("dsa", "with DSA"),
+            ("rsa-over-sha1", "with SHA1"),
+            ("expired", "expired at"),
+            ("revoked", "is revoked"),
+            ("revoked-subkey", "is revoked: compromised (lost it)"),
+            ("text-that-expires", "of type Text"),
+            // What a key says of itself is a signature of the file as well, and tells more.
+            ("wrong-key", "of type CertPositive"),
+        ] {
+            let data = std::fs::read(corpus.join(name)).unwrap();
+            let keys = Keys::read(&data).unwrap();
+            let trusted: Vec<Fingerprint> = keys.fingerprints().copied().collect();
+            let verdict = match verify(SIGNED, &data, &keys, &trusted, NOW) {
+                Ok(_) => "good".to_owned(),
+                Err(fault) => fault.to_string(),
+            };
+            assert!(verdict.contains(said), "{name}: {verdict}");
         }
     }
 }
