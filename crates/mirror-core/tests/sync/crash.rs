@@ -5,7 +5,8 @@
 use std::cell::Cell;
 use std::fs;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::Path;
+use std::os::unix::process::ExitStatusExt as _;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -16,7 +17,7 @@ use mirror_core::report::{Event, Outcome, Reporter};
 use mirror_core::store::{LockWait, Store, View};
 use mirror_core::{CancellationToken, Job, Mirror, Mode, Target};
 use mirror_fixtures::upstream::Upstream;
-use mirror_fixtures::{Repository, Written, WrittenKind, samples};
+use mirror_fixtures::{Repository, Written, WrittenKind, samples, tool};
 use tempfile::TempDir;
 
 use super::support::{Site, listing, options, read_repository, source, sync};
@@ -119,7 +120,7 @@ impl Group {
         Self { folder, repositories, upstreams, written, in_journal: Cell::new(0) }
     }
 
-    fn root(&self) -> std::path::PathBuf {
+    fn root(&self) -> PathBuf {
         self.folder.path().join("root")
     }
 
@@ -141,13 +142,30 @@ impl Group {
     }
 
     fn spawn(&self) -> Child {
+        self.child(Command::new(std::env::current_exe().unwrap())).spawn().unwrap()
+    }
+
+    /// Lets `command`, which ends with this binary, run [`child`].
+    fn child(&self, mut command: Command) -> Command {
         let words = format!("{} {}", self.root().display(), self.urls().join(" "));
-        Command::new(std::env::current_exe().unwrap())
+        command
             .args(["--exact", "crash::child", "--ignored", "--nocapture"])
             .env(CHILD, words)
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap()
+            .stdout(Stdio::piped());
+        command
+    }
+
+    /// Runs the publication in a process that is killed when it is about to do a system call of that
+    /// name, whose first path is `path`.
+    fn publish_and_kill_at(&self, strace: &Path, call: &str, path: &str) {
+        let mut command = Command::new(strace);
+        command
+            .args(["-f", "-qq", "-o", "/dev/null", "-e", &format!("trace=/^{call}")])
+            .args(["-e", &format!("inject=/^{call}:signal=KILL"), "-P"])
+            .arg(self.root().join(path))
+            .arg(std::env::current_exe().unwrap());
+        let output = self.child(command).output().unwrap();
+        assert_eq!(output.status.signal(), Some(9), "{call} of {path}: {output:?}");
     }
 
     /// Runs the publication in a process of its own, which is killed so long after it began; returns
@@ -233,10 +251,15 @@ impl Group {
     }
 }
 
-/// Each step of the journal by itself is among the store's own tests; here it is chance, so it is told.
+/// What of the journal a kill by the clock hits is chance, so it is told.
 #[allow(clippy::print_stdout)]
 fn tell(kills: u32, in_journal: u32) {
     println!("{kills} kills, {in_journal} of them left a journal to finish");
+}
+
+#[allow(clippy::print_stdout)]
+fn tell_skipped(reason: &str) {
+    println!("skipped: strace may not trace here: {reason}");
 }
 
 #[tokio::test]
@@ -271,6 +294,43 @@ async fn a_publication_that_is_killed_is_old_or_whole() {
         group.check_and_finish(Some(old)).await;
     }
     tell(kills, group.in_journal.get());
+}
+
+/// `strace`, where this host lets it trace.
+fn strace() -> Option<PathBuf> {
+    let strace = tool("strace")?;
+    let output = Command::new(&strace).args(["-o", "/dev/null", "true"]).output().unwrap();
+    if output.status.success() {
+        return Some(strace);
+    }
+    tell_skipped(&String::from_utf8_lossy(&output.stderr));
+    None
+}
+
+#[tokio::test]
+async fn a_publication_that_is_killed_before_any_step_of_its_journal_is_old_or_whole() {
+    let Some(strace) = strace() else { return };
+    let mut group = Group::new();
+    sync(&group.root(), &jobs(&group.urls())).await.unwrap();
+    // In this order: nothing is done before the first, and all before the last.
+    let steps = [
+        ("rename", ".mirror/journal.new"),
+        ("rename", "group/a/.mirror-stage/0"), // images/boot.iso
+        ("rename", "group/a/.mirror-stage/1"), // .treeinfo
+        ("rename", "group/a/.mirror-stage/switched"),
+        ("rename", "group/b/.mirror-stage/switched"),
+        ("rename", ".mirror/generations/group/a/7.new"),
+        ("rename", ".mirror/generations/group/b/8.new"),
+        ("unlink", ".mirror/journal"),
+    ];
+    for (number, (call, path)) in (1..).zip(steps) {
+        let old = group.written.clone();
+        group.moves_on(number);
+        group.publish_and_kill_at(&strace, call, path);
+        let in_journal = group.root().join(".mirror/journal").exists();
+        assert_eq!(in_journal, number > 1, "{call} of {path}");
+        group.check_and_finish(Some(old)).await;
+    }
 }
 
 impl Group {
