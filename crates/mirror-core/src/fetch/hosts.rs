@@ -11,8 +11,8 @@
 //!   too;
 //! - who is *given up*: a mirror of which nothing came while a file used up all its attempts. Other
 //!   files then ask it once, without a wait, or not at all where even that costs time. So a dead
-//!   upstream ends a run in bounded time, however many files it has, and one byte of an answer takes
-//!   it back;
+//!   upstream ends a run in bounded time, however many files it has. A transfer to it that ends with
+//!   an answer, or with more of the file than before, takes it back;
 //! - the *limit* of transfers at once: halved by a failure, once for all that were under way
 //!   together, and raised by one for each full round of successes (TCP's rule, AIMD);
 //! - a *pause* for all where the server asked for one (`Retry-After`).
@@ -273,11 +273,9 @@ impl Table {
         let mut until: Option<Instant> = None;
         for (index, mirror) in mirrors.iter().enumerate() {
             let host = &self.hosts[mirror.0];
-            if any_good && !host.is_good(now) {
-                continue;
-            }
-            if let Some(end) = host.paused_until.filter(|end| *end > now) {
-                until = Some(until.map_or(end, |until| until.min(end)));
+            if (any_good && !host.is_good(now)) || host.is_paused(now) {
+                // Nobody tells when that is over.
+                until = [until, host.next_end(now)].into_iter().flatten().min();
                 continue;
             }
             if !host.has_room() {
@@ -329,6 +327,12 @@ impl Host {
     fn is_good(&self, now: Instant) -> bool {
         let aside = self.aside_until.is_some_and(|end| end > now);
         !aside && self.given_up.is_none() && !self.is_paused(now)
+    }
+
+    /// When it ends that it is set aside, or paused: whichever comes first.
+    fn next_end(&self, now: Instant) -> Option<Instant> {
+        let ends = [self.aside_until, self.paused_until].into_iter().flatten();
+        ends.filter(|end| *end > now).min()
     }
 
     #[allow(clippy::cast_precision_loss)]
@@ -550,6 +554,26 @@ mod tests {
         lease.failed(Fault::default(), wait);
         drop(lease);
         assert_eq!(first(&hosts, &mirrors[..1], FREE).await, 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_that_was_set_aside_is_asked_again_though_another_is_busy_for_long() {
+        let (hosts, mirrors) = hosts(8, 2);
+        let fail = async |mirror: HostId, times| {
+            for _ in 0..times {
+                let (_, lease) = hosts.lease(&[mirror], FREE).await.unwrap();
+                lease.failed(Fault::default(), wait);
+            }
+        };
+        // The second takes one transfer at a time, and that one lasts.
+        fail(mirrors[1], 4).await;
+        tokio::time::advance(Duration::from_secs(5)).await;
+        fail(mirrors[0], 1).await;
+        let (busy, _long) = hosts.lease(&mirrors, FREE).await.unwrap();
+        assert_eq!(busy, 1);
+        let waiting = tokio::time::timeout(Duration::from_secs(2), hosts.lease(&mirrors, FREE));
+        let (index, _) = waiting.await.expect("nobody else has to end first").unwrap();
+        assert_eq!(index, 0);
     }
 
     #[tokio::test(start_paused = true)]
