@@ -113,7 +113,7 @@ impl<'a> Transfer<'a> {
                 return Err(give_up(part, self.request, error));
             };
             let mirror = &self.mirrors[at];
-            let alternatives: Vec<HostId> = self.mirrors.iter().map(|other| other.host).collect();
+            let (_, alternatives) = self.eligible();
             let attempt = self.client.attempt(
                 &mut part,
                 &mirror.url,
@@ -169,16 +169,10 @@ impl<'a> Transfer<'a> {
     async fn next(&mut self, part: &Part) -> Option<(usize, Lease<'a>)> {
         loop {
             self.drop_lost();
-            // One that gave another file is asked again where no other has it.
-            let fewest = self.mirrors.iter().map(|mirror| mirror.rejections).min()?;
-            let eligible = |(_, mirror): &(usize, &Mirror)| mirror.rejections == fewest;
-            let (numbers, hosts): (Vec<usize>, Vec<HostId>) = self
-                .mirrors
-                .iter()
-                .enumerate()
-                .filter(eligible)
-                .map(|(number, mirror)| (number, mirror.host))
-                .unzip();
+            let (numbers, hosts) = self.eligible();
+            if numbers.is_empty() {
+                return None;
+            }
             let wish = Wish {
                 size: self.request.expected.size.map(|size| size.saturating_sub(part.size())),
                 is_pinned: self.request.expected.digest.is_some(),
@@ -187,6 +181,15 @@ impl<'a> Transfer<'a> {
                 return Some((numbers[at], lease));
             }
         }
+    }
+
+    /// The mirrors that are asked next, by their numbers, and their hosts: one that gave another file
+    /// is asked again where no other has it.
+    fn eligible(&self) -> (Vec<usize>, Vec<HostId>) {
+        let fewest = self.mirrors.iter().map(|mirror| mirror.rejections).min();
+        let all = self.mirrors.iter().enumerate();
+        let eligible = all.filter(|(_, mirror)| Some(mirror.rejections) == fewest);
+        eligible.map(|(number, mirror)| (number, mirror.host)).unzip()
     }
 
     /// Leaves out the mirrors that were given up for all files.
@@ -243,7 +246,7 @@ impl<'a> Transfer<'a> {
             self.failed.get_or_insert(error);
             return Duration::ZERO;
         }
-        let others: Vec<HostId> = self.mirrors.iter().map(|mirror| mirror.host).collect();
+        let (_, others) = self.eligible();
         let has_another = self.client.hosts.has_another(&others, host);
         if self.request.need == Need::Optional && self.refused.is_some() && !has_another {
             self.mirrors.clear();

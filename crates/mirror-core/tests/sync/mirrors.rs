@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mirror_core::report::{Outcome, TreeReport};
+use mirror_core::report::{Outcome, Reporter, TreeReport};
 use mirror_core::source::rpm::{Location, RpmSource};
 use mirror_core::{Job, Mirror, Mode, Options};
 use mirror_fixtures::samples;
@@ -29,10 +29,19 @@ async fn sync_from(site: &Site, bases: &[&str], options: Options) -> TreeReport 
 }
 
 async fn run(site: &Site, source: RpmSource, options: Options) -> TreeReport {
+    run_telling(site, source, options, Arc::new(())).await
+}
+
+async fn run_telling(
+    site: &Site,
+    source: RpmSource,
+    options: Options,
+    reporter: Arc<dyn Reporter>,
+) -> TreeReport {
     let jobs = [Job::new(source, "demo".parse().unwrap())];
     let mirror = Mirror::open(&site.root(), options).await.unwrap();
     let cancel = CancellationToken::new();
-    let report = mirror.sync(&jobs, Mode::Apply, Arc::new(()), &cancel).await;
+    let report = mirror.sync(&jobs, Mode::Apply, reporter, &cancel).await;
     report.unwrap().trees.remove(0)
 }
 
@@ -109,6 +118,28 @@ async fn every_package_failing_once_is_survived() {
         assert_eq!(report.outcome, Outcome::Published, "{fault:?}: {report:#?}");
         site.assert_equal_to_upstream();
     }
+}
+
+#[tokio::test]
+async fn one_that_gave_another_file_is_no_way_around_a_wait() {
+    let site = Site::new(&samples::plain(1));
+    let other = Upstream::serve(&site.written.dir);
+    let files = &site.written.files;
+    let package = &files.iter().find(|file| file.path.ends_with(".rpm")).unwrap().path;
+    other.fault(package, Fault::FlipByte(9));
+    site.upstream.fault(package, Fault::Status(503)).times(2);
+    let mut options = options();
+    options.fetch.backoff = Duration::from_millis(50);
+    let bases = [other.url(), site.upstream.url()].map(|url| url.parse().unwrap());
+    let source = RpmSource::new(Location::Bases(bases.into()));
+    let recorder = Arc::new(Recorder::default());
+    let report = run_telling(&site, source, options, Arc::<Recorder>::clone(&recorder)).await;
+    assert_eq!(report.outcome, Outcome::Published, "{report:#?}");
+    // Whichever was asked first: in the end only the one that fails is left to ask.
+    let lines = recorder.lines();
+    let retries = lines.iter().filter(|line| line.contains("\"retrying\""));
+    let last: serde_json::Value = serde_json::from_str(retries.last().unwrap()).unwrap();
+    assert!(last["after_ms"].as_u64().unwrap() >= 25, "{lines:#?}");
 }
 
 #[tokio::test]
