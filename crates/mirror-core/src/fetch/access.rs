@@ -12,7 +12,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 use url::Url;
 
 use super::Trust;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// What holds for requests within a scope. `Debug` shows no secret.
 #[derive(Clone, Default, PartialEq, Eq)]
@@ -220,8 +220,11 @@ impl Rule {
     }
 }
 
+/// A URL's own login may be upstream's word, in a redirect or a list of mirrors: so it is no fault of
+/// this host's, which would end the whole run.
 fn wrong(url: &Url, reason: &str) -> Error {
-    Error::Access { of: crate::error::redact(url), reason: reason.to_owned() }
+    let (url, reason) = (crate::error::redact(url), reason.to_owned());
+    Error::Protocol { url, kind: Kind::Other, reason }
 }
 
 fn login_of(url: &Url) -> Login {
@@ -330,6 +333,15 @@ mod tests {
         assert_eq!(narrow.trust, ca);
         let own = authorization(&accesses, "https://me:p%40ss@h.example/a/b/c");
         assert_eq!(own.as_deref(), Some("Basic bWU6cEBzcw=="));
+    }
+
+    #[test]
+    fn a_login_of_a_url_that_is_none_is_no_fault_of_this_host() {
+        let accesses = Accesses::new(&[]).unwrap();
+        let error = accesses.terms(&url("http://a%3Ab:secret@h.example/")).unwrap_err();
+        assert!(!error.is_local());
+        let said = "http://h.example/: a user's name has no colon (RFC 7617)";
+        assert_eq!(error.to_string(), said);
     }
 
     #[test]

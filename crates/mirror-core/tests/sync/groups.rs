@@ -46,6 +46,18 @@ async fn a_missing_package_holds_back_its_group_and_no_other() {
 }
 
 #[tokio::test]
+async fn what_an_upstream_says_ends_no_other_upstreams_run() {
+    let (a, b) = (Site::new(&samples::plain(1)), Site::new(&samples::odd_names()));
+    // A login that cannot be one is a fault, and not of this host.
+    let odd = "http://a%3Ab:c@127.0.0.1:9/".to_owned();
+    a.upstream.fault("repodata/repomd.xml", Fault::RedirectTo(odd));
+    let jobs = [job(&a.upstream.url(), "a"), job(&b.upstream.url(), "b")];
+    let report = sync(&a.root(), &jobs).await.unwrap();
+    let outcomes: Vec<_> = report.trees.iter().map(|tree| tree.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Failed, Outcome::Published]);
+}
+
+#[tokio::test]
 async fn an_upstream_that_cannot_be_read_leaves_the_old_generation() {
     let site = Site::new(&samples::plain(3));
     site.sync().await;
