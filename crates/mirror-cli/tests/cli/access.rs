@@ -174,8 +174,12 @@ fn a_redirect_takes_no_login_to_another_host() {
     // Within the host it stays.
     let site = self::site();
     site.upstream.fault(path, Fault::RedirectTo(format!("/{path}?again"))).times(1);
+    // Also where there is something else to send.
+    let config = "[[host]]\nhost = \"127.0.0.1\"\nheaders = { X-Team = \"a\" }\n";
+    fs::write(site.path("mirror.toml"), config).unwrap();
     let url = site.upstream.url().replace("http://", "http://me:secret@");
     assert_done(&site, &site.run(&format!("sync --url {url}/up/ --path up --root mirror")));
+    assert!(site.upstream.requests().iter().all(|sent| sent.header("x-team") == Some("a")));
 }
 
 #[test]

@@ -127,6 +127,21 @@ pub(super) struct Terms {
     pub(super) route: Option<Route>,
 }
 
+impl Terms {
+    /// With what `others` have besides.
+    pub(super) fn or(mut self, others: Self) -> Self {
+        for (name, value) in others.headers {
+            if !self.headers.iter().any(|(known, _)| *known == name) {
+                self.headers.push((name, value));
+            }
+        }
+        self.client_certificate = self.client_certificate.or(others.client_certificate);
+        self.trust = self.trust.or(others.trust);
+        self.route = self.route.or(others.route);
+        self
+    }
+}
+
 /// All accesses of a run.
 #[derive(Debug)]
 pub(super) struct Accesses(RwLock<Vec<Rule>>);

@@ -183,10 +183,9 @@ impl Client {
             let mut terms = self.access.terms(&at)?;
             if let Some((last, own)) = before.take()
                 && last.origin() == at.origin()
-                && terms.headers.is_empty()
             {
                 // Within a host what was sent to it may be sent on.
-                terms = own;
+                terms = terms.or(own);
             }
             let setup = self.agents.setup(&at, &terms);
             let mut get = self.agents.get(&setup)?.get(without_user(&at));
