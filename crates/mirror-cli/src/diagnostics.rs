@@ -339,6 +339,10 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
             "upstream lists files that it does not have: it may be in the middle of an update, so \
              run it again later, or use another mirror of it"
         }
+        Kind::Denied | Kind::Other if failure.reason.contains("(through the proxy ") => {
+            "that may be the proxy's own answer: see whether it lets this host through and reaches the \
+             upstream; no_proxy names the hosts that are reached without it"
+        }
         Kind::Denied => {
             "the server wants another login: username and password, token or client_cert of \
              [[host]] in mirror.toml, the .repo file's own keys, or ~/.netrc"

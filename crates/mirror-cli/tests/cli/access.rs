@@ -233,10 +233,22 @@ fn a_proxy_that_fails_is_named_and_not_the_upstream() {
         assert!(ran.err.contains("hint: the proxy comes from http_proxy"), "{}", ran.err);
         assert!(!ran.text().contains("secret"));
     }
+    let own = site.upstream.url();
     site.upstream.fault_all(Fault::Status(407));
-    let ran = run(&site.upstream.url(), "http://upstream.invalid/up/");
-    assert!(ran.out.contains("407 Proxy Authentication Required (by the proxy)"), "{}", ran.out);
+    let ran = run(&own, "http://upstream.invalid/up/");
+    let told = "407 Proxy Authentication Required (by the proxy [URL]/), expected 200 OK";
+    assert!(ran.out.contains(told), "{}", ran.out);
     assert!(ran.err.contains("hint: the proxy wants a user"), "{}", ran.err);
+    // What a proxy answers in the place of an upstream that it cannot reach looks like upstream's.
+    for (code, told) in [(502, "502 Bad Gateway"), (403, "403 Forbidden")] {
+        site.upstream.clear_faults();
+        site.upstream.fault_all(Fault::Status(code));
+        let ran = run(&own.replace("http://", "http://me:secret@"), "http://upstream.invalid/up/");
+        let told = format!("repomd.xml: {told} (through the proxy [URL]/), expected 200 OK");
+        assert!(ran.out.contains(&told), "{}", ran.out);
+        assert!(ran.err.contains("hint: that may be the proxy's own answer"), "{}", ran.err);
+        assert!(!ran.text().contains("secret"));
+    }
 }
 
 #[test]

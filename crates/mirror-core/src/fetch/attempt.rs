@@ -57,7 +57,9 @@ impl Failed {
 struct Answer {
     response: Response,
     shown: String,
-    is_proxied: bool,
+    /// The proxy that may have made the answer itself, redacted: what comes through a tunnel (https)
+    /// is upstream's.
+    proxy: Option<String>,
 }
 
 /// A body being received.
@@ -96,7 +98,7 @@ impl Client {
         let same_file = same_file.filter(|_| part.size() > 0).map(|known| known.value.clone());
         let begun = Instant::now();
         let asked = self.send(part.size(), url, same_file.as_ref()).await;
-        let Answer { response, shown, is_proxied } =
+        let Answer { response, shown, proxy } =
             asked.map_err(|error| Failed::after(error, begun.elapsed()))?;
         lease.answered(begun.elapsed());
         let headers = response.headers();
@@ -116,7 +118,7 @@ impl Client {
                 throw_away(part, watch)?;
                 return Err(broken("the server refused to go on at the part's end").into());
             }
-            status => return Err(self.refusal(status, headers, shown, is_proxied)),
+            status => return Err(self.refusal(status, headers, shown, proxy.as_deref())),
         };
         let time = modified(headers);
         let mut end = response.content_length();
@@ -162,14 +164,15 @@ impl Client {
         status: StatusCode,
         headers: &HeaderMap,
         url: String,
-        is_proxied: bool,
+        proxy: Option<&str>,
     ) -> Failed {
         let code = status.as_u16();
         let pause = retry_after(headers).map(|asked| asked.min(self.options.longest_backoff));
-        let status = if is_proxied && code == 407 {
-            format!("{status} (by the proxy)")
-        } else {
-            status.to_string()
+        let status = match proxy {
+            Some(proxy) if code == 407 => format!("{status} (by the proxy {proxy})"),
+            // Nothing tells whose answer it is.
+            Some(proxy) => format!("{status} (through the proxy {proxy})"),
+            None => status.to_string(),
         };
         let error = Error::Status { url, status, code };
         Failed { error, fault: Fault { cost: Duration::ZERO, pause }, is_overtaken: false }
@@ -212,8 +215,8 @@ impl Client {
                 }
             };
             let Some(next) = redirect(&at, &response)? else {
-                let is_proxied = setup.proxy.is_some();
-                return Ok(Answer { response, shown: redact(&at), is_proxied });
+                let proxy = setup.proxy.as_ref().filter(|_| at.scheme() == "http").map(redact);
+                return Ok(Answer { response, shown: redact(&at), proxy });
             };
             before = Some((std::mem::replace(&mut at, next), terms));
         }
