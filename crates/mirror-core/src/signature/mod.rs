@@ -19,8 +19,9 @@
 //! - It fits the file, and its hash is SHA-2 or SHA-3. MD5, RIPEMD-160 and SHA-1 do not count: for
 //!   SHA-1 two files with one digest can be made, so that a signature over the one is a signature
 //!   over the other.
-//! - Its algorithm is RSA of 2048 bits or more, `ECDSA` or `EdDSA`. DSA does not count: most keys
-//!   are of 1024 bits, and RFC 9580 forbids to make more of them. Elgamal never did.
+//! - Its algorithm is RSA of 2048 bits or more, `ECDSA` or `EdDSA`, and so is that of the primary key.
+//!   DSA does not count: most keys are of 1024 bits, and RFC 9580 forbids to make more of them.
+//!   Elgamal never did.
 //! - It was made after the key, not in the future (but for [`CLOCK_TOLERANCE`]), and has not expired.
 //! - The key has a self-signature, and the newest says that it may sign and has not expired: an
 //!   expired key counts for old files as little as for new ones, as in dnf. A subkey's binding has

@@ -72,6 +72,18 @@ fn does_not_take_what_is_weak() {
 }
 
 #[test]
+fn does_not_take_a_strong_subkey_of_a_weak_key() {
+    let Some(gpg) = Gpg::new() else { return };
+    gpg.get(&[AT_NOW, "--quick-gen-key", "weak", "rsa1024", "cert", "never"], b"");
+    let key = gpg.fingerprints("weak").swap_remove(0);
+    gpg.get(&[AT_NOW, "--quick-add-key", &key, "rsa2048", "sign", "never"], b"");
+    let signature = gpg.sign(&key, CONTENT, &[AT_NOW]);
+    let what = "a subkey that RSA of 1024 bits vouches for";
+    let said = format!("signed by {key} with {what}, which is too weak");
+    assert_eq!(fault(&signature, &gpg.export(&key)), said);
+}
+
+#[test]
 fn takes_keys_that_signed_themselves_with_sha1() {
     let Some(gpg) = Gpg::new() else { return };
     let key = gpg.make("old", "rsa2048", "never", &[AT_NOW, "--cert-digest-algo", "SHA1"]);

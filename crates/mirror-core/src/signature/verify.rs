@@ -1,7 +1,7 @@
 //! Whether a file was signed by a key that is trusted.
 
 use pgp::packet::{Signature, SignatureType};
-use pgp::types::VerifyingKey;
+use pgp::types::{KeyDetails as _, VerifyingKey};
 
 use super::key::{Component, Key, Keys};
 use super::packets::{self, Packet};
@@ -158,7 +158,13 @@ fn judge(
         return unusable(demand);
     }
     let weak_hash = || (!packets::is_strong(config.hash_alg)).then(|| config.hash_alg.to_string());
-    if let Some(what) = packets::weakness(signing.public_params()).or_else(weak_hash) {
+    // Whoever breaks the primary key binds a subkey of his own to it.
+    let weak_primary = || {
+        let what = packets::weakness(key.primary.public_params())?;
+        Some(format!("a subkey that {what} vouches for"))
+    };
+    let weak = packets::weakness(signing.public_params()).or_else(weak_hash).or_else(weak_primary);
+    if let Some(what) = weak {
         return Err(Fault::Weak { key: primary, what });
     }
     if signature.verify(signing, content).is_err() {
