@@ -229,6 +229,32 @@ async fn a_signature_must_not_vanish() {
 }
 
 #[tokio::test]
+async fn not_looking_for_once_gives_no_signature_up() {
+    let Some(keys) = Keyring::new() else { return };
+    let mut repository = samples::plain(1).signed_by(&keys.vendor);
+    let mut site = Site::new(&repository);
+    assert_eq!(run(&site, &pinned(&keys.vendor)).await.outcome, Outcome::Published);
+    // A broken signature is taken once.
+    repository.touch();
+    site.write(&repository);
+    change_repomd(&site);
+    let off = Trust { check: Check::Off, ..Trust::default() };
+    assert_eq!(run(&site, &off).await.outcome, Outcome::Published);
+    // None is not.
+    let mut unsigned = samples::plain(2);
+    unsigned.touch();
+    unsigned.touch();
+    site.write(&unsigned);
+    let report = run(&site, &Trust::default()).await;
+    let said = format!("not there, and what is published was once signed by {}", keys.vendor.key);
+    assert!(reason(&report).ends_with(&said), "{}", reason(&report));
+    // Who takes that too has a repository that is not signed.
+    assert_eq!(run(&site, &off).await.outcome, Outcome::Published);
+    let report = run(&site, &Trust::default()).await;
+    assert_eq!((report.outcome, report.signature), (Outcome::Published, Some(Verdict::Unsigned)));
+}
+
+#[tokio::test]
 async fn who_requires_a_signature_gets_one_or_an_error() {
     let Some(keys) = Keyring::new() else { return };
     let require = |trust| Trust { check: Check::Require, ..trust };

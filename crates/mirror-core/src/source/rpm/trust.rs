@@ -27,8 +27,8 @@ use crate::source::Stored;
 pub enum Check {
     /// There has to be one that counts.
     Require,
-    /// One that is there has to be good, as far as there is a key to judge it by; and one that was
-    /// good must not be missing later.
+    /// One that is there has to be good, as far as there is a key to judge it by; and where one was
+    /// good, none must be missing later.
     #[default]
     IfPresent,
     /// Signatures are mirrored and not looked at.
@@ -123,8 +123,12 @@ impl Resolving<'_> {
     ) -> Result<Judgement> {
         let trust = &self.source.trust;
         let kept = self.context.signature();
-        let recorded = kept.map(|kept| kept.recorded.clone()).unwrap_or_default();
+        let mut recorded = kept.map(|kept| kept.recorded.clone()).unwrap_or_default();
         if trust.check == Check::Off {
+            if signature.is_none() {
+                // Who takes it without a signature takes it as one that nobody signs.
+                recorded.clear();
+            }
             return Ok(Judgement { verdict: Verdict::Off, recorded });
         }
         match signature {
@@ -165,6 +169,14 @@ mod judging {
             if let Some(Verdict::Good { fingerprint, .. }) = published {
                 return Err(refused(format!(
                     "not there, and what is published was signed by {fingerprint}"
+                )));
+            }
+            // Signatures that were not looked at for a while were not given up with that.
+            if !recorded.is_empty() {
+                let keys: Vec<_> = recorded.iter().map(Fingerprint::to_string).collect();
+                return Err(refused(format!(
+                    "not there, and what is published was once signed by {}",
+                    keys.join(" or ")
                 )));
             }
             Ok(Judgement { verdict: Verdict::Unsigned, recorded })
