@@ -93,6 +93,10 @@ pub const PACKAGE_ENTRIES: usize = 2_000_000;
 /// Most text of one package's files or changelog entries, in bytes (largest seen: 12 MB).
 pub const PACKAGE_TEXT: usize = 256 << 20;
 
+/// Longest name, epoch, version, release or architecture of a package, in bytes: the name of its file
+/// is made of them. They are held in memory for every package of a repository.
+pub const PACKAGE_FIELD: usize = NAME_LEN;
+
 /// Most packages of a repository (largest seen: 250,000).
 pub const PACKAGES: usize = 4_000_000;
 

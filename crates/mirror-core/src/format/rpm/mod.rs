@@ -112,7 +112,7 @@ pub enum FormatError {
 }
 
 /// As much of `text` as a message can bear, without what would move a terminal's cursor.
-fn excerpt(text: &str) -> String {
+pub(crate) fn excerpt(text: &str) -> String {
     const LEN: usize = 120;
     let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
     let mut short: String = text.chars().take(LEN).map(printable).collect();

@@ -14,10 +14,10 @@ use crate::digest::Digest;
 use crate::error::{Error, Result, redact};
 use crate::fetch::{Need, Request};
 use crate::format::compression::{decoder, read_ahead};
-use crate::format::rpm::FormatError;
 use crate::format::rpm::nevra::Evr;
 use crate::format::rpm::primary::{PackageRef, read_packages};
 use crate::format::rpm::repomd::{Record, Repomd};
+use crate::format::rpm::{FormatError, excerpt};
 use crate::limits;
 use crate::manifest::{Entry, Manifest, Origin, Remote, Role};
 use crate::part::Expected;
@@ -241,8 +241,9 @@ impl<'a> Resolving<'a> {
         let url = self.url(REPOMD);
         let refused = |reason: String| Error::Metadata { file: url.clone(), source: reason.into() };
         for record in &repomd.records {
-            let kind = &record.kind;
+            let kind = excerpt(&record.kind);
             if let Some(base) = &record.base {
+                let base = excerpt(base);
                 return Err(refused(format!(
                     "{kind} lies at another place (xml:base {base:?}), which needs generated metadata"
                 )));
@@ -255,7 +256,7 @@ impl<'a> Resolving<'a> {
             if path.parent().is_none_or(|parent| parent.as_str() != "repodata") {
                 return Err(refused(format!(
                     "{kind} lies at {:?}, expected a file directly in repodata/",
-                    record.href
+                    excerpt(&record.href)
                 )));
             }
             if [REPOMD, SIGNATURE, KEY].contains(&path.as_str()) {
@@ -391,19 +392,29 @@ impl Packages {
         let refused = |reason: String| {
             Stop(Ok(Error::Metadata { file: self.url.clone(), source: reason.into() }))
         };
-        let name = package.name;
+        let name = || excerpt(package.name);
+        let fields = [package.name, package.arch, package.epoch, package.version, package.release];
+        if let Some(field) = fields.iter().find(|field| field.len() > limits::PACKAGE_FIELD) {
+            return Err(refused(format!(
+                "package {} has {} bytes as its name, version or architecture, expected at most {}",
+                name(),
+                field.len(),
+                limits::PACKAGE_FIELD
+            )));
+        }
         if let Some(base) = package.base {
             return Err(refused(format!(
-                "package {name} lies at another place (xml:base {base:?}), which needs generated \
-                 metadata"
+                "package {} lies at another place (xml:base {:?}), which needs generated metadata",
+                name(),
+                excerpt(base)
             )));
         }
         let path = self::path(&self.url, package.href).map_err(|error| Stop(Ok(error)))?;
         if path.as_str().split('/').next() == Some("repodata") {
-            return Err(refused(format!("package {name} lies in repodata/ ({path})")));
+            return Err(refused(format!("package {} lies in repodata/ ({path})", name())));
         }
         if package.size.is_some_and(|size| size > limits::PAYLOAD_SIZE) {
-            return Err(refused(format!("package {name} is said to have over 1 TiB")));
+            return Err(refused(format!("package {} is said to have over 1 TiB", name())));
         }
         self.entries.push(Entry {
             path,
@@ -411,12 +422,12 @@ impl Packages {
             digest: Some(package.checksum),
             origin: Origin::Remote(Remote::new(Arc::clone(&self.bases))),
             role: Role::Payload,
-            subject: Some(format!("{name}.{}", package.arch).into()),
+            subject: Some(format!("{}.{}", package.name, package.arch).into()),
             unverified: None,
         });
         if let Some(candidates) = &mut self.candidates {
             candidates.push(Candidate {
-                name: name.to_owned(),
+                name: package.name.to_owned(),
                 arch: package.arch.to_owned(),
                 evr: Evr::new(package.epoch, package.version, package.release),
             });

@@ -231,6 +231,15 @@ fn packages() -> Vec<Row> {
         text("an unknown digest", fatal(PRIMARY, "blake3"), "\"sha256\"", "\"blake3\""),
         text("no digest", fatal(PRIMARY, "checksum"), "<checksum", "<other"),
         text("no name", fatal(PRIMARY, "name"), "<name>large</name>", ""),
+        files(
+            "primary: a name without end, that moves the cursor",
+            fatal(PRIMARY, "package \u{fffd}nnn"),
+            |files| {
+                large(files, |text| {
+                    text.replacen("<name>large", &format!("<name>&#155;{}", "n".repeat(300)), 1)
+                });
+            },
+        ),
         text("no location", fatal(PRIMARY, "location"), "<location", "<other"),
         text("no version", fatal(PRIMARY, "version"), "<version", "<other"),
         size("too small", fatal(LARGE, refused), "4"),
