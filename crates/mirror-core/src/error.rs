@@ -481,7 +481,8 @@ fn no_such_group(name: Option<&str>) -> String {
 
 /// The URL without what must not be shown: user, password, query values and fragment.
 pub fn redact(url: &Url) -> String {
-    if url.username().is_empty() && url.password().is_none() && url.query().is_none() {
+    let has_user = !url.username().is_empty() || url.password().is_some();
+    if !has_user && url.query().is_none() && url.fragment().is_none() {
         return url.to_string();
     }
     let mut shown = url.clone();
@@ -503,7 +504,8 @@ mod tests {
     fn shows_no_credentials() {
         let url = Url::parse("https://me:secret@h.example/a/b?token=secret#x").unwrap();
         assert_eq!(redact(&url), "https://h.example/a/b?…");
-        let plain = Url::parse("https://h.example/a/b").unwrap();
-        assert_eq!(redact(&plain), "https://h.example/a/b");
+        for text in ["https://h.example/a/b", "https://h.example/a/b#secret"] {
+            assert_eq!(redact(&Url::parse(text).unwrap()), "https://h.example/a/b");
+        }
     }
 }

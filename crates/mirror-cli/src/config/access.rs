@@ -37,7 +37,8 @@ pub(super) struct HostSection {
 impl HostSection {
     /// Whether the file itself holds what nobody else should read.
     pub(super) fn has_secret(&self) -> bool {
-        self.password.is_some() || self.token.is_some() || !self.headers.is_empty()
+        let of_proxy = self.proxy.as_ref().is_some_and(|proxy| proxy.0.contains('@'));
+        self.password.is_some() || self.token.is_some() || !self.headers.is_empty() || of_proxy
     }
 
     /// Relative paths start from `folder`.

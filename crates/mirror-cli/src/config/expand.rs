@@ -12,7 +12,7 @@ use mirror_core::source::rpm::{Glob, Location, Selection};
 use url::Url;
 
 use super::error::{Claim, ConfigError, Item, Said, Setting};
-use super::offer::{Offer, Offered, preset_offers, url_offer, without_password};
+use super::offer::{Offer, Offered, preset_offers, url_offer, without_secrets};
 use super::preset::{Companion, PresetTable};
 use super::trust::{self, KeyEntry};
 use super::{Upstream, Wanted, repo_file};
@@ -415,11 +415,8 @@ impl Text<'_> {
 }
 
 fn parse_url(text: &str, of: &str) -> Result<Url, ConfigError> {
-    let wrong = |reason: String| ConfigError::Url {
-        of: of.to_owned(),
-        url: without_password(text),
-        reason,
-    };
+    let wrong =
+        |reason: String| ConfigError::Url { of: of.to_owned(), url: without_secrets(text), reason };
     let url = Url::parse(text).map_err(|error| wrong(error.to_string()))?;
     if !matches!(url.scheme(), "http" | "https") {
         return Err(wrong(format!("its scheme is {}, expected http or https", url.scheme())));

@@ -14,6 +14,7 @@ use toml::Spanned;
 
 use super::access::{HostSection, is_open_to_all};
 use super::error::{ConfigError, Place};
+use super::offer::without_password;
 use super::preset::Preset;
 use super::trust::Gpgcheck;
 use super::{Config, RepoEntry, Wanted};
@@ -95,7 +96,9 @@ impl Config {
             timeout: file.timeout.map(|time| time.0).filter(|time| !time.is_zero()),
             ..Self::default()
         };
-        if file.host.iter().any(|host| host.get_ref().has_secret()) && is_open_to_all(path) {
+        let has_secret = file.host.iter().any(|host| host.get_ref().has_secret())
+            || file.repo.iter().any(|repo| repo.get_ref().has_secret());
+        if has_secret && is_open_to_all(path) {
             let shown = path.display();
             config.warnings.push(format!(
                 "{shown}: holds a password or token, and everyone may read it: chmod o-r {shown}"
@@ -158,6 +161,12 @@ fn retries(retries: &Spanned<u32>, at: impl Fn(usize) -> Place) -> Result<u32, C
 }
 
 impl RepoSection {
+    /// Whether a login stands in a URL.
+    fn has_secret(&self) -> bool {
+        let mut urls = self.url.iter().flat_map(OneOrMany::as_slice);
+        urls.any(|url| without_password(url) != *url)
+    }
+
     fn wanted(self, folder: &Path) -> Result<Wanted, ConfigError> {
         let found = match (&self.preset, &self.url, &self.repo_file) {
             (Some(_), None, None) | (None, Some(_), None) | (None, None, Some(_)) => None,

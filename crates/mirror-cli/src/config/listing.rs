@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::error::{ConfigError, Item};
 use super::expand::below;
 use super::file::OneOrMany;
-use super::offer::without_password;
+use super::offer::{without_password, without_secrets};
 use super::preset::{Companion, Preset, PresetRelease, PresetTable, Spot};
 use super::trust::KeyEntry;
 
@@ -114,11 +114,11 @@ fn list_repo(view: PresetRelease<'_>, id: &str) -> RepoListing {
     let urls = |spot: &Spot| -> Vec<String> {
         let urls = spot.url.iter().flat_map(OneOrMany::as_slice);
         urls.flat_map(|url| below(view.baseurl(), url))
-            .map(|url| shown_base(&put_in(&url)))
+            .map(|url| without_secrets(&put_in(&url)))
             .collect()
     };
     let key = |key: &KeyEntry| KeyListing {
-        url: key.url.as_deref().map(put_in),
+        url: key.url.as_deref().map(|url| without_secrets(&put_in(url))),
         fingerprint: key.fingerprint,
     };
     let packages = view.packages(id);
@@ -134,16 +134,6 @@ fn list_repo(view: PresetRelease<'_>, id: &str) -> RepoListing {
         source: companion(Companion::Source),
         debuginfo: companion(Companion::Debuginfo),
         keys: view.keys(id).iter().map(key).collect(),
-    }
-}
-
-/// A base URL without what may be secret: its user, and its query, which is a token where there is
-/// one.
-fn shown_base(url: &str) -> String {
-    let url = without_password(url);
-    match url.split_once('?') {
-        Some((plain, _)) => format!("{plain}?…"),
-        None => url,
     }
 }
 

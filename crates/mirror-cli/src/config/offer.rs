@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use mirror_core::format::rpm::repofile::Variables;
+use url::Url;
 
 use super::Wanted;
 use super::access::RepoAccess;
@@ -177,7 +178,7 @@ pub(super) fn url_offer(
         return Ok(None);
     };
     let Some(path) = &wanted.path else {
-        return Err(ConfigError::NoPath { url: without_password(url) });
+        return Err(ConfigError::NoPath { url: without_secrets(url) });
     };
     let url = OneOrMany(wanted.urls.clone());
     let repo = Offered {
@@ -209,12 +210,24 @@ pub(super) fn with_release(mut variables: Variables, wanted: &Wanted) -> Variabl
 
 /// The text of a URL that need not parse, without what stands before the host's `@`.
 pub(super) fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) => (&url[..scheme.len() + 3], rest),
+        None => ("", url),
     };
-    let end = rest.find('/').unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://***{}", &rest[at..]),
+    // Where it is no URL, that may be for a password with a slash in it: then the last `@` counts.
+    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_url = !scheme.is_empty() && Url::parse(url).is_ok();
+    match if is_url { host.rfind('@') } else { rest.rfind('@') } {
+        Some(at) => format!("{scheme}***{}", &rest[at..]),
         None => url.to_owned(),
+    }
+}
+
+/// A URL without what may be secret: its user, and its query, which is a token where there is one.
+pub(super) fn without_secrets(url: &str) -> String {
+    let url = without_password(url);
+    match url.split_once('?') {
+        Some((plain, _)) => format!("{plain}?…"),
+        None => url,
     }
 }

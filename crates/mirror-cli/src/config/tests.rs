@@ -370,6 +370,26 @@ fn says_what_is_wrong_with_the_words() {
             "--url pool/rocky --path p",
             "--url: \"pool/rocky\" is no URL to mirror from: relative URL without a base",
         ),
+        // Whatever it is that makes it no URL, a password is not shown.
+        (
+            "--url https://me:se/cret@h/r/ --path p",
+            "--url: \"https://***@h/r/\" is no URL to mirror from: invalid port number",
+        ),
+        (
+            "--url me:secret@h/r/ --path p",
+            "--url: \"***@h/r/\" is no URL to mirror from: its scheme is me, expected http or https",
+        ),
+        (
+            "--url https://h/r/?secret",
+            "https://h/r/?… has no path below the root to go to\n\
+             add --path, the tree's path below the root; `.` is the root itself",
+        ),
+        (
+            "rocky --key https://me:secret@h/key?secret",
+            "--key takes a file or a fingerprint, found \"https://***@h/key?…\"\nfetch the file, \
+             hold its fingerprint against the one that upstream publishes, and name the file: --key \
+             FILE",
+        ),
         ("--url http://h/ --path ../p", "--url: path \"../p\" has a `.` or `..` component"),
         (
             "rocky --include [a",

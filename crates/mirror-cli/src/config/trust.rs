@@ -15,6 +15,7 @@ use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
 use url::Url;
 
 use super::error::{ConfigError, Said, Setting};
+use super::offer::without_secrets;
 
 /// Whether signatures are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, clap::ValueEnum)]
@@ -192,7 +193,7 @@ impl Words<'_> {
             return Ok(());
         }
         if key.contains("://") {
-            let (setting, url) = (Setting::Key.said(self.said), key.to_owned());
+            let (setting, url) = (Setting::Key.said(self.said), without_secrets(key));
             return Err(ConfigError::KeyUrl { setting, url });
         }
         let (file, keys) = read(key)?;

@@ -96,6 +96,15 @@ fn a_login_comes_from_the_configuration() {
     fs::write(site.path("mirror.toml"), &config).unwrap();
     let ran = site.sync("");
     assert_eq!((ran.code, ran.err.contains("warning")), (Some(0), false), "{}", ran.text());
+    // A login may also be that of a proxy, or stand in a URL.
+    for login in [
+        "[[host]]\nhost = \"h.example\"\nproxy = \"http://me:secret@proxy.example\"\n",
+        "[[repo]]\nurl = \"http://me:secret@h.example/r\"\npath = \"r\"\n",
+    ] {
+        fs::write(site.path("mirror.toml"), format!("{config}{login}")).unwrap();
+        let ran = site.sync("--dry-run");
+        assert!(ran.err.starts_with(warning) && !ran.text().contains("secret"), "{}", ran.text());
+    }
     // A value of another kind is not shown.
     let config = config.replace("password_file = \"password\"", "password = 424242");
     fs::write(site.path("mirror.toml"), &config).unwrap();
@@ -270,10 +279,31 @@ fn what_cannot_be_right_is_not_tried_again() {
 }
 
 #[test]
+fn a_url_with_a_token_is_named_without_it() {
+    let site = Site::of(&samples::plain(1));
+    let url = format!("{}/up/?token=secret", site.upstream.url());
+    site.upstream.fault("up/repodata/repomd.xml", Fault::Replace(b"<html>".to_vec()));
+    let ran = site.run(&format!("sync --url {url} --path up --root mirror"));
+    let told = "[URL]/up/repodata/repomd.xml?…: ";
+    assert!(ran.out.contains(told) && !ran.text().contains("secret"), "{}", ran.text());
+    // Where it is a list's, neither the state nor what is printed has it.
+    site.upstream.clear_faults();
+    let list = Upstream::serve_files([("list", site.upstream.url_of("up/"))]);
+    let text = format!("[up]\nmirrorlist={}?token=secret\n", list.url_of("list"));
+    fs::write(site.path("up.repo"), text).unwrap();
+    assert_done(&site, &site.run("sync --repo-file up.repo --root mirror"));
+    let status = site.run("status up --root mirror");
+    assert!(status.out.contains("/list?token="), "{}", status.text());
+    assert!(!status.text().contains("secret"), "{}", status.text());
+}
+
+#[test]
 fn a_listing_shows_no_token() {
     let site = Site::empty();
     let config = "[preset.vendor]\nbaseurl = \"https://me:secret@h.example/a\"\n\
-                  url = \"$repo/?token=secret\"\n[preset.vendor.repo]\ntools = {}\n";
+                  url = \"$repo/?token=secret\"\n\
+                  keys = [\"https://me:secret@h.example/key?token=secret\"]\n\
+                  [preset.vendor.repo]\ntools = {}\n";
     fs::write(site.path("mirror.toml"), config).unwrap();
     for arguments in ["repos vendor", "repos vendor --json"] {
         let ran = site.run(arguments);

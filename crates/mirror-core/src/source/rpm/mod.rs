@@ -18,6 +18,7 @@ use futures::future::BoxFuture;
 use url::Url;
 
 use super::{Context, Resolution, Source};
+use crate::digest::Sha256;
 use crate::error::{Result, redact};
 
 /// Where a repository lies: what a `.repo` file calls `baseurl`, `mirrorlist` and `metalink`.
@@ -40,15 +41,34 @@ impl Location {
                 let first = urls.first().map(redact).unwrap_or_default();
                 first.trim_end_matches('/').to_owned()
             }
-            Self::MirrorList(url) | Self::Metalink(url) => {
-                // The query says which repository it is.
-                let mut url = url.clone();
-                let _ = url.set_username("");
-                let _ = url.set_password(None);
-                url.to_string()
-            }
+            Self::MirrorList(url) | Self::Metalink(url) => identity_of_list(url),
         }
     }
+}
+
+/// What a list is asked for that says which repository it is, and is no secret.
+const KNOWN_QUERY: [&str; 6] = ["arch", "country", "infra", "path", "release", "repo"];
+
+/// A list's URL. The query says which repository it is, and may hold a token, which is neither kept
+/// nor shown: of what is not known to be none, a digest stands for the value.
+fn identity_of_list(list: &Url) -> String {
+    let mut url = list.clone();
+    // Both refuse only URLs without a host, which have neither.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.set_fragment(None);
+    let plain = |pair: &str| {
+        let (name, value) = pair.split_once('=').unwrap_or(("", pair));
+        if value.is_empty() || KNOWN_QUERY.contains(&name) {
+            return pair.to_owned();
+        }
+        let digest = Sha256::of(value.as_bytes()).hex();
+        let equals = if name.is_empty() { "" } else { "=" };
+        format!("{name}{equals}sha256:{}", &digest[..16])
+    };
+    let query = url.query().map(|query| query.split('&').map(plain).collect::<Vec<_>>().join("&"));
+    url.set_query(query.as_deref());
+    url.to_string()
 }
 
 /// An RPM repository as a [`Source`].
@@ -100,5 +120,24 @@ impl Source for RpmSource {
 
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>> {
         Box::pin(async { resolve::Resolving::begin(self, context).await?.settle().await })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_known_by_its_query_without_what_may_be_secret() {
+        let identity = |text: &str| Location::Metalink(text.parse().unwrap()).identity();
+        let plain = "https://h.example/metalink?repo=epel-9&arch=x86_64";
+        assert_eq!(identity(plain), plain);
+        assert_eq!(identity(&plain.replace("//", "//me:secret@")), plain);
+        for query in ["repo=x&token=secret", "secret", "repo=x&secret"] {
+            let one = identity(&format!("https://h.example/list?{query}"));
+            assert!(!one.contains("secret"), "{one}");
+            let other = identity(&format!("https://h.example/list?{query}2"));
+            assert_ne!(one, other, "two repositories");
+        }
     }
 }

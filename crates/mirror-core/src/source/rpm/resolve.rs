@@ -327,8 +327,11 @@ impl<'a> Resolving<'a> {
 
     /// The URL of a file at the first mirror, for messages.
     pub(super) fn url(&self, name: &str) -> String {
-        let base = self.bases.first().map(redact).unwrap_or_default();
-        format!("{}/{name}", base.trim_end_matches('/'))
+        let Some(base) = self.bases.first() else { return name.to_owned() };
+        let mut folder = base.clone();
+        folder.set_query(None);
+        let query = if base.query().is_some() { "?…" } else { "" };
+        format!("{}/{name}{query}", redact(&folder).trim_end_matches('/'))
     }
 
     pub(super) async fn fetch(&self, name: &str, expected: Expected, limit: u64) -> Result<Stored> {
