@@ -393,6 +393,7 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
 
 /// What is asked for first.
 const ENTRY_POINT: &str = "repodata/repomd.xml:";
+
 /// What to do about a signature that does not count.
 fn signature_hint(reason: &str) -> &'static str {
     if reason.contains("does not fit the file") {
@@ -411,7 +412,8 @@ fn signature_hint(reason: &str) -> &'static str {
     } else if reason.contains(" the key ") && reason.contains(" expired at ") {
         "if upstream has published the key anew, with a longer life, give that: --key FILE"
     } else if reason.contains("not there, and a signature is required") {
-        "this upstream does not sign its metadata: --repo-gpgcheck if-present takes it"
+        "a mirror may lack it: use another one; if upstream says that it does not sign its metadata, \
+         --repo-gpgcheck if-present takes it"
     } else if reason.contains("not there, and what is published") {
         "a mirror may lack it: use another one; if upstream says that it signs no more, \
          --repo-gpgcheck off takes it, once"
@@ -447,7 +449,7 @@ mod tests {
         assert!(fault(Fault::Date { key, made: 0, reason }).contains("clock"));
         assert!(fault(Fault::Malformed(String::new())).contains("--repo-gpgcheck off"));
         let required = untrusted("not there, and a signature is required");
-        assert!(required.contains("if-present"));
+        assert!(required.contains("if upstream says") && required.ends_with("if-present takes it"));
         assert!(untrusted("not there, and what is published was").contains("once"));
     }
 
