@@ -137,8 +137,8 @@ async fn one_that_gave_another_file_is_no_way_around_a_wait() {
     assert_eq!(report.outcome, Outcome::Published, "{report:#?}");
     // Whichever was asked first: in the end only the one that fails is left to ask.
     let lines = recorder.lines();
-    let retries = lines.iter().filter(|line| line.contains("\"retrying\""));
-    let last: serde_json::Value = serde_json::from_str(retries.last().unwrap()).unwrap();
+    let mut retries = lines.iter().filter(|line| line.contains("\"retrying\""));
+    let last: serde_json::Value = serde_json::from_str(retries.next_back().unwrap()).unwrap();
     assert!(last["after_ms"].as_u64().unwrap() >= 25, "{lines:#?}");
 }
 
