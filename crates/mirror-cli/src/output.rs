@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use mirror_core::error::Kind;
 use mirror_core::plan::Changes;
 use mirror_core::report::{Outcome, Report, TreeReport};
 use mirror_core::signature::{Trusted, Verdict};
@@ -129,6 +130,9 @@ fn outcome(tree: &TreeReport) -> (&'static str, String) {
     let size = format!("{}, {}", human::files(tree.files), human::bytes(tree.bytes));
     let kept = || match tree.generation {
         Some(generation) => format!("generation {generation} stays published"),
+        None if tree.failures.iter().any(|failure| failure.kind == Kind::Damaged) => {
+            "what is published stays".to_owned()
+        }
         None => "nothing is published yet".to_owned(),
     };
     match tree.outcome {
@@ -226,7 +230,6 @@ fn missing(tree: &TreeReport) -> impl Iterator<Item = String> + '_ {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mirror_core::error::Kind;
     use mirror_core::path::RepoPath;
 
     fn tree(name: &str, outcome: Outcome) -> TreeReport {

@@ -122,10 +122,11 @@ fn summary(check: &Check, took: Duration) -> String {
             || "what belongs here cannot be known".to_owned(),
             |generation| format!("generation {generation}, {size}"),
         );
-        section(&mut text, &tree.tree, width, &at, &tree.findings);
+        let all_well = if tree.generation.is_some() { "clean" } else { "unknown" };
+        section(&mut text, &tree.tree, width, all_well, &at, &tree.findings);
     }
     if !check.state.is_empty() {
-        section(&mut text, STATE, width, "kept content and manifests", &check.state);
+        section(&mut text, STATE, width, "clean", "kept content and manifests", &check.state);
     }
     let seconds = took.as_secs_f64();
     let _ = write!(
@@ -145,10 +146,18 @@ fn summary(check: &Check, took: Duration) -> String {
     text
 }
 
-fn section(text: &mut String, name: &str, width: usize, about: &str, findings: &[Finding]) {
+/// A line for a tree, which is `all_well` where nothing is found, and its findings.
+fn section(
+    text: &mut String,
+    name: &str,
+    width: usize,
+    all_well: &str,
+    about: &str,
+    findings: &[Finding],
+) {
     let open = findings.iter().filter(|finding| finding.is_open()).count();
     let word = match (open, findings.len()) {
-        (0, 0) => "clean".to_owned(),
+        (0, 0) => all_well.to_owned(),
         (0, _) => "repaired".to_owned(),
         (1, _) => "1 finding".to_owned(),
         (open, _) => format!("{open} findings"),

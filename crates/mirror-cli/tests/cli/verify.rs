@@ -99,3 +99,22 @@ fn waits_for_a_sync_or_says_who_it_is() {
     holder.wait().unwrap();
     assert_eq!(site.run("verify --root mirror --lock-wait=60").code, Some(0));
 }
+
+#[test]
+fn a_damaged_hold_is_named_with_what_to_do() {
+    let site = Site::of(&samples::plain(1));
+    assert_eq!(site.sync("").code, Some(0));
+    fs::write(site.path("mirror/.mirror/generations/up/current"), "garbage").unwrap();
+    let hint = "\nhint: remove that file, and the newest generation counts";
+    let ran = site.sync("");
+    assert!(
+        ran.out.contains("not what this version writes; what is published stays\n"),
+        "{}",
+        ran.out
+    );
+    assert!(ran.err.contains(hint) && ran.code == Some(1), "{}", ran.err);
+    let ran = site.run("verify --root mirror");
+    assert!(ran.out.starts_with("up       unknown "), "{}", ran.out);
+    assert!(ran.err.contains(hint) && !ran.err.contains("--repair"), "{}", ran.err);
+    assert_eq!((ran.code, site.run("status --root mirror").code), (Some(3), Some(0)));
+}
