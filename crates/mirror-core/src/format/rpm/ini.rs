@@ -57,8 +57,8 @@ pub(super) fn read(
     let mut entry: Option<usize> = None;
     each_line(reader, |number, line| {
         let text = line.trim();
-        let is_further = line.starts_with([' ', '\t']);
-        // A comment behind other white space is none of a value, and no key either.
+        let is_further = line.starts_with([' ', '\t']) && entry.is_some();
+        // A comment behind white space is of the value that it goes on with, and else no key either.
         if text.is_empty() || (!is_further && text.starts_with(['#', ';'])) {
             return Ok(());
         }
@@ -111,13 +111,13 @@ mod tests {
 
     #[test]
     fn reads_sections_keys_and_continued_values() {
-        let text = "\u{feff}# comment\r\n; too\n[a]\r\nk = v = w\nempty=\nlist=1\n\n # part\n\t2\n\
+        let text = "\u{feff}# comment\r\n; too\n[a]\r\n # k=0\r\nk = v = w\nempty=\nlist=1\n\n # part\n\t2\n\
                     [b]\nx=1\n[a]\nk=new\n";
         let sections = read(text.as_bytes(), &['=']).unwrap();
         let [a, b] = &sections[..] else { panic!() };
         assert_eq!((&*a.name, &*b.name), ("a", "b"));
         assert_eq!(a.get("k"), Some("new"));
-        assert_eq!(a.entry("k").unwrap().line, 13);
+        assert_eq!(a.entry("k").unwrap().line, 14);
         assert_eq!(a.get("empty"), Some(""));
         assert_eq!(a.get("list"), Some("1\n# part\n2"));
         assert_eq!(b.get("k"), None);
