@@ -44,6 +44,16 @@ impl Raw<'_> {
         self.tag == PUBLIC_KEY
     }
 
+    fn kind(&self) -> &'static str {
+        match self.tag {
+            SIGNATURE => "signature packet",
+            PUBLIC_KEY => "key packet",
+            PUBLIC_SUBKEY => "subkey packet",
+            USER_ID => "user id packet",
+            _ => "packet",
+        }
+    }
+
     #[cfg(test)]
     pub(super) fn is_subkey(&self) -> bool {
         self.tag == PUBLIC_SUBKEY
@@ -137,7 +147,11 @@ pub(super) fn parse(raw: Raw<'_>) -> Result<Option<Packet>, String> {
         Some(Ok(Parsed::PublicSubkey(packet))) => Packet::PublicSubkey(packet),
         Some(Ok(Parsed::UserAttribute(packet))) => Packet::UserAttribute(packet),
         Some(Ok(_)) | None => return Ok(None),
-        Some(Err(error)) => return Err(format!("a packet does not parse: {error}")),
+        // The library's reason may hold a backtrace, of a hundred lines.
+        Some(Err(_)) => {
+            let length = raw.whole.len();
+            return Err(format!("a {} of {length} bytes does not parse", raw.kind()));
+        }
     }))
 }
 
@@ -296,6 +310,14 @@ mod tests {
         }
         let one = parse_first(&nested(1)).err().unwrap_or_default();
         assert!(!one.contains("within"), "{one}");
+    }
+
+    #[test]
+    fn says_shortly_which_packet_does_not_parse() {
+        for (tag, what) in [(SIGNATURE, "signature packet"), (PUBLIC_SUBKEY, "subkey packet")] {
+            let error = parse_first(&[0xc0 | tag, 2, 4, 0]).unwrap_err();
+            assert_eq!(error, format!("a {what} of 4 bytes does not parse"));
+        }
     }
 
     #[test]
