@@ -173,8 +173,7 @@ fn greeting(root: &Path, base: &str, trees: &[TreePath]) -> String {
         let _ = writeln!(text, "  {url}");
         let folder = tree.under(root).join("repodata");
         if folder.join("repomd.xml").exists() {
-            let has_key = folder.join("repomd.xml.key").exists();
-            repo_file += &stanza(tree, &url, has_key);
+            repo_file += &stanza(tree, &url);
         }
     }
     if !repo_file.is_empty() {
@@ -193,19 +192,17 @@ fn tree_url(base: &str, tree: &TreePath) -> String {
     }
 }
 
-fn stanza(tree: &TreePath, url: &str, has_key: bool) -> String {
+/// A key that lies beside the metadata is not offered: nobody vouches for it.
+fn stanza(tree: &TreePath, url: &str) -> String {
     let id: Vec<_> = tree.components().collect();
     let id = if id.is_empty() { "mirror".to_owned() } else { id.join("-") };
     // What dnf takes in an id.
     let id = id.replace(|c: char| !c.is_ascii_alphanumeric() && !"-_.:".contains(c), "_");
-    let key = if has_key {
-        format!("gpgkey={url}repodata/repomd.xml.key\n")
-    } else {
-        "# the key that signed the packages, such as file:///etc/pki/rpm-gpg/RPM-GPG-KEY-NAME\n\
+    format!(
+        "\n[{id}]\nname={tree}\nbaseurl={url}\nenabled=1\ngpgcheck=1\n\
+         # the key that signed the packages, such as file:///etc/pki/rpm-gpg/RPM-GPG-KEY-NAME\n\
          #gpgkey=\n"
-            .to_owned()
-    };
-    format!("\n[{id}]\nname={tree}\nbaseurl={url}\nenabled=1\ngpgcheck=1\n{key}")
+    )
 }
 
 #[cfg(test)]
@@ -213,22 +210,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_stanza_names_the_tree_and_its_key() {
+    fn a_stanza_names_the_tree() {
         let tree = TreePath::new("rocky/10/base+os").unwrap();
         let url = tree_url("http://10.0.0.1:8080", &tree);
         assert_eq!(
-            stanza(&tree, &url, true),
+            stanza(&tree, &url),
             "
 [rocky-10-base_os]
 name=rocky/10/base+os
 baseurl=http://10.0.0.1:8080/rocky/10/base%2Bos/
 enabled=1
 gpgcheck=1
-gpgkey=http://10.0.0.1:8080/rocky/10/base%2Bos/repodata/repomd.xml.key
+# the key that signed the packages, such as file:///etc/pki/rpm-gpg/RPM-GPG-KEY-NAME
+#gpgkey=
 "
         );
         let root = TreePath::new(".").unwrap();
-        assert!(stanza(&root, &tree_url("http://h", &root), false).starts_with(
+        assert!(stanza(&root, &tree_url("http://h", &root)).starts_with(
             "\n[mirror]\nname=.\nbaseurl=http://h/\nenabled=1\ngpgcheck=1\n# the key"
         ));
     }

@@ -47,7 +47,8 @@ name=up
 baseurl=http://H/up/
 enabled=1
 gpgcheck=1
-gpgkey=http://H/up/repodata/repomd.xml.key
+# the key that signed the packages, such as file:///etc/pki/rpm-gpg/RPM-GPG-KEY-NAME
+#gpgkey=
 
 "
     );

@@ -15,6 +15,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::files::remove_any;
 use super::{Store, View};
 use crate::error::{Error, Result};
 use crate::path::TreePath;
@@ -77,10 +78,15 @@ impl Store {
 
     /// Forgets the runs of trees that are removed.
     pub(crate) fn forget_runs(&self, trees: &[TreePath]) -> Result<()> {
-        let mut all = read(&self.folder.join("runs"));
+        let path = self.folder.join("runs");
+        let mut all = read(&path);
         let before = all.len();
         all.retain(|name, _| !trees.iter().any(|tree| tree.as_str() == name));
-        if all.len() == before { Ok(()) } else { self.write_runs(&all) }
+        if all.len() < before {
+            return self.write_runs(&all);
+        }
+        // Who was killed while it wrote left that.
+        remove_any(&path.with_extension("new"))
     }
 
     fn write_runs(&self, all: &BTreeMap<String, LastRun>) -> Result<()> {
