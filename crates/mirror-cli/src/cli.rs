@@ -292,7 +292,7 @@ pub(crate) struct TrustArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Transfer")]
 pub(crate) struct TransferArgs {
-    /// Files at once [default: 16]
+    /// Files at once [default: 24]
     #[arg(short, long = "jobs", value_name = "N")]
     #[arg(value_parser = clap::value_parser!(u16).range(1..=fetch::Options::MAX_CONNECTIONS as i64))]
     pub(crate) jobs: Option<u16>,

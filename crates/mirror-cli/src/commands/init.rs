@@ -131,7 +131,7 @@ root = {root}
 #grace = \"24h\"
 
 # Files at once.
-#connections = 16
+#connections = 24
 
 # Wait while another mirror process works on the root.
 #lock_wait = \"10m\"

@@ -48,7 +48,7 @@ impl Options {
 impl Default for Options {
     fn default() -> Self {
         Self {
-            connections: 16,
+            connections: 24,
             connect_timeout: Duration::from_secs(20),
             first_byte_timeout: Duration::from_secs(60),
             lowest_speed: 1_000,
