@@ -282,7 +282,7 @@ mod tests {
             })
             .collect();
         let config = Config::parse(&taken, at).unwrap();
-        assert_eq!((config.repos.len(), config.connections), (3, Some(16)));
+        assert_eq!((config.repos.len(), config.connections), (3, Some(24)));
         assert_eq!(config.upstreams(&crate::config::Wanted::default(), "x86_64").unwrap().len(), 6);
     }
 
