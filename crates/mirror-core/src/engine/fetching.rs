@@ -1,4 +1,4 @@
-//! The transfers of a run: equal content once, many at once, the largest first.
+//! The transfers of a run: equal content once, many at once, long ones beside short ones.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -127,10 +127,42 @@ impl Units {
         (self.units.len() as u64, sizes.fold(0, u64::saturating_add))
     }
 
-    /// The largest first: so the last transfers to end are short ones.
-    pub(super) fn into_queue(mut self) -> VecDeque<Unit> {
-        self.units.sort_by_key(|unit| std::cmp::Reverse(unit.expected.size.unwrap_or(u64::MAX)));
-        self.units.into()
+    pub(super) fn into_queue(self) -> Queue {
+        Queue::new(self.units)
+    }
+}
+
+/// What is still to be fetched, in the order of size.
+///
+/// Of a small file it is the round trip that takes time, of a large one its bytes: together they use
+/// the link, one kind after the other does not. So every other worker takes the smallest while they
+/// are smaller than most bytes are in; the others take the largest, and what is left at the end is
+/// of middling size.
+#[derive(Debug)]
+pub(super) struct Queue {
+    units: VecDeque<Unit>,
+    /// The mean size; below it a file is small.
+    mean: u64,
+}
+
+impl Queue {
+    fn new(mut units: Vec<Unit>) -> Self {
+        // One of unknown size may be a large one.
+        let size = |unit: &Unit| unit.expected.size.unwrap_or(u64::MAX);
+        units.sort_by_key(|unit| std::cmp::Reverse(size(unit)));
+        let known = units.iter().filter_map(|unit| unit.expected.size);
+        let (count, total) = known
+            .fold((0_u64, 0_u64), |(count, total), size| (count + 1, total.saturating_add(size)));
+        Self { mean: total / count.max(1), units: units.into() }
+    }
+
+    fn next(&mut self, small: bool) -> Option<Unit> {
+        let last = self.units.back().and_then(|unit| unit.expected.size);
+        if small && last.is_some_and(|size| size < self.mean) {
+            self.units.pop_back()
+        } else {
+            self.units.pop_front()
+        }
     }
 }
 
@@ -138,21 +170,24 @@ impl Units {
 /// them comes out of the channel; dropping the set stops them.
 pub(super) fn start(
     mirror: &Mirror,
-    queue: VecDeque<Unit>,
+    queue: Queue,
     patience: Patience,
     reporter: &Arc<dyn Reporter>,
     transfers: &mut JoinSet<()>,
 ) -> mpsc::UnboundedReceiver<Done> {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let workers = mirror.client.connections().min(queue.len());
+    let workers = mirror.client.connections().min(queue.units.len());
     let queue = Arc::new(Mutex::new(queue));
-    for _ in 0..workers {
+    for worker in 0..workers {
         let (queue, sender) = (Arc::clone(&queue), sender.clone());
         let (store, client) = (Arc::clone(&mirror.store), Arc::clone(&mirror.client));
         let reporter = Arc::clone(reporter);
         transfers.spawn(async move {
             let parts = store.parts();
-            let next = || queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
+            let next = || {
+                let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+                queue.next(worker % 2 == 1)
+            };
             while let Some(unit) = next() {
                 let (tree, name) = (&*unit.tree, unit.path.as_str());
                 let watch = Transfer { reporter: &*reporter, tree, name };
@@ -190,4 +225,43 @@ pub(super) fn start(
         });
     }
     receiver
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn queue(sizes: &[Option<u64>]) -> Queue {
+        let unit = |size| Unit {
+            path: String::new(),
+            tree: "t".into(),
+            upstream: "u".into(),
+            expected: Expected { size, digest: None },
+            limit: 0,
+            remotes: Vec::new(),
+            takers: Vec::new(),
+        };
+        Queue::new(sizes.iter().copied().map(unit).collect())
+    }
+
+    #[test]
+    fn short_ones_go_beside_long_ones_and_all_go_once() {
+        let mut queue = queue(&[Some(10), Some(900), None, Some(20), Some(70)]);
+        let mut next = |small| queue.next(small).map(|unit| unit.expected.size);
+        assert_eq!(next(true), Some(Some(10)));
+        assert_eq!(next(false), Some(None));
+        assert_eq!(next(true), Some(Some(20)));
+        assert_eq!(next(true), Some(Some(70)));
+        // None is small any more.
+        assert_eq!(next(true), Some(Some(900)));
+        assert_eq!((next(true), next(false)), (None, None));
+    }
+
+    #[test]
+    fn none_is_small_among_equals() {
+        let mut queue = queue(&[None, Some(5), Some(5), None]);
+        let order: Vec<_> =
+            (0..5).map(|_| queue.next(true).map(|unit| unit.expected.size)).collect();
+        assert_eq!(order, [Some(None), Some(None), Some(Some(5)), Some(Some(5)), None]);
+    }
 }
