@@ -1,6 +1,6 @@
 //! The transfers of a run: equal content once, many at once, long ones beside short ones.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
@@ -17,6 +17,9 @@ use crate::part::Expected;
 use crate::path::RepoPath;
 use crate::report::{Event, Reporter};
 use crate::source::Transfer;
+
+/// Most places of one content that are asked: an upstream may list it under a million names.
+const PLACES: usize = 64;
 
 /// Content to fetch, and who wants it.
 #[derive(Debug)]
@@ -35,14 +38,11 @@ pub(super) struct Unit {
 }
 
 impl Unit {
+    /// Each URL once, best first.
     fn urls(&self) -> Vec<Url> {
-        let mut urls = Vec::new();
-        for url in self.remotes.iter().flat_map(|(remote, path)| remote.urls(path)) {
-            if !urls.contains(&url) {
-                urls.push(url);
-            }
-        }
-        urls
+        let urls = self.remotes.iter().flat_map(|(remote, path)| remote.urls(path));
+        let mut seen = HashSet::new();
+        urls.filter(|url| seen.insert(url.clone())).collect()
     }
 }
 
@@ -101,7 +101,8 @@ impl Units {
             // Where two disagree, one of them lies: the other must not suffer for it.
             unit.expected.size = unit.expected.size.filter(|size| Some(*size) == entry.size);
             unit.limit = unit.limit.max(limit);
-            if !unit.remotes.iter().any(|(known, path)| known == remote && *path == entry.path) {
+            let is_known = |(known, path): &(_, _)| known == remote && *path == entry.path;
+            if unit.remotes.len() < PLACES && !unit.remotes.iter().any(is_known) {
                 unit.remotes.push((remote.clone(), entry.path.clone()));
             }
             unit.takers.push(taker);

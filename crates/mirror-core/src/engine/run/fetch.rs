@@ -1,0 +1,72 @@
+//! Between a plan and what comes of it: what is to be fetched, for whom, and what came.
+
+use super::super::fetching::{Done, Patience, Units};
+use super::{Tree, Work};
+use crate::error::{Error, Result};
+use crate::manifest::Role;
+use crate::plan::Step;
+use crate::report::Failure;
+
+/// What the plans of all trees have to fetch.
+pub(super) fn collect(trees: &mut [Tree<'_>]) -> Units {
+    let mut units = Units::default();
+    for (number, tree) in trees.iter_mut().enumerate() {
+        let Work::Plan { manifest, plan, content, missing } = &mut tree.work else {
+            continue;
+        };
+        for (at, (entry, step)) in manifest.entries().iter().zip(&plan.steps).enumerate() {
+            // One that is planned by now has nothing yet; others have what can be had.
+            if *step == Step::Fetch && content[at].is_none() && tree.report.failures.is_empty() {
+                units.add(&tree.name, &tree.upstream, entry, (number, at));
+                *missing += 1;
+            }
+        }
+    }
+    units
+}
+
+/// Whether nothing of the group is still to come.
+pub(super) fn is_settled(trees: &[Tree<'_>], group: &str) -> bool {
+    trees
+        .iter()
+        .filter(|tree| tree.job.group == group)
+        .all(|tree| !matches!(tree.work, Work::Plan { missing, .. } if missing > 0))
+}
+
+/// Notes what came of a transfer with everyone who wanted it.
+pub(super) fn take(trees: &mut [Tree<'_>], done: Done, patience: Patience) -> Result<()> {
+    let is_other_answer = done.result.as_ref().is_err_and(Error::is_other_answer);
+    let mut deferred = (patience == Patience::Some && is_other_answer).then_some(done.unit.path);
+    let (reason, kind) = match &done.result {
+        Err(error) if !error.is_local() => (error.to_string(), error.kind()),
+        _ => Default::default(),
+    };
+    let fetched = match done.result {
+        Err(error) if error.is_local() => return Err(error),
+        Err(_) => None,
+        Ok(fetched) => Some(fetched),
+    };
+    for (tree, at) in done.unit.takers {
+        let tree = &mut trees[tree];
+        let Work::Plan { manifest, content, missing, .. } = &mut tree.work else {
+            continue;
+        };
+        *missing -= 1;
+        let Some(fetched) = fetched else {
+            tree.may_have_moved |= is_other_answer;
+            tree.deferred.extend(deferred.take().map(|path| (path, reason.clone())));
+            let path = Some(manifest.entries()[at].path.clone());
+            tree.report.failures.push(Failure { path, reason: reason.clone(), kind });
+            continue;
+        };
+        content[at] = Some(fetched);
+        let entry = &manifest.entries()[at];
+        let listed = entry.size.filter(|listed| *listed != fetched.size);
+        if let Some(listed) = listed.filter(|_| entry.role != Role::Payload) {
+            let (path, found) = (&entry.path, fetched.size);
+            let warning = format!("{path}: {found} bytes, listed with {listed}");
+            tree.report.warnings.push(warning);
+        }
+    }
+    Ok(())
+}

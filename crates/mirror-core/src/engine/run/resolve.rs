@@ -1,0 +1,225 @@
+//! From upstreams to plans: what each tree is to hold, and what that takes.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{Run, Tree, Work};
+use crate::engine::{Job, blocking};
+use crate::error::{Error, Result};
+use crate::manifest::{Manifest, Origin, StoredManifest};
+use crate::plan::{Inventory as _, Plan, dropped};
+use crate::report::{Event, Failure, Outcome, TreeReport};
+use crate::signature::Judgement;
+use crate::source::{Context, Resolution};
+use crate::store::TreeInventory;
+
+impl<'a> Run<'a> {
+    /// The groups of which a tree was rolled back, and not released since.
+    pub(super) fn held_groups(&self) -> Result<HashSet<String>> {
+        let view = self.mirror.store.view();
+        let mut held = HashSet::new();
+        for tree in view.trees()? {
+            let current = match view.current(&tree) {
+                // Told of that tree when its turn comes; those of its group have files of their own.
+                Err(Error::Damaged { .. }) => continue,
+                current => current?,
+            };
+            if let Some(current) = current.filter(|current| current.held) {
+                let job = self.jobs.iter().find(|job| job.tree == tree);
+                held.extend(job.map(|job| job.group.clone()));
+                held.insert(view.heading(&tree, current.id)?.group);
+            }
+        }
+        Ok(held)
+    }
+
+    /// Reads a job's upstream and plans its tree. What upstream does wrong is in the tree's report.
+    pub(super) async fn resolve(&self, job: &'a Job, is_held: bool) -> Result<Tree<'a>> {
+        let mirror = self.mirror;
+        let name: Arc<str> = job.tree.as_str().into();
+        let upstream: Arc<str> = job.source.identity().into();
+        let mut warnings = Vec::new();
+        // Where that is not known the tree may be held: nothing takes the place of what is there.
+        let (current, unknown) = match mirror.store.view().current(&job.tree) {
+            Err(error @ Error::Damaged { .. }) => (None, Some(error)),
+            current => (current?, None),
+        };
+        let generation = current.map(|current| current.id);
+        let previous = match generation.map(|id| mirror.store.generation(&job.tree, id)).transpose()
+        {
+            Err(error @ Error::Damaged { .. }) => {
+                let next = if is_held { "" } else { "; publishing a new generation" };
+                warnings.push(format!("{error}{next}"));
+                None
+            }
+            found => found?.map(|found| found.manifest),
+        };
+        let report = TreeReport {
+            tree: name.to_string(),
+            group: job.group.clone(),
+            outcome: Outcome::Failed,
+            generation,
+            files: 0,
+            bytes: 0,
+            fetch_files: 0,
+            fetch_bytes: 0,
+            changes: crate::plan::Changes::default(),
+            weakly_verified: 0,
+            signature: None,
+            warnings,
+            failures: Vec::new(),
+        };
+        let previous = previous.map(Arc::new);
+        let mut tree = Tree {
+            job,
+            name,
+            upstream,
+            previous,
+            work: Work::None,
+            may_have_moved: false,
+            deferred: Vec::new(),
+            report,
+        };
+        if let Some(error) = unknown {
+            self.fail(&mut tree, &error);
+            return Ok(tree);
+        }
+        if is_held {
+            tree.report.outcome = Outcome::Held;
+            if let Some(previous) = &tree.previous {
+                tree.report.files = previous.entries.len() as u64;
+                tree.report.bytes = previous.size();
+            }
+            let (tree_name, generation) = (&*tree.name, tree.report.generation);
+            self.reporter.on_event(&Event::Held { tree: tree_name, generation });
+            return Ok(tree);
+        }
+        self.reporter.on_event(&Event::Resolving { tree: &tree.name });
+        match self.resolution(&mut tree).await {
+            Err(error) if error.is_local() => return Err(error),
+            Err(error) => self.fail(&mut tree, &error),
+            Ok(None) => {}
+            Ok(Some(manifest)) => self.plan(&mut tree, manifest).await?,
+        }
+        Ok(tree)
+    }
+
+    /// Says why nothing can be done for a tree.
+    fn fail(&self, tree: &mut Tree<'a>, error: &Error) {
+        let (reason, kind) = (error.to_string(), error.kind());
+        let (tree_name, path) = (&*tree.name, "");
+        self.reporter.on_event(&Event::Failed { tree: tree_name, path, reason: &reason });
+        tree.report.failures.push(Failure { path: None, reason, kind });
+    }
+
+    /// Refuses a manifest without most of the packages that are published, for the same selection:
+    /// upstream may be broken, or half there.
+    fn refuse_shrinking(&self, tree: &Tree<'a>, manifest: &Manifest) -> Result<()> {
+        let fingerprint = tree.job.source.fingerprint();
+        let previous = tree.previous.as_ref().filter(|p| p.fingerprint == fingerprint);
+        let Some(previous) = previous.filter(|_| !self.mirror.allow.shrink) else { return Ok(()) };
+        let (dropped, total) = dropped(previous, manifest);
+        if dropped > total / 2 { Err(Error::Shrinks { dropped, total }) } else { Ok(()) }
+    }
+
+    /// The manifest that a tree is to hold; `None` where it is what it should be.
+    pub(super) async fn resolution(&self, tree: &mut Tree<'a>) -> Result<Option<Manifest>> {
+        let (mirror, job) = (self.mirror, tree.job);
+        // Another selection is never taken for "no change".
+        let mut previous = tree.previous.clone().filter(|previous| {
+            previous.fingerprint == job.source.fingerprint() && previous.upstream == *tree.upstream
+        });
+        loop {
+            let context = Context::new(
+                &mirror.store,
+                &mirror.client,
+                &*self.reporter,
+                &tree.name,
+                tree.upstream.to_string(),
+                previous.as_deref(),
+            )
+            .over(tree.previous.as_deref(), mirror.allow.older);
+            let resolution = job.source.resolve(&context).await;
+            tree.report.warnings.extend(context.into_warnings());
+            match (resolution?, previous.take()) {
+                (Resolution::Manifest(manifest), _) => {
+                    self.refuse_shrinking(tree, &manifest)?;
+                    self.tell_signature(tree, manifest.signature());
+                    return Ok(Some(manifest));
+                }
+                // Taken for an empty manifest it would empty the tree.
+                (Resolution::Unchanged, None) => {
+                    let reason = "its source says \"unchanged\" where nothing is known of it";
+                    let file = tree.upstream.to_string();
+                    return Err(Error::Metadata { file, source: reason.into() });
+                }
+                (Resolution::Unchanged, Some(previous)) => {
+                    if self.is_in_place(tree, &previous).await? {
+                        self.tell_signature(tree, previous.signature.as_ref());
+                        tree.report.outcome = Outcome::Unchanged;
+                        tree.report.files = previous.entries.len() as u64;
+                        tree.report.bytes = previous.size();
+                        self.is_unchanged(tree);
+                        return Ok(None);
+                    }
+                    // The tree was damaged: what it takes to mend it, the source says again.
+                }
+            }
+        }
+    }
+
+    fn tell_signature(&self, tree: &mut Tree<'a>, judgement: Option<&Judgement>) {
+        if let Some(Judgement { verdict: signature, .. }) = judgement {
+            self.reporter.on_event(&Event::Signature { tree: &tree.name, signature });
+            tree.report.signature = Some(signature.clone());
+        }
+    }
+
+    /// Whether each file of the tree is as it was when it was verified.
+    async fn is_in_place(&self, tree: &Tree<'a>, previous: &Arc<StoredManifest>) -> Result<bool> {
+        let (store, previous) = (Arc::clone(&self.mirror.store), Arc::clone(previous));
+        let (path, upstream) = (tree.job.tree.clone(), Arc::clone(&tree.upstream));
+        blocking(move || {
+            let mut inventory = TreeInventory::new(&store, &path, &upstream);
+            let in_place = previous
+                .entries
+                .iter()
+                .all(|entry| inventory.published(&entry.path) == Some(entry.sha256));
+            inventory.finish().map(|()| in_place)
+        })
+        .await
+    }
+
+    pub(super) async fn plan(&self, tree: &mut Tree<'a>, manifest: Manifest) -> Result<()> {
+        let (store, previous) = (Arc::clone(&self.mirror.store), tree.previous.clone());
+        let (path, upstream) = (tree.job.tree.clone(), Arc::clone(&tree.upstream));
+        let (manifest, plan) = blocking(move || {
+            let mut inventory = TreeInventory::new(&store, &path, &upstream);
+            let plan = Plan::new(&manifest, &mut inventory, previous.as_deref());
+            inventory.finish().map(|()| (manifest, plan))
+        })
+        .await?;
+        let report = &mut tree.report;
+        report.outcome = Outcome::Planned;
+        report.files = manifest.entries().len() as u64;
+        report.bytes = manifest.entries().iter().filter_map(|entry| entry.size).sum();
+        report.fetch_files = plan.fetch_files;
+        report.fetch_bytes = plan.fetch_bytes;
+        report.changes = plan.changes;
+        report.weakly_verified = manifest
+            .entries()
+            .iter()
+            .filter(|entry| entry.digest.is_none_or(|digest| digest.algorithm().is_weak()))
+            .filter(|entry| matches!(entry.origin, Origin::Remote(_)))
+            .count() as u64;
+        self.reporter.on_event(&Event::Resolved {
+            tree: &tree.name,
+            files: report.files,
+            fetch_files: report.fetch_files,
+            fetch_bytes: report.fetch_bytes,
+        });
+        let content = vec![None; manifest.entries().len()];
+        tree.work = Work::Plan { manifest, plan, content, missing: 0 };
+        Ok(())
+    }
+}
