@@ -12,7 +12,6 @@ use mirror_serve::BindError;
 
 use crate::config::ConfigError;
 use crate::console::{self, Tag};
-use crate::human;
 use crate::suggest::nearest;
 
 /// How the process ends.
@@ -243,15 +242,6 @@ fn core_hint(error: &Error) -> Option<String> {
             let kept: Vec<_> = kept.iter().map(u64::to_string).collect();
             format!("{} of {tree} can be published; see `mirror status {tree}`", kept.join(", "))
         }
-        Error::NoSpace { needed, free, .. } => format!(
-            "make room for {} more, or put the root on a larger disk with --root; nothing was \
-             changed",
-            human::bytes(needed.saturating_sub(*free))
-        ),
-        Error::NoInodes { .. } => {
-            "remove files, or put the root on another file system with --root; nothing was changed"
-                .to_owned()
-        }
         Error::NewerFormat { .. } => "use the version of mirror that wrote it".to_owned(),
         Error::Damaged { path, .. } => return damaged_hint(path),
         Error::Client(_) => {
@@ -383,6 +373,10 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
             "a mirror that lags has the newer state later; --allow-older publishes this one"
         }
         Kind::Damaged => HOLD_HINT,
+        Kind::NoSpace => {
+            "make room (`mirror prune --dry-run` says what can go), or put the root on a larger disk \
+             with --root; a rerun goes on with what is there"
+        }
         Kind::Shrinks => {
             "upstream may be broken or half there, so look at it first; --allow-shrink publishes it"
         }

@@ -32,8 +32,8 @@ pub enum Error {
         /// The system's reason.
         source: io::Error,
     },
-    /// The plan does not fit on the file system.
-    #[error("{}: {needed} bytes are needed and {free} are free", path.display())]
+    /// The plan of a group of trees does not fit on the file system.
+    #[error("{}: {}", path.display(), no_space(*needed, *free, *promised))]
     NoSpace {
         /// The folder that the file system holds.
         path: PathBuf,
@@ -41,9 +41,11 @@ pub enum Error {
         needed: u64,
         /// Bytes that an unprivileged user may still write.
         free: u64,
+        /// Those of them that other groups of the run are going to write.
+        promised: u64,
     },
-    /// The plan makes more files than the file system has room for.
-    #[error("{}: {needed} files are to be made and {free} inodes are free", path.display())]
+    /// The plan of a group makes more files than the file system has room for.
+    #[error("{}: {}", path.display(), no_inodes(*needed, *free, *promised))]
     NoInodes {
         /// The folder that the file system holds.
         path: PathBuf,
@@ -51,6 +53,18 @@ pub enum Error {
         needed: u64,
         /// Inodes that are free.
         free: u64,
+        /// Those of them that other groups of the run are going to take.
+        promised: u64,
+    },
+    /// A file is larger than was known beforehand, and there is no room for that.
+    #[error("{url}: over {room} bytes, all that the disk has for it, and {}", listed_with(*listed))]
+    NoRoom {
+        /// The URL, redacted.
+        url: String,
+        /// The size that the metadata gives.
+        listed: Option<u64>,
+        /// Bytes that it could have had.
+        room: u64,
     },
     /// Another process works on this root.
     #[error("{}: locked by process {pid}, running since {since}", root.display())]
@@ -393,6 +407,10 @@ pub enum Kind {
     Shrinks,
     /// A file of this host's state is not what was written.
     Damaged,
+    /// A file of this host cannot be read.
+    Unreadable,
+    /// There is no room on the disk.
+    NoSpace,
     /// Any other.
     #[default]
     Other,
@@ -416,6 +434,8 @@ impl Error {
             Self::Older { .. } => Kind::Older,
             Self::Shrinks { .. } => Kind::Shrinks,
             Self::Damaged { .. } => Kind::Damaged,
+            Self::Io { .. } => Kind::Unreadable,
+            Self::NoSpace { .. } | Self::NoInodes { .. } | Self::NoRoom { .. } => Kind::NoSpace,
             _ => Kind::Other,
         }
     }
@@ -456,6 +476,11 @@ impl Error {
         )
     }
 
+    /// Whether a file of this host is damaged or cannot be read: others may be well.
+    pub fn is_of_one_file(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Io { .. })
+    }
+
     /// Whether the fault is this host's, so that no other file or mirror can do better.
     pub fn is_local(&self) -> bool {
         matches!(
@@ -470,6 +495,27 @@ impl Error {
                 | Self::Access { .. }
         )
     }
+}
+
+fn no_space(needed: u64, free: u64, promised: u64) -> String {
+    if promised == 0 {
+        return format!("{needed} bytes are needed and {free} are free");
+    }
+    format!("{needed} bytes are needed, and of {free} that are free {promised} are for other trees")
+}
+
+fn no_inodes(needed: u64, free: u64, promised: u64) -> String {
+    if promised == 0 {
+        return format!("{needed} files are to be made and {free} inodes are free");
+    }
+    format!(
+        "{needed} files are to be made, and of {free} inodes that are free {promised} are for other \
+         trees"
+    )
+}
+
+fn listed_with(size: Option<u64>) -> String {
+    size.map_or_else(|| "its size is not listed".to_owned(), |size| format!("listed with {size}"))
 }
 
 fn no_such_group(name: Option<&str>) -> String {

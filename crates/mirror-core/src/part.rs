@@ -10,6 +10,7 @@
 //! damaged meanwhile costs a transfer and never more. Two that want the same content at once fill a
 //! part each.
 
+use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -63,6 +64,23 @@ impl Part {
             part.restart()?;
         }
         Ok(part)
+    }
+
+    /// What earlier runs left below `folder`, in bytes: parts that [`Part::open`] goes on with, by the
+    /// digests that they are to have.
+    pub fn left(folder: &Path) -> HashMap<Digest, u64> {
+        let mut left = HashMap::new();
+        // A folder that cannot be read is told of when a part is made there.
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let digest = name.to_str().and_then(|name| {
+                let (algorithm, hex) = name.strip_suffix(".0.part")?.split_once('-')?;
+                Digest::parse(algorithm, hex).ok()
+            });
+            let found = entry.metadata().ok().filter(fs::Metadata::is_file);
+            left.extend(digest.zip(found.map(|found| found.len())));
+        }
+        left
     }
 
     /// The first part of that key that nobody else is filling, locked.
@@ -286,6 +304,22 @@ mod tests {
         let verified = part.seal(&wanted, "x").map_err(|r| r.error).unwrap();
         assert_eq!(verified.sha256(), Sha256::of(b"hello world"));
         assert_eq!(fs::read(verified.file().0).unwrap(), b"hello world");
+    }
+
+    #[test]
+    fn tells_what_earlier_runs_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let known = [b"one", b"two"].map(|content| expected(content));
+        let sha1 = Digest::parse("sha1", &"0a".repeat(20)).unwrap();
+        let weak = Expected { size: None, digest: Some(sha1) };
+        for (number, wanted) in [known[0], weak, Expected::default()].iter().enumerate() {
+            let mut part = Part::open(folder.path(), wanted, "x").unwrap();
+            part.append(&vec![0; number + 2]).unwrap();
+        }
+        fs::write(folder.path().join("sha256-odd.0.part"), "odd").unwrap();
+        let left = Part::left(folder.path());
+        assert_eq!(left, [(known[0].digest.unwrap(), 2), (sha1, 3)].into());
+        assert!(Part::left(&folder.path().join("nowhere")).is_empty());
     }
 
     #[test]

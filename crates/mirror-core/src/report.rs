@@ -177,7 +177,7 @@ pub enum Outcome {
     HeldBack,
     /// Files are missing; the old generation stays.
     Incomplete,
-    /// Its upstream could not be read; the old generation stays.
+    /// Its upstream could not be read, or there is no room for what it lacks; the old generation stays.
     Failed,
 }
 

@@ -8,6 +8,7 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::Mirror;
+use super::room::{Growing, Room};
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::fetch::{Downloaded, Need, Request};
@@ -30,6 +31,8 @@ pub(super) struct Unit {
     upstream: Arc<str>,
     expected: Expected,
     limit: u64,
+    /// The size for which room is set aside.
+    promised: u64,
     /// Where it can be had; URLs are made of it only when it is fetched, since a metalink may name
     /// hundreds of mirrors.
     remotes: Vec<(Remote, RepoPath)>,
@@ -72,7 +75,25 @@ pub(super) struct Fetched {
 #[derive(Debug, Default)]
 pub(super) struct Units {
     units: Vec<Unit>,
-    by_digest: HashMap<(Digest, Option<Arc<str>>), usize>,
+    by_digest: HashMap<Key, usize>,
+}
+
+/// What tells content from other content: its digest, where a weak one speaks only for the upstream
+/// that gave it.
+type Key = (Digest, Option<Arc<str>>);
+
+fn key(upstream: &Arc<str>, entry: &Entry) -> Option<Key> {
+    let digest = entry.digest?;
+    Some((digest, digest.algorithm().is_weak().then(|| Arc::clone(upstream))))
+}
+
+/// What transfers leave on the disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Footprint {
+    /// Bytes, as far as sizes are known.
+    pub(super) bytes: u64,
+    /// Files.
+    pub(super) files: u64,
 }
 
 impl Units {
@@ -86,10 +107,7 @@ impl Units {
         let Origin::Remote(remote) = &entry.origin else {
             return;
         };
-        // A weak digest speaks only for the upstream that gave it.
-        let key = entry
-            .digest
-            .map(|digest| (digest, digest.algorithm().is_weak().then(|| Arc::clone(upstream))));
+        let key = key(upstream, entry);
         let limit = match (entry.role, entry.size) {
             // Clients compare a package's size with its metadata's before they read it.
             (Role::Payload, Some(size)) if entry.digest.is_some() => size,
@@ -117,15 +135,38 @@ impl Units {
             upstream: Arc::clone(upstream),
             expected: Expected { size: entry.size, digest: entry.digest },
             limit,
+            promised: entry.size.unwrap_or(0),
             remotes: vec![(remote.clone(), entry.path.clone())],
             takers: vec![taker],
         });
     }
 
-    /// How many there are, and their bytes as far as known.
-    pub(super) fn count(&self) -> (u64, u64) {
-        let sizes = self.units.iter().filter_map(|unit| unit.expected.size);
-        (self.units.len() as u64, sizes.fold(0, u64::saturating_add))
+    /// What more of these entries, each with who lists it, would add to what is to be fetched. Of
+    /// what is in `parts`, only the rest.
+    pub(super) fn footprint<'e>(
+        &self,
+        entries: impl Iterator<Item = (&'e Arc<str>, &'e Entry)>,
+        parts: &HashMap<Digest, u64>,
+    ) -> Footprint {
+        let mut sum = Footprint::default();
+        let mut seen = HashSet::new();
+        for (upstream, entry) in entries {
+            let is_counted = key(upstream, entry)
+                .is_some_and(|key| self.by_digest.contains_key(&key) || !seen.insert(key));
+            if is_counted {
+                continue;
+            }
+            let part = entry.digest.and_then(|digest| parts.get(&digest));
+            let rest = entry.size.unwrap_or(0).saturating_sub(part.copied().unwrap_or(0));
+            sum.bytes = sum.bytes.saturating_add(rest);
+            sum.files += u64::from(part.is_none());
+        }
+        sum
+    }
+
+    /// Whether nothing is to be fetched.
+    pub(super) fn is_empty(&self) -> bool {
+        self.units.is_empty()
     }
 
     pub(super) fn into_queue(self) -> Queue {
@@ -172,6 +213,7 @@ impl Queue {
 pub(super) fn start(
     mirror: &Mirror,
     queue: Queue,
+    room: &Arc<Room>,
     patience: Patience,
     reporter: &Arc<dyn Reporter>,
     transfers: &mut JoinSet<()>,
@@ -182,7 +224,7 @@ pub(super) fn start(
     for worker in 0..workers {
         let (queue, sender) = (Arc::clone(&queue), sender.clone());
         let (store, client) = (Arc::clone(&mirror.store), Arc::clone(&mirror.client));
-        let reporter = Arc::clone(reporter);
+        let (reporter, room) = (Arc::clone(reporter), Arc::clone(room));
         transfers.spawn(async move {
             let parts = store.parts();
             let next = || {
@@ -191,7 +233,8 @@ pub(super) fn start(
             };
             while let Some(unit) = next() {
                 let (tree, name) = (&*unit.tree, unit.path.as_str());
-                let watch = Transfer { reporter: &*reporter, tree, name };
+                let told = Transfer { reporter: &*reporter, tree, name };
+                let watch = Growing::new(told, unit.promised, &room);
                 let request = Request {
                     name,
                     urls: unit.urls(),
@@ -239,6 +282,7 @@ mod tests {
             upstream: "u".into(),
             expected: Expected { size, digest: None },
             limit: 0,
+            promised: 0,
             remotes: Vec::new(),
             takers: Vec::new(),
         };

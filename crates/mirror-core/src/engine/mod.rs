@@ -7,6 +7,7 @@
 
 mod fetching;
 mod rollback;
+mod room;
 mod run;
 mod verify;
 

@@ -4,6 +4,7 @@ mod again;
 mod fetch;
 mod publish;
 mod resolve;
+mod space;
 
 use std::sync::Arc;
 
@@ -11,18 +12,15 @@ use futures::{StreamExt as _, stream};
 use tokio::task::JoinSet;
 
 use super::fetching::{self, Fetched, Patience, Units};
+use super::room::Room;
 use super::{Job, Mirror, Mode};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::manifest::{Manifest, StoredManifest};
 use crate::plan::Plan;
-use crate::report::{Outcome, Report, Reporter, TreeReport};
+use crate::report::{Report, Reporter, TreeReport};
 
 /// Sources that are read at once; each of their transfers counts against the connections.
 const SOURCES: usize = 8;
-
-/// Bytes and inodes that are left free beyond what the plan needs, for manifests and the state.
-const SPARE_BYTES: u64 = 16 << 20;
-const SPARE_INODES: u64 = 64;
 
 /// A run over some jobs.
 pub(super) struct Run<'a> {
@@ -65,10 +63,9 @@ impl<'a> Run<'a> {
 
     pub(super) async fn go(self, mode: Mode, transfers: &mut JoinSet<()>) -> Result<Report> {
         let mut trees = self.resolve_all().await?;
-        let units = fetch::collect(&mut trees);
-        self.check_space(&units)?;
+        let work = self.collect(&mut trees, &self.groups())?;
         if mode == Mode::Apply {
-            self.apply(&mut trees, units, transfers).await?;
+            self.apply(&mut trees, work, transfers).await?;
         }
         Ok(self.report(trees))
     }
@@ -88,24 +85,23 @@ impl<'a> Run<'a> {
     async fn apply(
         &self,
         trees: &mut [Tree<'a>],
-        units: Units,
+        work: (Units, Arc<Room>),
         transfers: &mut JoinSet<()>,
     ) -> Result<()> {
-        if units.count().0 > 0 {
+        if !work.0.is_empty() {
             let planned = trees.iter().filter(|tree| matches!(tree.work, Work::Plan { .. }));
             self.mirror.note_begun(planned.map(|tree| tree.job));
         }
         let groups = self.groups();
-        self.fetch_and_publish(trees, groups, units, Patience::Some, transfers).await?;
+        self.fetch_and_publish(trees, groups, work, Patience::Some, transfers).await?;
         for round in 0..again::MOVES {
             let groups = self.resolve_again(trees, round).await?;
             self.tell_deferred(trees);
             if groups.is_empty() {
                 break;
             }
-            let units = fetch::collect(trees);
-            self.check_space(&units)?;
-            self.fetch_and_publish(trees, groups, units, Patience::None, transfers).await?;
+            let work = self.collect(trees, &groups)?;
+            self.fetch_and_publish(trees, groups, work, Patience::None, transfers).await?;
         }
         self.tidy(trees).await
     }
@@ -133,35 +129,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Holds all plans together against what the file system still takes.
-    fn check_space(&self, units: &Units) -> Result<()> {
-        let (inodes, bytes) = units.count();
-        if inodes == 0 {
-            return Ok(());
-        }
-        let free = self.mirror.store.free()?;
-        let path = self.mirror.store.root().to_owned();
-        let needed = bytes.saturating_add(SPARE_BYTES);
-        if needed > free.bytes {
-            return Err(Error::NoSpace { path, needed, free: free.bytes });
-        }
-        let needed = inodes.saturating_add(SPARE_INODES);
-        match free.inodes {
-            Some(free) if needed > free => Err(Error::NoInodes { path, needed, free }),
-            _ => Ok(()),
-        }
-    }
-
     async fn fetch_and_publish(
         &self,
         trees: &mut [Tree<'a>],
         groups: Vec<&'a str>,
-        units: Units,
+        (units, room): (Units, Arc<Room>),
         patience: Patience,
         transfers: &mut JoinSet<()>,
     ) -> Result<()> {
         let (queue, reporter) = (units.into_queue(), &self.reporter);
-        let mut done = fetching::start(self.mirror, queue, patience, reporter, transfers);
+        let mut done = fetching::start(self.mirror, queue, &room, patience, reporter, transfers);
         let mut open = groups;
         loop {
             let (ready, waiting): (Vec<_>, Vec<_>) =

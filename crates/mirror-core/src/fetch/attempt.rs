@@ -147,6 +147,9 @@ impl Client {
         if end.is_some_and(|end| end > request.limit) {
             return Err(too_large(request, end.unwrap_or_default(), &shown).into());
         }
+        if end.is_some_and(|end| end.saturating_sub(part.size()) > watch.room()) {
+            return Err(no_room(part, request, &shown, watch).into());
+        }
         if request.expected.digest.is_none() && is_encoded(headers) {
             // A digest would tell whether the bytes are the file's; without one nothing can.
             return Err(broken("the answer is content-encoded, which was not asked for").into());
@@ -272,6 +275,11 @@ impl Client {
                 throw_away(part, watch)?;
                 break Err(too_large(request, part.size() + size, shown).into());
             }
+            if size > watch.room() {
+                let error = no_room(part, request, shown, watch);
+                throw_away(part, watch)?;
+                break Err(error.into());
+            }
             part.append(&chunk)?;
             last_byte = Instant::now();
             window_bytes += size;
@@ -372,6 +380,11 @@ fn too_large(request: &Request<'_>, found: u64, shown: &str) -> Error {
         }
         _ => Error::TooLarge { url: shown.to_owned(), limit: request.limit },
     }
+}
+
+fn no_room(part: &Part, request: &Request<'_>, shown: &str, watch: &dyn Watch) -> Error {
+    let room = part.size().saturating_add(watch.room());
+    Error::NoRoom { url: shown.to_owned(), listed: request.expected.size, room }
 }
 
 /// Whether a range's total can be the file's: a size beside a digest may lie, so only without a

@@ -66,7 +66,7 @@ pub enum Need {
     Optional,
 }
 
-/// Is told how a transfer goes.
+/// Is told how a transfer goes, and says how far it may.
 pub trait Watch: Send + Sync {
     /// Bytes are about to come, after `resumed` that an earlier run left.
     fn started(&self, resumed: u64, size: Option<u64>);
@@ -74,6 +74,10 @@ pub trait Watch: Send + Sync {
     fn progress(&self, bytes: i64);
     /// It broke and is tried again after a while.
     fn retrying(&self, error: &Error, after: Duration);
+    /// How many more bytes there is room for; asked before any are written.
+    fn room(&self) -> u64 {
+        u64::MAX
+    }
 }
 
 /// A watch that takes no notice.

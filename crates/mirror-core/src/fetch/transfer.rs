@@ -110,7 +110,7 @@ impl<'a> Transfer<'a> {
             let Some((at, lease)) = self.next(&part).await else {
                 let error = self.refused.or(self.failed);
                 let error = error.unwrap_or_else(|| Error::NoUrl(self.request.name.into()));
-                return Err(give_up(part, self.request, error));
+                return Err(give_up(part, self.request, self.watch, error));
             };
             let mirror = &self.mirrors[at];
             let (_, alternatives) = self.eligible();
@@ -318,9 +318,12 @@ impl<'a> Transfer<'a> {
 }
 
 /// Keeps what the next run can go on with, and nothing else.
-fn give_up(part: Part, request: &Request<'_>, error: Error) -> Error {
+fn give_up(part: Part, request: &Request<'_>, watch: &dyn Watch, error: Error) -> Error {
     if part.size() > 0 && request.expected.digest.is_some() {
         return error;
+    }
+    if part.size() > 0 {
+        watch.progress(-i64::try_from(part.size()).unwrap_or(i64::MAX));
     }
     part.discard().err().unwrap_or(error)
 }

@@ -82,45 +82,6 @@ async fn cancelled_by_token_or_by_drop_a_run_is_gone_on_with() {
 }
 
 #[tokio::test]
-async fn a_plan_that_does_not_fit_ends_before_the_first_byte() {
-    use futures::future::BoxFuture;
-    use mirror_core::digest::Sha256;
-    use mirror_core::manifest::{Entry, Manifest, Origin, Remote, Role};
-    use mirror_core::path::{RepoPath, TreePath};
-    use mirror_core::source::{Context, Resolution, Source};
-
-    struct Huge(String);
-    impl Source for Huge {
-        fn identity(&self) -> String {
-            "huge".into()
-        }
-        fn fingerprint(&self) -> String {
-            String::new()
-        }
-        fn resolve<'a>(
-            &'a self,
-            _: &'a Context<'a>,
-        ) -> BoxFuture<'a, mirror_core::Result<Resolution>> {
-            let entry = Entry {
-                path: RepoPath::new("huge.rpm").unwrap(),
-                size: Some(1 << 60),
-                digest: Some(Sha256::of(b"huge").into()),
-                origin: Origin::Remote(Remote::new([self.0.parse().unwrap()].into())),
-                role: Role::Payload,
-                subject: None,
-                unverified: None,
-            };
-            Box::pin(async { Manifest::new(vec![entry], "list").map(Resolution::Manifest) })
-        }
-    }
-    let site = Site::new(&samples::plain(1));
-    let job = mirror_core::Job::new(Huge(site.upstream.url()), TreePath::new("huge").unwrap());
-    let error = super::support::sync(&site.root(), &[job]).await.unwrap_err();
-    assert!(matches!(error, Error::NoSpace { .. }), "{error}");
-    assert!(site.upstream.requests().is_empty());
-}
-
-#[tokio::test]
 async fn a_server_that_ends_anywhere_and_always_begins_anew_is_given_up() {
     let site = Site::new(&large());
     let path = site.written.package("large").path.clone();

@@ -20,6 +20,7 @@ mod real;
 mod resume;
 mod rollback;
 mod signatures;
+mod space;
 mod store;
 mod support;
 mod suspicious;

@@ -1,29 +1,10 @@
-//! Between a plan and what comes of it: what is to be fetched, for whom, and what came.
+//! What comes of transfers, for the trees that wait for it.
 
-use super::super::fetching::{Done, Patience, Units};
 use super::{Tree, Work};
+use crate::engine::fetching::{Done, Patience};
 use crate::error::{Error, Result};
 use crate::manifest::Role;
-use crate::plan::Step;
 use crate::report::Failure;
-
-/// What the plans of all trees have to fetch.
-pub(super) fn collect(trees: &mut [Tree<'_>]) -> Units {
-    let mut units = Units::default();
-    for (number, tree) in trees.iter_mut().enumerate() {
-        let Work::Plan { manifest, plan, content, missing } = &mut tree.work else {
-            continue;
-        };
-        for (at, (entry, step)) in manifest.entries().iter().zip(&plan.steps).enumerate() {
-            // One that is planned by now has nothing yet; others have what can be had.
-            if *step == Step::Fetch && content[at].is_none() && tree.report.failures.is_empty() {
-                units.add(&tree.name, &tree.upstream, entry, (number, at));
-                *missing += 1;
-            }
-        }
-    }
-    units
-}
 
 /// Whether nothing of the group is still to come.
 pub(super) fn is_settled(trees: &[Tree<'_>], group: &str) -> bool {

@@ -29,9 +29,12 @@ impl<'a> Run<'a> {
                 continue;
             }
             if !complete {
-                let incomplete = lacking(tree);
-                tree.report.outcome =
-                    if incomplete { Outcome::Incomplete } else { Outcome::HeldBack };
+                tree.report.outcome = match tree.report.outcome {
+                    // There was no room for what it lacks.
+                    Outcome::Failed => Outcome::Failed,
+                    _ if lacking(tree) => Outcome::Incomplete,
+                    _ => Outcome::HeldBack,
+                };
                 continue;
             }
             if let Some(publication) = self.publication(tree)? {

@@ -105,7 +105,7 @@ impl<'a> Run<'a> {
     }
 
     /// Says why nothing can be done for a tree.
-    fn fail(&self, tree: &mut Tree<'a>, error: &Error) {
+    pub(super) fn fail(&self, tree: &mut Tree<'a>, error: &Error) {
         let (reason, kind) = (error.to_string(), error.kind());
         let (tree_name, path) = (&*tree.name, "");
         self.reporter.on_event(&Event::Failed { tree: tree_name, path, reason: &reason });
