@@ -373,6 +373,10 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
             "a mirror that lags has the newer state later; --allow-older publishes this one"
         }
         Kind::Damaged => HOLD_HINT,
+        Kind::Unreadable => {
+            "let the user who runs this read that file; if its disk is failing, remove it: the next \
+             sync publishes anew, and a tree that was held is to be rolled back once more"
+        }
         Kind::NoSpace => {
             "make room (`mirror prune --dry-run` says what can go), or put the root on a larger disk \
              with --root; a rerun goes on with what is there"
@@ -473,6 +477,12 @@ mod tests {
         let [file, found, published] = ["h", "a", "b"].map(str::to_owned);
         assert!(hint(Error::Older { file, found, published }).contains("--allow-older"));
         assert!(hint(Error::Shrinks { dropped: 2, total: 3 }).contains("--allow-shrink"));
+        let path = "/m".into();
+        let full = Error::NoSpace { path, needed: 3, free: 2, promised: 1 };
+        assert!(hint(full).contains("mirror prune"));
+        let path = "/m/.mirror/generations/a/1".into();
+        let source = ErrorKind::PermissionDenied.into();
+        assert!(hint(Error::Io { action: "read", path, source }).contains("read that file"));
     }
 
     #[test]

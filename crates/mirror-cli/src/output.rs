@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mirror_core::error::Kind;
 use mirror_core::plan::Changes;
-use mirror_core::report::{Outcome, Report, TreeReport};
+use mirror_core::report::{self, Outcome, Report, TreeReport};
 use mirror_core::signature::{Trusted, Verdict};
 use serde::Serialize;
 
@@ -130,9 +130,7 @@ fn outcome(tree: &TreeReport) -> (&'static str, String) {
     let size = format!("{}, {}", human::files(tree.files), human::bytes(tree.bytes));
     let kept = || match tree.generation {
         Some(generation) => format!("generation {generation} stays published"),
-        None if tree.failures.iter().any(|failure| failure.kind == Kind::Damaged) => {
-            "what is published stays".to_owned()
-        }
+        None if tree.failures.iter().any(is_of_state) => "what is published stays".to_owned(),
         None => "nothing is published yet".to_owned(),
     };
     match tree.outcome {
@@ -179,6 +177,11 @@ fn outcome(tree: &TreeReport) -> (&'static str, String) {
             ("failed", format!("{}; {}", reasons.join("; "), kept()))
         }
     }
+}
+
+/// Whether what is published is not known.
+fn is_of_state(failure: &report::Failure) -> bool {
+    matches!(failure.kind, Kind::Damaged | Kind::Unreadable)
 }
 
 fn changes(changes: &Changes) -> String {

@@ -64,6 +64,13 @@ struct Kept {
 }
 
 impl Kept {
+    /// Those that can be read: there is no way to the others.
+    fn of(view: &View, tree: TreePath) -> Result<Option<Self>> {
+        let Some(current) = view.current(&tree)? else { return Ok(None) };
+        let generations = headings(view, &tree)?;
+        Ok(Some(Self { tree, current: current.id, generations }))
+    }
+
     fn heading(&self, id: u64) -> Option<&Heading> {
         self.generations.iter().find(|heading| heading.id == id)
     }
@@ -142,54 +149,82 @@ impl Mirror {
             None => view.trees()?,
             Some(_) => find(&view, name)?.1.into_iter().map(|kept| kept.tree).collect(),
         };
-        let mut released = Vec::new();
+        let (mut released, mut fault) = (Vec::new(), None);
         for tree in trees {
-            if self.store.release(&tree)? {
-                released.push(tree);
+            match self.store.release(&tree) {
+                Ok(true) => released.push(tree),
+                Ok(false) => {}
+                // The others are none the worse for it.
+                Err(error) => fault = fault.or(Some(error)),
             }
         }
-        Ok(released)
+        fault.map_or(Ok(released), Err)
     }
+}
+
+/// What the kept generations of a tree say of themselves, where they can be read.
+fn headings(view: &View, tree: &TreePath) -> Result<Vec<Heading>> {
+    let mut headings = Vec::new();
+    for id in view.generations(tree)? {
+        match view.heading(tree, id) {
+            Err(error) if error.is_of_one_file() => {}
+            heading => headings.push(heading?),
+        }
+    }
+    Ok(headings)
+}
+
+/// The group that a tree is published with: as the published generation says, or where that is not
+/// known the newest one that says it.
+fn group_of(view: &View, tree: &TreePath) -> Result<String> {
+    let current = match view.current(tree) {
+        Err(error) if error.is_of_one_file() => None,
+        current => current?.map(|current| current.id),
+    };
+    let mut headings = headings(view, tree)?;
+    headings.retain(|heading| !heading.group.is_empty());
+    let at = headings.iter().position(|heading| Some(heading.id) == current);
+    let heading = at.map_or_else(|| headings.last(), |at| headings.get(at));
+    Ok(heading.map_or_else(|| tree.to_string(), |heading| heading.group.clone()))
 }
 
 /// A group with its trees, and which of them was meant.
 fn find(view: &View, name: Option<&str>) -> Result<(String, Vec<Kept>, Option<usize>)> {
-    let mut groups: BTreeMap<String, Vec<Kept>> = BTreeMap::new();
+    let mut groups: BTreeMap<String, Vec<TreePath>> = BTreeMap::new();
     for tree in view.trees()? {
-        let Some(current) = view.current(&tree)? else { continue };
-        let ids = view.generations(&tree)?;
-        let generations: Vec<_> =
-            ids.into_iter().map(|id| view.heading(&tree, id)).collect::<Result<_>>()?;
-        let kept = Kept { tree, current: current.id, generations };
-        let group = kept.heading(kept.current).map(|heading| heading.group.clone());
-        let group = group.filter(|group| !group.is_empty());
-        groups.entry(group.unwrap_or_else(|| kept.tree.to_string())).or_default().push(kept);
+        groups.entry(group_of(view, &tree)?).or_default().push(tree);
     }
-    let known = |groups: &BTreeMap<String, Vec<Kept>>| groups.keys().cloned().collect();
+    // Only those that are meant have to be well.
+    let kept = |trees: Vec<TreePath>| -> Result<Vec<Kept>> {
+        trees.into_iter().filter_map(|tree| Kept::of(view, tree).transpose()).collect()
+    };
+    let known = |groups: &BTreeMap<String, Vec<TreePath>>| groups.keys().cloned().collect();
     let Some(name) = name else {
         let one = groups.len() == 1;
         let known = known(&groups);
         return match groups.pop_first().filter(|_| one) {
-            Some((group, trees)) => Ok((group, trees, None)),
+            Some((group, trees)) => Ok((group, kept(trees)?, None)),
             None => Err(Error::NoSuchGroup { name: None, known }),
         };
     };
     let plain = name.trim_end_matches('/');
     let of_tree = groups.iter().find_map(|(group, trees)| {
-        let at = trees.iter().position(|kept| kept.tree.as_str() == plain)?;
-        Some((group.clone(), at))
+        let tree = trees.iter().find(|tree| tree.as_str() == plain)?;
+        Some((group.clone(), tree.clone()))
     });
     let (group, anchor) = match of_tree {
-        Some((group, at)) => (group, Some(at)),
+        Some((group, tree)) => (group, Some(tree)),
         // A shell that completes a folder's name adds a slash.
         None if groups.contains_key(plain) => (plain.to_owned(), None),
         None => (name.to_owned(), None),
     };
     if let Some(trees) = groups.remove(&group) {
+        let trees = kept(trees)?;
+        let anchor = anchor.and_then(|tree| trees.iter().position(|kept| kept.tree == tree));
         return Ok((group, trees, anchor));
     }
     let mut known: Vec<String> = known(&groups);
-    known.extend(groups.values().flatten().map(|kept| kept.tree.to_string()));
+    known.extend(groups.values().flatten().map(ToString::to_string));
     known.sort();
     known.dedup();
     Err(Error::NoSuchGroup { name: Some(name.to_owned()), known })

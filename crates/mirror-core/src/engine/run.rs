@@ -37,7 +37,10 @@ struct Tree<'a> {
     job: &'a Job,
     name: Arc<str>,
     upstream: Arc<str>,
+    /// What is published of it.
     previous: Option<Arc<StoredManifest>>,
+    /// What its upstream's state is held against: the same, unless that was lost.
+    guard: Option<Arc<StoredManifest>>,
     work: Work,
     /// What is missing may be so because upstream moved on.
     may_have_moved: bool,

@@ -182,8 +182,9 @@ impl Repair<'_> {
             self.check.trees.iter().map(|tree| tree.tree.as_str()).collect();
         for tree in store.trees()?.iter().filter(|tree| !checked.contains(tree.as_str())) {
             let generation = match store.published(tree) {
-                Err(Error::Damaged { .. }) | Ok(None) => continue,
+                Ok(None) => continue,
                 Ok(Some(generation)) => generation,
+                Err(error) if error.is_of_one_file() => continue,
                 Err(error) => return Err(error),
             };
             for entry in generation.manifest.entries {

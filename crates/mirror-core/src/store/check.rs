@@ -121,11 +121,11 @@ impl Checking<'_> {
     fn list_tree(&mut self, path: &TreePath) -> Result<()> {
         let number = self.trees.len();
         let current = match self.view.current(path) {
-            Err(Error::Damaged { path: file, reason }) => {
-                self.damaged(&file, reason);
+            Err(error) => {
+                self.damaged(error)?;
                 None
             }
-            current => current?,
+            Ok(current) => current,
         };
         let mut report = TreeCheck {
             tree: path.to_string(),
@@ -210,19 +210,21 @@ impl Checking<'_> {
         let mut entries = Vec::new();
         let mut past: HashMap<String, Vec<Sha256>> = HashMap::new();
         let mut is_whole = true;
-        for id in self.view.generations(path)? {
+        let mut ids = self.view.generations(path)?;
+        // One that is gone is told of too.
+        ids.extend(current.filter(|current| !ids.contains(current)));
+        for id in ids {
             let is_current = current == Some(id);
             let generation = match self.view.generation(path, id) {
                 Ok(generation) => generation,
-                Err(Error::Damaged { path: file, reason }) => {
+                Err(error) => {
+                    self.damaged(error)?;
                     is_whole = false;
                     if is_current {
                         report.generation = None;
                     }
-                    self.damaged(&file, reason);
                     continue;
                 }
-                Err(error) => return Err(error),
             };
             for entry in &generation.manifest.entries {
                 let who = || (format!("generation {id} of {path}"), entry.clone());
@@ -241,10 +243,16 @@ impl Checking<'_> {
         Ok(Known { entries, past, is_whole })
     }
 
-    /// Notes a file of the state that is not what was written.
-    fn damaged(&mut self, file: &Path, reason: String) {
-        let file = file.strip_prefix(self.view.root()).unwrap_or(file).to_string_lossy();
+    /// Notes a file of the state that is not what was written, or cannot be read.
+    fn damaged(&mut self, error: Error) -> Result<()> {
+        let (file, reason) = match error {
+            Error::Damaged { path, reason } => (path, reason),
+            Error::Io { action, path, source } => (path, format!("cannot {action}: {source}")),
+            error => return Err(error),
+        };
+        let file = file.strip_prefix(self.view.root()).unwrap_or(&file).to_string_lossy();
         self.state.push(Finding::new(file, Problem::Damaged { reason }));
+        Ok(())
     }
 
     /// Notes the blobs that are to be read, and those that are not there.

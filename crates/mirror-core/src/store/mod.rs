@@ -265,10 +265,16 @@ impl Store {
     /// The identity of the upstream that `tree` mirrors, without reading its whole manifest.
     pub fn upstream(&self, tree: &TreePath) -> Result<Option<String>> {
         let view = self.view();
-        let Some(id) = view.generations(tree)?.last().copied() else {
-            return Ok(None);
-        };
-        Ok(Some(view.heading(tree, id)?.upstream).filter(|upstream| !upstream.is_empty()))
+        for id in view.generations(tree)?.into_iter().rev() {
+            match view.heading(tree, id) {
+                Ok(heading) if !heading.upstream.is_empty() => return Ok(Some(heading.upstream)),
+                // An earlier one knows it too.
+                Ok(_) => {}
+                Err(error) if error.is_of_one_file() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(None)
     }
 
     /// Moves a tree and its generations to where no tree is: neither the one within the other, nor to

@@ -131,7 +131,7 @@ impl Store {
                         wanted.extend(kept.manifest.entries.iter().map(|e| e.sha256));
                         kept_paths.extend(kept.manifest.entries.into_iter().map(|e| e.path));
                     }
-                    Err(error @ Error::Damaged { .. }) => {
+                    Err(error) if error.is_of_one_file() => {
                         pruning.unknown = Some(error.to_string());
                         is_known = false;
                     }

@@ -109,15 +109,15 @@ impl View {
     }
 
     fn tree_status(&self, tree: &TreePath, last_run: Option<LastRun>) -> Result<TreeStatus> {
+        let mut damaged = None;
         let mut headings = Vec::new();
         for id in self.generations(tree)? {
             match self.heading(tree, id) {
                 // A run that is tidied up meanwhile drops some.
                 Err(Error::Io { source, .. }) if is_absent(&source) => {}
-                heading => headings.push(heading?),
+                heading => headings.extend(or_damaged(heading.map(Some), &mut damaged)?),
             }
         }
-        let mut damaged = None;
         let current = or_damaged(self.current(tree), &mut damaged)?;
         let manifest = match &current {
             Some(current) => {
@@ -172,10 +172,10 @@ impl View {
     }
 }
 
-/// What was found; where it is damaged, that is noted.
+/// What was found; where it cannot be read, that is noted.
 fn or_damaged<T>(found: Result<Option<T>>, damaged: &mut Option<String>) -> Result<Option<T>> {
     match found {
-        Err(error @ Error::Damaged { .. }) => {
+        Err(error) if error.is_of_one_file() => {
             *damaged = Some(error.to_string());
             Ok(None)
         }

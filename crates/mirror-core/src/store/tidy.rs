@@ -68,7 +68,7 @@ impl Store {
         for id in ids {
             match self.generation(tree, *id) {
                 Ok(generation) => kept.generations.push(generation),
-                Err(Error::Damaged { .. }) => kept.damaged = true,
+                Err(error) if error.is_of_one_file() => kept.damaged = true,
                 Err(error) => return Err(error),
             }
         }
@@ -186,7 +186,7 @@ impl Store {
                         }
                     }
                     // What it names cannot be known, so nothing is known to be unnamed.
-                    Err(Error::Damaged { .. }) => return Ok(()),
+                    Err(error) if error.is_of_one_file() => return Ok(()),
                     Err(error) => return Err(error),
                 }
             }

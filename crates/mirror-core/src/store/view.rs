@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::generation::{self, Generation};
 use super::hold::Pointer;
 use super::lock::Lock;
-use super::{LockWait, blob_path, collect_trees, generation_ids, journal};
+use super::{LockWait, blob_path, collect_trees, generation_ids, is_absent, journal};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::path::{RESERVED, TreePath};
@@ -75,11 +75,16 @@ impl View {
         generation_ids(&self.generations_of(tree))
     }
 
-    /// A kept generation of `tree`.
+    /// A kept generation of `tree`. One that is gone is damage as much as one that is garbage is.
     pub fn generation(&self, tree: &TreePath, id: u64) -> Result<Generation> {
         let path = self.generation_path(tree, id);
-        let text = fs::read(&path).map_err(Error::io("read", &path))?;
-        generation::read(&path, id, &text)
+        match fs::read(&path) {
+            Ok(text) => generation::read(&path, id, &text),
+            Err(error) if is_absent(&error) => {
+                Err(Error::Damaged { path, reason: "it is gone".into() })
+            }
+            Err(error) => Err(Error::io("read", &path)(error)),
+        }
     }
 
     /// What a kept generation says of itself, without its files and unchecked.

@@ -11,6 +11,7 @@ mod faults;
 mod groups;
 mod layout;
 mod lists;
+mod manifests;
 mod matrix;
 mod metalinks;
 mod mirrors;

@@ -7,11 +7,68 @@ use super::{Run, Tree, Work};
 use crate::engine::{Job, blocking};
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, Origin, StoredManifest};
+use crate::path::TreePath;
 use crate::plan::{Inventory as _, Plan, dropped};
 use crate::report::{Event, Failure, Outcome, TreeReport};
 use crate::signature::Judgement;
 use crate::source::{Context, Resolution};
-use crate::store::TreeInventory;
+use crate::store::{Generation, Store, TreeInventory};
+
+/// What is published of a tree, as far as that is known.
+#[derive(Default)]
+struct Published {
+    /// Its generation.
+    generation: Option<u64>,
+    /// What that holds.
+    manifest: Option<Arc<StoredManifest>>,
+    /// What an upstream's state is held against: the same, or where it cannot be read, the newest of
+    /// the kept ones that can.
+    guard: Option<Arc<StoredManifest>>,
+    /// The generation of that.
+    guard_id: Option<u64>,
+    /// Why the rest is not known.
+    fault: Option<Error>,
+}
+
+impl Published {
+    fn of(store: &Store, tree: &TreePath) -> Result<Self> {
+        let current = match store.view().current(tree) {
+            Err(error) if error.is_of_one_file() => {
+                return Ok(Self { fault: Some(error), ..Self::default() });
+            }
+            current => current?,
+        };
+        let Some(generation) = current.map(|current| current.id) else {
+            return Ok(Self::default());
+        };
+        let mut published = Self { generation: Some(generation), ..Self::default() };
+        match store.generation(tree, generation) {
+            Ok(found) => {
+                published.guard = Some(Arc::new(found.manifest));
+                published.guard_id = Some(generation);
+                published.manifest.clone_from(&published.guard);
+            }
+            Err(error) if error.is_of_one_file() => {
+                let kept = newest_readable(store, tree)?;
+                published.guard_id = kept.as_ref().map(|kept| kept.id);
+                published.guard = kept.map(|kept| Arc::new(kept.manifest));
+                published.fault = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(published)
+    }
+}
+
+fn newest_readable(store: &Store, tree: &TreePath) -> Result<Option<Generation>> {
+    for id in store.generations(tree)?.into_iter().rev() {
+        match store.generation(tree, id) {
+            Err(error) if error.is_of_one_file() => {}
+            found => return found.map(Some),
+        }
+    }
+    Ok(None)
+}
 
 impl<'a> Run<'a> {
     /// The groups of which a tree was rolled back, and not released since.
@@ -21,13 +78,13 @@ impl<'a> Run<'a> {
         for tree in view.trees()? {
             let current = match view.current(&tree) {
                 // Told of that tree when its turn comes; those of its group have files of their own.
-                Err(Error::Damaged { .. }) => continue,
+                Err(error) if error.is_of_one_file() => continue,
                 current => current?,
             };
             if let Some(current) = current.filter(|current| current.held) {
                 let job = self.jobs.iter().find(|job| job.tree == tree);
                 held.extend(job.map(|job| job.group.clone()));
-                held.insert(view.heading(&tree, current.id)?.group);
+                held.extend(view.heading(&tree, current.id).ok().map(|heading| heading.group));
             }
         }
         Ok(held)
@@ -38,27 +95,12 @@ impl<'a> Run<'a> {
         let mirror = self.mirror;
         let name: Arc<str> = job.tree.as_str().into();
         let upstream: Arc<str> = job.source.identity().into();
-        let mut warnings = Vec::new();
-        // Where that is not known the tree may be held: nothing takes the place of what is there.
-        let (current, unknown) = match mirror.store.view().current(&job.tree) {
-            Err(error @ Error::Damaged { .. }) => (None, Some(error)),
-            current => (current?, None),
-        };
-        let generation = current.map(|current| current.id);
-        let previous = match generation.map(|id| mirror.store.generation(&job.tree, id)).transpose()
-        {
-            Err(error @ Error::Damaged { .. }) => {
-                let next = if is_held { "" } else { "; publishing a new generation" };
-                warnings.push(format!("{error}{next}"));
-                None
-            }
-            found => found?.map(|found| found.manifest),
-        };
+        let published = Published::of(&mirror.store, &job.tree)?;
         let report = TreeReport {
             tree: name.to_string(),
             group: job.group.clone(),
             outcome: Outcome::Failed,
-            generation,
+            generation: published.generation,
             files: 0,
             bytes: 0,
             fetch_files: 0,
@@ -66,23 +108,41 @@ impl<'a> Run<'a> {
             changes: crate::plan::Changes::default(),
             weakly_verified: 0,
             signature: None,
-            warnings,
+            warnings: Vec::new(),
             failures: Vec::new(),
         };
-        let previous = previous.map(Arc::new);
         let mut tree = Tree {
             job,
             name,
             upstream,
-            previous,
+            previous: published.manifest,
+            guard: published.guard,
             work: Work::None,
             may_have_moved: false,
             deferred: Vec::new(),
             report,
         };
-        if let Some(error) = unknown {
-            self.fail(&mut tree, &error);
-            return Ok(tree);
+        if let Some(fault) = published.fault {
+            let is_lost = matches!(fault, Error::Damaged { .. });
+            // Where it is not known whether the tree is held, nothing takes the place of what is
+            // there; nor while what it holds may yet be read.
+            if tree.report.generation.is_none() || !(is_held || is_lost) {
+                self.fail(&mut tree, &fault);
+                return Ok(tree);
+            }
+            let next = match published.guard_id {
+                _ if is_held => String::new(),
+                Some(id) => format!(
+                    "; publishing a new one, and upstream's keys, age and size are held against \
+                     generation {id}"
+                ),
+                None => {
+                    "; publishing a new one, and there is no other to hold upstream's keys, age \
+                         and size against"
+                        .to_owned()
+                }
+            };
+            tree.report.warnings.push(format!("{fault}{next}"));
         }
         if is_held {
             tree.report.outcome = Outcome::Held;
@@ -116,7 +176,7 @@ impl<'a> Run<'a> {
     /// upstream may be broken, or half there.
     fn refuse_shrinking(&self, tree: &Tree<'a>, manifest: &Manifest) -> Result<()> {
         let fingerprint = tree.job.source.fingerprint();
-        let previous = tree.previous.as_ref().filter(|p| p.fingerprint == fingerprint);
+        let previous = tree.guard.as_ref().filter(|p| p.fingerprint == fingerprint);
         let Some(previous) = previous.filter(|_| !self.mirror.allow.shrink) else { return Ok(()) };
         let (dropped, total) = dropped(previous, manifest);
         if dropped > total / 2 { Err(Error::Shrinks { dropped, total }) } else { Ok(()) }
@@ -138,7 +198,7 @@ impl<'a> Run<'a> {
                 tree.upstream.to_string(),
                 previous.as_deref(),
             )
-            .over(tree.previous.as_deref(), mirror.allow.older);
+            .over(tree.guard.as_deref(), mirror.allow.older);
             let resolution = job.source.resolve(&context).await;
             tree.report.warnings.extend(context.into_warnings());
             match (resolution?, previous.take()) {
