@@ -1,5 +1,7 @@
 //! Upstreams that move on while a run fetches what they listed.
 
+use std::collections::HashSet;
+
 use super::{Run, Tree, Work};
 use crate::error::Result;
 use crate::manifest::Manifest;
@@ -66,6 +68,10 @@ impl<'a> Run<'a> {
             tree.report.warnings = warnings;
             return Ok(false);
         }
+        // What was odd about what came before is so still; what is odd again is said once.
+        let new = std::mem::replace(&mut tree.report.warnings, warnings);
+        let known: HashSet<String> = tree.report.warnings.iter().cloned().collect();
+        tree.report.warnings.extend(new.into_iter().filter(|warning| !known.contains(warning)));
         tree.may_have_moved = false;
         tree.deferred.clear();
         tree.report.failures.clear();
