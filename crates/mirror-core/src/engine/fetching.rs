@@ -309,4 +309,48 @@ mod tests {
             (0..5).map(|_| queue.next(true).map(|unit| unit.expected.size)).collect();
         assert_eq!(order, [Some(None), Some(None), Some(Some(5)), Some(Some(5)), None]);
     }
+
+    fn entry(path: &str, bases: &[&str], digest: Option<&str>) -> Entry {
+        let bases = bases.iter().map(|base| base.parse().unwrap()).collect();
+        Entry {
+            path: RepoPath::new(path).unwrap(),
+            size: Some(10),
+            digest: digest.map(|content| Sha256::of(content.as_bytes()).into()),
+            origin: Origin::Remote(Remote::new(bases)),
+            role: Role::Payload,
+            subject: None,
+            unverified: None,
+        }
+    }
+
+    #[test]
+    fn equal_content_is_fetched_once_from_each_of_its_places() {
+        let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
+        let mut units = Units::default();
+        let here = ["http://x/", "http://y/", "http://x/"];
+        units.add(&a, &a, &entry("p", &here, Some("same")), (0, 0));
+        units.add(&b, &b, &entry("p", &["http://y/", "http://z/"], Some("same")), (1, 0));
+        units.add(&b, &b, &entry("q", &["http://z/"], Some("other")), (1, 1));
+        let unit = &units.units[0];
+        let urls: Vec<_> = unit.urls().into_iter().map(String::from).collect();
+        assert_eq!(urls, ["http://x/p", "http://y/p", "http://z/p"]);
+        assert_eq!((unit.takers.len(), units.units.len()), (2, 2));
+        for number in 0..2 * PLACES {
+            units.add(&a, &a, &entry(&number.to_string(), &here[..1], Some("same")), (0, number));
+        }
+        assert_eq!(units.units[0].urls().len(), PLACES + 1);
+    }
+
+    #[test]
+    fn what_is_to_be_written_is_counted_once_and_without_what_is_there() {
+        let (upstream, mut units): (Arc<str>, _) = ("a".into(), Units::default());
+        let [one, two, none] = [Some("one"), Some("two"), None].map(|c| entry("p", &[], c));
+        let parts = [(two.digest.unwrap(), 4)].into();
+        let entries = [&one, &two, &one, &none].map(|entry| (&upstream, entry));
+        let footprint = units.footprint(entries.into_iter(), &parts);
+        assert_eq!(footprint, Footprint { bytes: 10 + 6 + 10, files: 2 });
+        units.add(&upstream, &upstream, &one, (0, 0));
+        let footprint = units.footprint(entries.into_iter(), &parts);
+        assert_eq!(footprint, Footprint { bytes: 6 + 10, files: 1 });
+    }
 }
