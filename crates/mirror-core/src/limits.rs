@@ -100,6 +100,10 @@ pub const PACKAGE_FIELD: usize = NAME_LEN;
 /// Most packages of a repository (largest seen: 250,000).
 pub const PACKAGES: usize = 4_000_000;
 
+/// Most bytes that the names and paths of a repository's packages take together; they are held in
+/// memory while it is mirrored (largest seen: 20 MB, 250,000 packages).
+pub const MANIFEST_NAMES: usize = 256 << 20;
+
 /// Largest single package or other payload file, in bytes (largest seen: 4 GB).
 pub const PAYLOAD_SIZE: u64 = 1 << 40;
 

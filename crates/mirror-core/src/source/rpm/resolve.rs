@@ -290,6 +290,7 @@ impl<'a> Resolving<'a> {
             bases: Arc::clone(&self.bases),
             candidates: (!self.source.selection.is_everything()).then(Vec::new),
             entries: Vec::new(),
+            names: 0,
         };
         let parsing = tokio::task::spawn_blocking(move || {
             let mut reader = reader;
@@ -379,6 +380,8 @@ struct Packages {
     bases: Arc<[Url]>,
     candidates: Option<Vec<Candidate>>,
     entries: Vec<Entry>,
+    /// Bytes that the entries' paths and subjects take.
+    names: usize,
 }
 
 /// What ends the reading of packages: an error of ours, or one of the format.
@@ -413,6 +416,15 @@ impl Packages {
             )));
         }
         let path = self::path(&self.url, package.href).map_err(|error| Stop(Ok(error)))?;
+        let subject = format!("{}.{}", package.name, package.arch);
+        self.names = self.names.saturating_add(path.as_str().len() + subject.len());
+        if self.names > limits::MANIFEST_NAMES {
+            return Err(refused(format!(
+                "the names of its packages and of their files take over {} bytes, the bound for a \
+                 repository",
+                limits::MANIFEST_NAMES
+            )));
+        }
         if path.as_str().split('/').next() == Some("repodata") {
             return Err(refused(format!("package {} lies in repodata/ ({path})", name())));
         }
@@ -425,7 +437,7 @@ impl Packages {
             digest: Some(package.checksum),
             origin: Origin::Remote(Remote::new(Arc::clone(&self.bases))),
             role: Role::Payload,
-            subject: Some(format!("{}.{}", package.name, package.arch).into()),
+            subject: Some(subject.into()),
             unverified: None,
         });
         if let Some(candidates) = &mut self.candidates {
@@ -443,4 +455,41 @@ impl Packages {
 pub(super) fn path(file: &str, href: &str) -> Result<RepoPath> {
     let plain = href.strip_prefix("./").unwrap_or(href);
     RepoPath::new(plain).map_err(|source| Error::Path { file: file.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::digest::Sha256;
+
+    #[test]
+    fn the_names_of_a_repository_are_bounded() {
+        let names = limits::MANIFEST_NAMES - 40;
+        let (bases, entries) = (Arc::new([]), Vec::new());
+        let mut packages =
+            Packages { url: "primary.xml".into(), bases, candidates: None, entries, names };
+        let mut take = |href| {
+            let package = PackageRef {
+                name: "bash",
+                arch: "noarch",
+                epoch: "",
+                version: "1",
+                release: "1",
+                checksum: Sha256::of(b"bash").into(),
+                href,
+                base: None,
+                size: None,
+                build_time: None,
+            };
+            packages.take(&package)
+        };
+        // With `bash.noarch` some thirty bytes.
+        assert!(take("a/bash-1-1.noarch.rpm").is_ok());
+        let Err(Stop(Ok(error))) = take("b/bash-1-1.noarch.rpm") else { panic!("not bounded") };
+        assert_eq!(
+            error.to_string(),
+            "primary.xml: the names of its packages and of their files take over 268435456 bytes, \
+             the bound for a repository"
+        );
+    }
 }
