@@ -232,7 +232,7 @@ pub struct StoredEntry {
 pub struct StoredManifest {
     /// The upstream's identity: which upstream this tree mirrors.
     pub upstream: String,
-    /// What the manifest depends on besides upstream's content: selection, trust, layout, format.
+    /// What the files depend on besides upstream's content: selection, layout, format.
     pub fingerprint: String,
     /// The folder that is published as a whole.
     pub switched: Option<RepoPath>,
@@ -247,6 +247,15 @@ impl StoredManifest {
     pub fn get(&self, path: &str) -> Option<&StoredEntry> {
         let at = self.entries.binary_search_by(|entry| entry.path.as_str().cmp(path)).ok()?;
         self.entries.get(at)
+    }
+
+    /// Whether a tree that holds `other` holds this one too, whatever was found out about signatures.
+    pub fn holds_the_same(&self, other: &Self) -> bool {
+        let Self { upstream, fingerprint, switched, signature: _, entries } = self;
+        *upstream == other.upstream
+            && *fingerprint == other.fingerprint
+            && *switched == other.switched
+            && *entries == other.entries
     }
 
     /// The bytes of all files together.

@@ -38,6 +38,8 @@ pub struct Judgement {
     pub verdict: Verdict,
     /// The keys that this upstream may sign with from now on, where no others are pinned.
     pub recorded: Vec<Fingerprint>,
+    /// What was asked for when it was judged: with other settings, it is judged again.
+    pub under: String,
 }
 
 /// Why a key is trusted.

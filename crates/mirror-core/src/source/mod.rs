@@ -41,8 +41,10 @@ pub trait Source: Send + Sync {
     /// so that the same upstream is not published at two places by mistake.
     fn identity(&self) -> String;
 
-    /// Everything besides upstream's content that the manifest depends on: selection, trust,
-    /// layout, and a version of the source's own rules.
+    /// Everything besides upstream's content that the manifest's files depend on: selection, layout,
+    /// and a version of the source's own rules. Where it is another, files that are gone were perhaps
+    /// not wanted any more; whom to trust is none of it, and is kept with the judgement
+    /// ([`Judgement::under`]).
     fn fingerprint(&self) -> String;
 
     /// Reads the upstream.

@@ -9,6 +9,7 @@
 //! switched FOLDER                          where there is one
 //! signature STATE …                        where upstream's kind has one: good, unsigned …
 //! keys FINGERPRINT …                       the keys that upstream may sign with
+//! under SETTINGS                           what was asked for when the signature was judged
 //! bases URL URL …                          one line for each set of base URLs, numbered from 0
 //! files COUNT
 //! ROLE SIZE SHA256 BASES PATH [KEY=VALUE …]     tab between the fields; BASES a number or -
@@ -84,6 +85,9 @@ pub(super) fn write(manifest: &StoredManifest, group: &str, published: &str) -> 
                 let _ = write!(out, " {key}");
             }
             out.push('\n');
+        }
+        if !signature.under.is_empty() {
+            let _ = writeln!(out, "under {}", one_line(&signature.under));
         }
     }
     let mut sets: Vec<Arc<[Url]>> = Vec::new();
@@ -216,12 +220,14 @@ fn parse(body: &str, id: u64) -> Option<Generation> {
             "switched" => manifest.switched = Some(RepoPath::new(value).ok()?),
             "signature" => {
                 let verdict = Verdict::from_line(value)?;
-                manifest.signature = Some(Judgement { verdict, recorded: Vec::new() });
+                let (recorded, under) = (Vec::new(), String::new());
+                manifest.signature = Some(Judgement { verdict, recorded, under });
             }
             "keys" => {
                 let keys = value.split(' ').map(str::parse);
                 manifest.signature.as_mut()?.recorded = keys.collect::<Result<_, _>>().ok()?;
             }
+            "under" => value.clone_into(&mut manifest.signature.as_mut()?.under),
             "bases" => {
                 let urls = value.split(' ').filter(|url| !url.is_empty()).map(Url::parse);
                 sets.push(urls.collect::<Result<_, _>>().ok()?);
@@ -312,6 +318,7 @@ mod tests {
                     trusted: Trusted::Recorded,
                 },
                 recorded: vec!["ab".repeat(20).parse().unwrap(), "cd".repeat(32).parse().unwrap()],
+                under: "signature=require".into(),
             }),
             entries: vec![package, moved, entry("repodata/repomd.xml", Role::EntryPoint, None)],
         }

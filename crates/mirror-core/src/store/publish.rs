@@ -157,6 +157,8 @@ struct Work<'a> {
     stage: PathBuf,
     ops: Vec<Op>,
     published: Published,
+    /// The published generation is to say something else of its signature.
+    is_judged_anew: bool,
     /// Kept generations that are not in grace any more: what only they name leaves the tree.
     past: Vec<Generation>,
     /// Earlier generations that clients may still be reading.
@@ -189,8 +191,10 @@ impl<'a> Work<'a> {
         let last = kept.last().filter(|last| current.is_some_and(|current| current.id == last.id));
         let same = match again {
             Some(id) => last.is_some_and(|last| last.id == id),
-            None => last.is_some_and(|last| last.manifest == publication.manifest),
+            None => last.is_some_and(|last| last.manifest.holds_the_same(&publication.manifest)),
         };
+        let is_judged_anew = again.is_none()
+            && last.is_some_and(|last| last.manifest.signature != publication.manifest.signature);
         let id = last.filter(|_| same).map(|last| last.id);
         let generation = again.or(id).unwrap_or(newest + 1);
         let published = Published { generation, is_new: !same };
@@ -206,6 +210,7 @@ impl<'a> Work<'a> {
             stage,
             ops: Vec::new(),
             published,
+            is_judged_anew,
             past,
             in_grace,
             touched: HashSet::new(),
@@ -377,18 +382,25 @@ impl<'a> Work<'a> {
         path.strip_prefix(&self.store.root).unwrap_or(path).to_string_lossy().into_owned()
     }
 
-    /// Writes the new generation beside its name, for the journal to put there.
+    /// Writes the new generation beside its name, for the journal to put there; or the published one,
+    /// with what is known of its signature now.
     fn write_generation(&self, now: Timestamp) -> Result<Option<Op>> {
-        if !self.published.is_new {
-            return Ok(None);
-        }
+        let Publication { tree, manifest, group, .. } = self.publication;
+        let Published { generation: id, is_new } = self.published;
+        // To the last digit: it tells which trees were published together.
+        let (published, group) = match is_new {
+            true => (now.to_string(), group.clone()),
+            false if self.is_judged_anew => {
+                let known = self.store.view().heading(tree, id)?;
+                (known.published, known.group)
+            }
+            false => return Ok(None),
+        };
         let folder = self.generations();
         fs::create_dir_all(&folder).map_err(Error::io("make the folder", &folder))?;
-        let name = self.published.generation.to_string();
+        let name = id.to_string();
         let new = folder.join(format!("{name}.new"));
-        // To the last digit: it tells which trees were published together.
-        let Publication { manifest, group, .. } = self.publication;
-        let text = generation::write(manifest, group, &now.to_string());
+        let text = generation::write(manifest, &group, &published);
         fs::write(&new, text).map_err(Error::io("write", &new))?;
         let (from, to) = (self.below_root(&new), self.below_root(&folder.join(name)));
         Ok(Some(Op::Generation { from, to }))

@@ -8,6 +8,7 @@ use mirror_core::path::TreePath;
 use mirror_core::report::{Outcome, TreeReport};
 use mirror_core::signature::{Fingerprint, Trusted, Verdict};
 use mirror_core::source::rpm::{Check, KeyFile, Trust};
+use mirror_core::store::View;
 use mirror_core::{CancellationToken, Job, Mirror, Mode};
 use mirror_fixtures::upstream::{Fault, Upstream};
 use mirror_fixtures::{Gpg, Repository, Signer, samples};
@@ -251,7 +252,7 @@ async fn not_looking_for_once_gives_no_signature_up() {
     // Who takes that too has a repository that is not signed.
     assert_eq!(run(&site, &off).await.outcome, Outcome::Published);
     let report = run(&site, &Trust::default()).await;
-    assert_eq!((report.outcome, report.signature), (Outcome::Published, Some(Verdict::Unsigned)));
+    assert_eq!((report.outcome, report.signature), (Outcome::Unchanged, Some(Verdict::Unsigned)));
 }
 
 #[tokio::test]
@@ -277,8 +278,57 @@ async fn another_policy_is_no_reason_to_skip_the_check() {
     let site = Site::new(&samples::plain(1).signed_by(&keys.other));
     assert_eq!(run(&site, &Trust::default()).await.outcome, Outcome::Published);
     assert!(reason(&run(&site, &pinned(&keys.vendor)).await).contains("signed by"));
+    let before = listing(&site.tree());
+    let expected = Some(good(&keys.other, "other", Trusted::Pinned));
     let report = run(&site, &pinned(&keys.other)).await;
-    assert_eq!(report.signature, Some(good(&keys.other, "other", Trusted::Pinned)));
+    assert_eq!((report.outcome, &report.signature), (Outcome::Unchanged, &expected));
+    assert_eq!(report.generation, Some(1), "the same packages are no new generation");
+    assert_eq!(listing(&site.tree()), before);
+    let kept = View::glance(&site.root()).published(&"demo".parse().unwrap()).unwrap().unwrap();
+    let judged = kept.manifest.signature.unwrap();
+    assert_eq!((Some(judged.verdict), judged.recorded), (expected, vec![fingerprint(&keys.other)]));
+    // And that is known from now on: repomd.xml and its signature are all that is asked for.
+    site.upstream.clear_requests();
+    assert_eq!(run(&site, &pinned(&keys.other)).await.outcome, Outcome::Unchanged);
+    assert_eq!(site.upstream.requests().len(), 2);
+    // A tree that is mended keeps its generation too.
+    fs::remove_file(site.tree().join(&site.written.package("plain-0000").path)).unwrap();
+    let report = run(&site, &Trust { check: Check::Require, ..pinned(&keys.other) }).await;
+    assert_eq!((report.outcome, report.generation), (Outcome::Published, Some(1)));
+}
+
+#[tokio::test]
+async fn another_policy_lets_no_smaller_state_in() {
+    let Some(keys) = Keyring::new() else { return };
+    let mut site = Site::new(&samples::plain(9).signed_by(&keys.vendor));
+    assert_eq!(run(&site, &Trust::default()).await.outcome, Outcome::Published);
+    let mut small = samples::plain(2).signed_by(&keys.vendor);
+    small.touch();
+    site.write(&small);
+    let report = run(&site, &pinned(&keys.vendor)).await;
+    assert!(reason(&report).starts_with("upstream drops 7 of 9 packages"), "{report:#?}");
+}
+
+#[tokio::test]
+async fn a_damaged_manifest_is_no_first_use() {
+    let Some(keys) = Keyring::new() else { return };
+    let mut repository = samples::plain(2).signed_by(&keys.vendor);
+    let mut site = Site::new(&repository);
+    let vendor = [("key", keys.vendor.gpg.export(&keys.vendor.key))];
+    let served = Upstream::serve_files(vendor);
+    let trust = at_url(&served.url_of("key"));
+    assert_eq!(run(&site, &trust).await.outcome, Outcome::Published);
+    repository.touch();
+    site.write(&repository);
+    assert_eq!(run(&site, &trust).await.generation, Some(2));
+    fs::write(site.root().join(".mirror/generations/demo/2"), "garbage").unwrap();
+    served.set_files([("key", keys.other.gpg.export(&keys.other.key))]);
+    let mut other = samples::plain(2).signed_by(&keys.other);
+    other.touch();
+    other.touch();
+    site.write(&other);
+    let report = run(&site, &trust).await;
+    assert!(reason(&report).contains("when it was recorded"), "{report:#?}");
 }
 
 #[tokio::test]

@@ -38,8 +38,9 @@ impl<'a> Run<'a> {
                 continue;
             }
             if let Some(publication) = self.publication(tree)? {
+                let is_whole = publication.in_place.iter().all(|in_place| *in_place);
                 publications.push(publication);
-                published.push(tree);
+                published.push((tree, is_whole));
             } else {
                 tree.report.outcome = Outcome::Unchanged;
                 self.is_unchanged(tree);
@@ -51,7 +52,13 @@ impl<'a> Run<'a> {
         self.reporter.on_event(&Event::Publishing { group });
         let (store, retention) = (Arc::clone(&self.mirror.store), self.mirror.retention);
         let results = blocking(move || store.publish(&publications, &retention)).await?;
-        for (tree, result) in published.into_iter().zip(results) {
+        for ((tree, is_whole), result) in published.into_iter().zip(results) {
+            if is_whole && !result.is_new {
+                // Only what is known of its signature is another.
+                tree.report.outcome = Outcome::Unchanged;
+                self.is_unchanged(tree);
+                continue;
+            }
             tree.report.outcome = Outcome::Published;
             tree.report.generation = Some(result.generation);
             let (tree, generation) = (&*tree.name, result.generation);

@@ -126,7 +126,8 @@ impl<'a> Resolving<'a> {
         };
         let previous = self.context.previous().and_then(|previous| previous.get(REPOMD));
         let mut seen = Seen::No;
-        if previous.is_some_and(|previous| previous.sha256 == repomd.sha256) {
+        let is_same = previous.is_some_and(|previous| previous.sha256 == repomd.sha256);
+        if is_same && self.is_judged_alike() {
             seen = self.signature_if_checked().await?;
             if self.is_same_signature(seen) {
                 return Ok(Resolution::Unchanged);

@@ -71,7 +71,7 @@ pub struct Trust {
     pub urls: Vec<Url>,
 }
 
-/// What the manifest depends on: where keys come from is not of it.
+/// What a judgement depends on: where keys come from is not of it.
 impl fmt::Display for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "signature={}", self.check)?;
@@ -114,13 +114,29 @@ impl Resolving<'_> {
         previous.is_some_and(|previous| previous.sha256 == seen.sha256)
     }
 
+    /// Whether the published signature was judged by the settings of now.
+    pub(super) fn is_judged_alike(&self) -> bool {
+        let previous = self.context.previous().and_then(|previous| previous.signature.as_ref());
+        previous.is_some_and(|previous| previous.under == self.source.trust.to_string())
+    }
+
     /// Judges the signature of `repomd.xml`, with the key beside it where there is one. An error: it
     /// must not be mirrored.
     pub(super) async fn judge(
         &self,
         repomd: &Stored,
-        [signature, key]: [Option<Stored>; 2],
+        beside: [Option<Stored>; 2],
     ) -> Result<Judgement> {
+        let (verdict, recorded) = self.verdict(repomd, beside).await?;
+        Ok(Judgement { verdict, recorded, under: self.source.trust.to_string() })
+    }
+
+    /// What is found, and the keys that may sign from now on.
+    async fn verdict(
+        &self,
+        repomd: &Stored,
+        [signature, key]: [Option<Stored>; 2],
+    ) -> Result<(Verdict, Vec<Fingerprint>)> {
         let trust = &self.source.trust;
         let kept = self.context.signature();
         let mut recorded = kept.map(|kept| kept.recorded.clone()).unwrap_or_default();
@@ -129,7 +145,7 @@ impl Resolving<'_> {
                 // Who takes it without a signature takes it as one that nobody signs.
                 recorded.clear();
             }
-            return Ok(Judgement { verdict: Verdict::Off, recorded });
+            return Ok((Verdict::Off, recorded));
         }
         match signature {
             Some(signature) => self.judge_signature(repomd, &signature, key, recorded).await,
@@ -146,7 +162,7 @@ mod judging {
     use super::{Check, Resolving, SIGNATURE};
     use crate::error::{Error, Result, redact};
     use crate::limits;
-    use crate::signature::{self, Fault, Fingerprint, Judgement, Keys, Signer, Trusted, Verdict};
+    use crate::signature::{self, Fault, Fingerprint, Keys, Signer, Trusted, Verdict};
     use crate::source::Stored;
 
     /// The keys that count, and why.
@@ -161,7 +177,7 @@ mod judging {
             &self,
             published: Option<&Verdict>,
             recorded: Vec<Fingerprint>,
-        ) -> Result<Judgement> {
+        ) -> Result<(Verdict, Vec<Fingerprint>)> {
             let refused = |reason: String| Error::Untrusted { file: self.url(SIGNATURE), reason };
             if self.source.trust.check == Check::Require {
                 return Err(refused("not there, and a signature is required".to_owned()));
@@ -179,7 +195,7 @@ mod judging {
                     keys.join(" or ")
                 )));
             }
-            Ok(Judgement { verdict: Verdict::Unsigned, recorded })
+            Ok((Verdict::Unsigned, recorded))
         }
 
         pub(super) async fn judge_signature(
@@ -188,7 +204,7 @@ mod judging {
             signature: &Stored,
             beside: Option<Stored>,
             recorded: Vec<Fingerprint>,
-        ) -> Result<Judgement> {
+        ) -> Result<(Verdict, Vec<Fingerprint>)> {
             let content = self.content(repomd)?;
             let signature = self.content(signature)?;
             let counting = self.counting(beside, &recorded).await?;
@@ -199,7 +215,7 @@ mod judging {
             match signature::verify(&content, &signature, &keys, &trusted, now) {
                 Ok(Signer { key: fingerprint, name: by, .. }) => {
                     let verdict = Verdict::Good { fingerprint, by, trusted: why };
-                    Ok(Judgement { verdict, recorded: trusted })
+                    Ok((verdict, trusted))
                 }
                 Err(fault) => self.refuse(fault, why, trusted, &signature, recorded),
             }
@@ -213,7 +229,7 @@ mod judging {
             trusted: Vec<Fingerprint>,
             signature: &[u8],
             recorded: Vec<Fingerprint>,
-        ) -> Result<Judgement> {
+        ) -> Result<(Verdict, Vec<Fingerprint>)> {
             let file = self.url(SIGNATURE);
             let signers = || signature::issuers(signature).unwrap_or_default();
             if why == Trusted::FirstUse && self.source.trust.check != Check::Require {
@@ -225,7 +241,7 @@ mod judging {
                     }
                     fault => format!("no key is pinned, {fault}"),
                 };
-                return Ok(Judgement { verdict: Verdict::NotJudged { reason }, recorded });
+                return Ok((Verdict::NotJudged { reason }, recorded));
             }
             if trusted.is_empty() {
                 let found = signers().join(", ");
@@ -304,7 +320,7 @@ mod judging {
 mod judging {
     use super::{Check, Resolving, SIGNATURE};
     use crate::error::{Error, Result};
-    use crate::signature::{Fingerprint, Judgement, Verdict};
+    use crate::signature::{Fingerprint, Verdict};
     use crate::source::Stored;
 
     const REASON: &str = "this program was built without OpenPGP";
@@ -314,7 +330,7 @@ mod judging {
             &self,
             _: Option<&Verdict>,
             recorded: Vec<Fingerprint>,
-        ) -> Result<Judgement> {
+        ) -> Result<(Verdict, Vec<Fingerprint>)> {
             self.unable(recorded, Verdict::Unsigned)
         }
 
@@ -325,18 +341,22 @@ mod judging {
             _: &Stored,
             _: Option<Stored>,
             recorded: Vec<Fingerprint>,
-        ) -> Result<Judgement> {
+        ) -> Result<(Verdict, Vec<Fingerprint>)> {
             self.unable(recorded, Verdict::NotJudged { reason: REASON.to_owned() })
         }
 
         /// Whoever asks for a check must not get none.
-        fn unable(&self, recorded: Vec<Fingerprint>, verdict: Verdict) -> Result<Judgement> {
+        fn unable(
+            &self,
+            recorded: Vec<Fingerprint>,
+            verdict: Verdict,
+        ) -> Result<(Verdict, Vec<Fingerprint>)> {
             let trust = &self.source.trust;
             if trust.check == Check::Require || !trust.pinned.is_empty() || !recorded.is_empty() {
                 let (file, reason) = (self.url(SIGNATURE), REASON.to_owned());
                 return Err(Error::Untrusted { file, reason });
             }
-            Ok(Judgement { verdict, recorded })
+            Ok((verdict, recorded))
         }
     }
 }
