@@ -137,6 +137,7 @@ fn read_op(line: &str) -> Option<Op> {
             let inode = fields.next()?.parse().ok()?;
             let mut entry_points = Vec::new();
             while let Some(name) = fields.next() {
+                let name = Some(name).filter(|name| is_below(name))?;
                 entry_points.push((name, Sha256::from_hex(&fields.next()?)?));
             }
             Some(Op::Switch { from, to, inode, entry_points })
@@ -348,8 +349,13 @@ mod tests {
     #[test]
     fn refuses_what_it_did_not_write() {
         let case = case();
-        for text in ["", "mirror-journal 1\nreplace\ta\tb\n", "mirror-journal 1\nodd\ta\tb\nend\n"]
-        {
+        let outside = format!("switch\ta\tb\t1\t../../x\t{}", Sha256::of(b""));
+        for text in [
+            "",
+            "mirror-journal 1\nreplace\ta\tb\n",
+            "mirror-journal 1\nodd\ta\tb\nend\n",
+            &format!("mirror-journal 1\n{outside}\nend\n"),
+        ] {
             fs::write(path(&case.folder), text).unwrap();
             let error = finish(&case.root, &case.folder).unwrap_err().to_string();
             assert!(error.ends_with("damaged, not a whole journal of this version"), "{error}");
