@@ -49,21 +49,23 @@ impl Pointer {
     /// The one in the folder of a tree's generations.
     pub(super) fn read(generations: &Path) -> Result<Option<Self>> {
         let path = Self::path(generations);
-        let text = match fs::read(&path) {
-            Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
-            Err(error) if is_absent(&error) => return Ok(None),
-            Err(error) => return Err(Error::io("read", &path)(error)),
-        };
+        match fs::read(&path) {
+            Ok(bytes) => Self::from_text(path, &String::from_utf8_lossy(&bytes)).map(Some),
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(Error::io("read", &path)(error)),
+        }
+    }
+
+    /// What [`Pointer::write`] wrote, and nothing else.
+    pub(super) fn from_text(path: PathBuf, text: &str) -> Result<Self> {
         let version = text.lines().next().and_then(|line| line.strip_prefix(HEADER));
         if let Some(Ok(found)) = version.map(str::parse::<u32>)
             && found > VERSION
         {
             return Err(Error::NewerFormat { path, found: found.to_string(), known: VERSION });
         }
-        match parse(&text) {
-            Some(pointer) => Ok(Some(pointer)),
-            None => Err(Error::Damaged { path, reason: "not what this version writes".into() }),
-        }
+        let pointer = parse(text).filter(|pointer| pointer.write() == text);
+        pointer.ok_or(Error::Damaged { path, reason: "not what this version writes".into() })
     }
 }
 
@@ -114,8 +116,11 @@ mod tests {
         let path = Pointer::path(folder.path());
         fs::write(&path, pointer.write()).unwrap();
         assert_eq!(Pointer::read(folder.path()).unwrap(), Some(pointer.clone()));
-        fs::write(&path, &pointer.write()[..40]).unwrap();
-        assert!(matches!(Pointer::read(folder.path()), Err(Error::Damaged { .. })));
+        let text = pointer.write();
+        for damaged in [&text[..40], &text[1..], &text.replace(" 4", " +4"), &text.repeat(2)] {
+            fs::write(&path, damaged).unwrap();
+            assert!(matches!(Pointer::read(folder.path()), Err(Error::Damaged { .. })));
+        }
         fs::write(&path, "mirror-current 2\n").unwrap();
         assert!(matches!(Pointer::read(folder.path()), Err(Error::NewerFormat { .. })));
     }
