@@ -4,17 +4,22 @@ use std::time::{Duration, SystemTime};
 
 use reqwest::header::{self, HeaderMap, HeaderValue};
 
-/// The strong validator of an answer (RFC 9110, section 13.1.5: If-Range takes no weak one).
+/// The strong validator of an answer (RFC 9110, section 13.1.5: If-Range takes no weak one). What is
+/// not in quotes is no tag: a server would take it for a date.
 pub(super) fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
-    let strong = |tag: &&HeaderValue| !tag.as_bytes().starts_with(b"W/");
-    headers.get(header::ETAG).filter(strong).or_else(|| headers.get(header::LAST_MODIFIED)).cloned()
+    let tag = headers.get(header::ETAG).filter(|value| is_tag(value));
+    let date = || headers.get(header::LAST_MODIFIED).filter(|value| !is_tag(value));
+    tag.or_else(date).cloned()
+}
+
+fn is_tag(value: &HeaderValue) -> bool {
+    value.as_bytes().starts_with(b"\"")
 }
 
 /// Whether an answer says that it is of another file than the one that `validator` is of. A server
 /// that does not know If-Range says so in this way only.
 pub(super) fn contradicts(headers: &HeaderMap, validator: &HeaderValue) -> bool {
-    let is_tag = validator.as_bytes().starts_with(b"\"");
-    let name = if is_tag { header::ETAG } else { header::LAST_MODIFIED };
+    let name = if is_tag(validator) { header::ETAG } else { header::LAST_MODIFIED };
     headers.get(name).is_some_and(|found| found != validator)
 }
 
@@ -83,6 +88,16 @@ mod tests {
     fn takes_no_weak_validator() {
         assert!(validator(&headers(header::ETAG, "\"a\"")).is_some());
         assert!(validator(&headers(header::ETAG, "W/\"a\"")).is_none());
+    }
+
+    #[test]
+    fn takes_a_tag_without_quotes_for_none() {
+        let mut both = headers(header::ETAG, "0a1b2c");
+        assert_eq!(validator(&both), None);
+        both.extend(headers(header::LAST_MODIFIED, "Sun, 06 Nov 1994 08:49:37 GMT"));
+        let date = validator(&both).unwrap();
+        assert!(date.as_bytes().starts_with(b"Sun"));
+        assert!(!contradicts(&both, &date), "it is of the same file");
     }
 
     #[test]
