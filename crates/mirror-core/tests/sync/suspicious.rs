@@ -116,18 +116,21 @@ async fn a_mirror_that_lags_is_passed_over() {
 #[tokio::test]
 async fn what_was_odd_before_an_upstream_was_read_again_is_not_forgotten() {
     let site = Site::new(&samples::plain(3));
-    let size = site.written.metadata("filelists").size;
+    let listed = site.written.metadata("filelists").size;
     let path = site.written.dir.join("repodata/repomd.xml");
     let text = std::fs::read_to_string(&path).unwrap();
-    let lie =
-        text.replacen(&format!("<size>{size}</size>"), &format!("<size>{}</size>", size + 9), 1);
+    let lie = text.replacen(
+        &format!("<size>{listed}</size>"),
+        &format!("<size>{}</size>", listed + 9),
+        1,
+    );
     assert_ne!(lie, text);
     std::fs::write(&path, lie).unwrap();
     let late = site.written.package("plain-0001").path.clone();
     site.upstream.fault(&late, Fault::Status(404)).times(1);
     let report = site.sync_tree().await;
     assert_eq!((report.outcome, site.upstream.count(&late)), (Outcome::Published, 2));
-    let said = format!("{size} bytes, listed with {}", size + 9);
+    let said = format!("{listed} bytes, listed with {}", listed + 9);
     let warnings: Vec<_> = report.warnings.iter().filter(|w| w.ends_with(&said)).collect();
     assert_eq!(warnings.len(), 1, "{:#?}", report.warnings);
 }
