@@ -1,6 +1,6 @@
 //! The engine: sources in, published generations and a report out.
 //!
-//! A run resolves every source, plans every tree, holds the plans against the free space, fetches
+//! A run resolves every source, plans every tree, sets room aside for each group, fetches
 //! what is missing with many transfers at once, and publishes each group of trees as soon as the
 //! last of its files is stored. A group that lacks a file keeps its old generation; the others are
 //! published.

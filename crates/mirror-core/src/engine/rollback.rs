@@ -142,7 +142,8 @@ impl Mirror {
     }
 
     /// Lets syncs go on with a group that was rolled back (all of them, where no tree or group is
-    /// named). Returns the trees that were held.
+    /// named). Returns the trees that were held; where one is damaged, the others are let go all the
+    /// same, and the error tells of it.
     pub fn release(&self, name: Option<&str>) -> Result<Vec<TreePath>> {
         let view = self.store.view();
         let trees = match name {
