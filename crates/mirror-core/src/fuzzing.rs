@@ -31,6 +31,8 @@ pub const TARGETS: &[Target] = &[
     ("compression", compression),
     ("filelists", filelists),
     ("generation", generation),
+    ("headers", headers),
+    ("hold", hold),
     ("journal", journal),
     ("metalink", metalink),
     ("mirrorlist", mirrorlist),
@@ -39,6 +41,7 @@ pub const TARGETS: &[Target] = &[
     ("primary", primary),
     ("repofile", repofile),
     ("repomd", repomd),
+    ("runs", runs),
     #[cfg(feature = "signatures")]
     ("signature", signature),
     ("state", state),
@@ -68,6 +71,16 @@ pub fn filelists(data: &[u8]) {
 /// Reads a kept generation.
 pub fn generation(data: &[u8]) {
     crate::store::fuzzing::generation(data);
+}
+
+/// Reads the headers of an answer.
+pub fn headers(data: &[u8]) {
+    crate::fetch::check_headers(data);
+}
+
+/// Reads which generation is published.
+pub fn hold(data: &[u8]) {
+    crate::store::fuzzing::hold(data);
 }
 
 /// Reads the journal of a publication.
@@ -150,7 +163,9 @@ pub fn primary(data: &[u8]) {
 /// A section of a `.repo` file that is read is the one that is written.
 pub fn repofile(data: &[u8]) {
     let variables = Variables::from_pairs([("releasever", "10"), ("a", "b$a")]);
-    let _ = variables.substitute(&String::from_utf8_lossy(data));
+    let text = String::from_utf8_lossy(data);
+    let _ = variables.substitute(&text);
+    let _ = Variables::from_files([("releasever", &text)]).get("releasever_minor");
     let Ok(file) = RepoFile::read(data) else { return };
     for section in file.main.iter().chain(&file.repos) {
         let mut text = Vec::new();
@@ -174,6 +189,11 @@ pub fn repomd(data: &[u8]) {
     assert!(repomd.write(&mut text).is_ok());
     let again = Repomd::read(&*text);
     assert_eq!(again.as_ref().ok(), Some(&repomd), "{again:?}");
+}
+
+/// Reads what came of the last runs.
+pub fn runs(data: &[u8]) {
+    crate::store::fuzzing::runs(data);
 }
 
 /// What the signatures of the corpus are of, and the keys that made them: their private halves are

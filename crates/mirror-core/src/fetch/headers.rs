@@ -64,6 +64,28 @@ pub(super) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
     httpdate::parse_http_date(value).ok()?.duration_since(SystemTime::now()).ok()
 }
 
+/// What the fuzz target runs: the lines of `data` as headers, which do not contradict themselves.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn check_reading(data: &[u8]) {
+    use reqwest::header::HeaderName;
+    let mut headers = HeaderMap::new();
+    for line in data.split(|byte| *byte == b'\n').take(100) {
+        let Some(end) = line.iter().position(|byte| *byte == b':') else { continue };
+        let (name, value) = (&line[..end], line[end + 1..].trim_ascii());
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name), HeaderValue::from_bytes(value))
+        {
+            headers.append(name, value);
+        }
+    }
+    if let Some(validator) = validator(&headers) {
+        assert!(!validator.as_bytes().starts_with(b"W/"));
+        assert!(!contradicts(&headers, &validator), "{validator:?}");
+    }
+    assert!(content_range(&headers).is_none() || unsatisfied_total(&headers).is_none());
+    let _ = (modified(&headers), retry_after(&headers), is_encoded(&headers));
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,6 +23,8 @@ mod tls;
 mod transfer;
 
 pub use access::{Access, ClientCertificate, Login, Route, Scope};
+#[cfg(any(test, fuzzing))]
+pub(crate) use headers::check_reading as check_headers;
 pub use options::{Options, Proxy, Trust};
 
 use std::path::Path;

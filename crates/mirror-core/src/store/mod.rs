@@ -445,7 +445,8 @@ pub(crate) mod fuzzing {
     use std::path::Path;
 
     use super::generation::{self, Generation};
-    use super::{journal, state};
+    use super::hold::Pointer;
+    use super::{journal, runs, state};
     use crate::digest::Sha256;
 
     /// A generation that is written is read, and written the same again.
@@ -466,17 +467,35 @@ pub(crate) mod fuzzing {
         assert_eq!(again.as_ref().ok().map(write).as_ref(), Some(&text), "{again:?}");
     }
 
+    /// Which generation is published is read from the very text that says so, and from no other.
+    pub(crate) fn hold(data: &[u8]) {
+        let text = String::from_utf8_lossy(data);
+        if let Ok(pointer) = Pointer::from_text("current".into(), &text) {
+            assert_eq!(pointer.write(), text);
+        }
+    }
+
     /// A journal leads nowhere outside of the root.
     pub(crate) fn journal(data: &[u8]) {
         let text = String::from_utf8_lossy(data);
         for op in journal::read(Path::new("journal"), &text).unwrap_or_default() {
-            let (journal::Op::Replace { from, to }
-            | journal::Op::Generation { from, to }
-            | journal::Op::Switch { from, to, .. }) = op;
-            for path in [from, to] {
+            let (from, to, names) = match op {
+                journal::Op::Replace { from, to } | journal::Op::Generation { from, to } => {
+                    (from, to, Vec::new())
+                }
+                journal::Op::Switch { from, to, entry_points, .. } => (from, to, entry_points),
+            };
+            let names = names.into_iter().map(|(name, _)| name);
+            for path in [from, to].into_iter().chain(names) {
                 assert!(!path.starts_with('/') && path.split('/').all(|part| part != ".."));
             }
         }
+    }
+
+    /// What is read of the last runs is what is written of them.
+    pub(crate) fn runs(data: &[u8]) {
+        let text = runs::to_text(&runs::from_text(&String::from_utf8_lossy(data)));
+        assert_eq!(runs::to_text(&runs::from_text(&text)), text);
     }
 
     /// A state that is read says of no more lines than it has that they reached the disk.

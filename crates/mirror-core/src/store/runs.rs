@@ -91,17 +91,21 @@ impl Store {
 
     fn write_runs(&self, all: &BTreeMap<String, LastRun>) -> Result<()> {
         let path = self.folder.join("runs");
-        let mut text = HEADER.to_owned();
-        for run in all.values() {
-            let generation = run.generation.map_or_else(|| "-".to_owned(), |id| id.to_string());
-            let LastRun { tree, time, outcome, .. } = run;
-            let (group, reason) = (one_field(&run.group), one_field(&run.reason));
-            let _ = writeln!(text, "{tree}\t{group}\t{time}\t{outcome}\t{generation}\t{reason}");
-        }
         let new = path.with_extension("new");
-        fs::write(&new, text).map_err(Error::io("write", &new))?;
+        fs::write(&new, to_text(all)).map_err(Error::io("write", &new))?;
         fs::rename(&new, &path).map_err(Error::io("rename", &new))
     }
+}
+
+pub(super) fn to_text(all: &BTreeMap<String, LastRun>) -> String {
+    let mut text = HEADER.to_owned();
+    for run in all.values() {
+        let generation = run.generation.map_or_else(|| "-".to_owned(), |id| id.to_string());
+        let LastRun { tree, time, outcome, .. } = run;
+        let (group, reason) = (one_field(&run.group), one_field(&run.reason));
+        let _ = writeln!(text, "{tree}\t{group}\t{time}\t{outcome}\t{generation}\t{reason}");
+    }
+    text
 }
 
 fn one_field(text: &str) -> String {
@@ -109,8 +113,10 @@ fn one_field(text: &str) -> String {
 }
 
 fn read(path: &Path) -> BTreeMap<String, LastRun> {
-    let text = fs::read(path).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
+    from_text(&String::from_utf8_lossy(&fs::read(path).unwrap_or_default()))
+}
+
+pub(super) fn from_text(text: &str) -> BTreeMap<String, LastRun> {
     let lines = text.strip_prefix(HEADER).unwrap_or_default().lines();
     lines.filter_map(read_line).map(|run| (run.tree.clone(), run)).collect()
 }
