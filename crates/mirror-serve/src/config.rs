@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::event::Event;
+use crate::event::{Event, Observer};
 
 /// The size of the pieces, in bytes, in which a file is read and sent. A connection holds one at a
 /// time, so this and the number of connections bound the memory of bodies. Smaller ones cost
@@ -31,9 +31,6 @@ pub const MAX_LISTED: usize = 100_000;
 /// The most entries that all listings on their way hold together (about 100 bytes each); a listing
 /// that would pass it is answered 503 with `Retry-After`.
 pub const LISTING_BUDGET: usize = 1_000_000;
-
-/// Called with what happened; see [`ServerConfig::on_event`].
-pub(crate) type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// What to serve, and the bounds that a site may want to move.
 #[derive(Clone)]

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use crate::config::Observer;
 use crate::time::Utc;
+
+/// Called with what happened; see [`crate::ServerConfig::on_event`].
+pub(crate) type Observer = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// Something that an operator may want to read.
 #[derive(Debug)]

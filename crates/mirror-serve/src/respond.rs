@@ -20,7 +20,7 @@ use tokio::sync::Semaphore;
 
 use crate::body::{Body, Content, FileStream, Segment};
 use crate::conditional::{Validators, Verdict};
-use crate::config::Observer;
+use crate::event::Observer;
 use crate::event::{Access, BodyEnd, Report};
 use crate::listing::{Listing, Refused};
 use crate::media_type;
