@@ -6,12 +6,14 @@ use pgp::packet::{
     PublicKey, PublicSubkey, RevocationCode, Signature, SignatureType, SubpacketData,
     UserAttribute, UserId,
 };
-use pgp::types::{KeyDetails as _, Tag};
+use pgp::types::{KeyDetails, Tag};
 
 use super::packets::{self, Packet};
-use super::verify::names;
 use super::{CLOCK_TOLERANCE, Fault, Fingerprint, armor};
 use crate::limits;
+
+/// The kind of an armored block that holds keys.
+pub(super) const KEY_BLOCK: &str = "PGP PUBLIC KEY BLOCK";
 
 /// Why a file is no key file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -39,16 +41,47 @@ struct User {
     signatures: Vec<Signature>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 enum Id {
     Name(UserId),
     Attribute(UserAttribute),
 }
 
+impl Id {
+    /// Whether it is the same, however its packet's header is written.
+    fn is(&self, other: &Self) -> bool {
+        use UserAttribute::{Image, Unknown};
+        match (self, other) {
+            (Self::Name(one), Self::Name(other)) => one.id() == other.id(),
+            (Self::Attribute(one), Self::Attribute(other)) => match (one, other) {
+                (
+                    Image { subpacket_len: a_len, header: a_header, data: a, .. },
+                    Image { subpacket_len: b_len, header: b_header, data: b, .. },
+                ) => (a_len, a_header, a) == (b_len, b_header, b),
+                (
+                    Unknown { subpacket_len: a_len, typ: a_type, data: a, .. },
+                    Unknown { subpacket_len: b_len, typ: b_type, data: b, .. },
+                ) => (a_len, a_type, a) == (b_len, b_type, b),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+}
+
 #[derive(Debug, Clone)]
 pub(super) struct Subkey {
     pub(super) key: PublicSubkey,
+    fingerprint: pgp::types::Fingerprint,
     signatures: Vec<Signature>,
+}
+
+/// What of a key the signatures that follow are of; users and subkeys by their number.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Primary,
+    User(usize),
+    Subkey(usize),
 }
 
 /// What of a key may have signed.
@@ -65,35 +98,35 @@ impl Keys {
     pub fn read(bytes: &[u8]) -> Result<Self, KeyError> {
         let mut keys = Self::default();
         let mut passed_over = None;
-        for block in armor::blocks(bytes, "PGP PUBLIC KEY BLOCK").map_err(KeyError)? {
+        for block in armor::blocks(bytes, KEY_BLOCK).map_err(KeyError)? {
             let mut key: Option<Key> = None;
-            // Where what is signed did not parse, its signatures must not go to what is before it.
-            let mut is_open = false;
+            // None: what is signed did not parse, and its signatures are of nothing else.
+            let mut part = None;
             for raw in packets::split(&block) {
                 let raw = raw.map_err(KeyError)?;
                 match packets::parse(raw) {
                     Ok(Some(Packet::PublicKey(primary))) => {
                         keys.take(key.take())?;
                         key = Key::new(primary);
-                        is_open = true;
+                        part = Some(Part::Primary);
                     }
                     Ok(Some(Packet::Signature(signature))) => {
-                        if let Some(key) = key.as_mut().filter(|_| is_open) {
-                            key.sign(signature);
+                        if let Some(key) = &mut key {
+                            key.sign(part, signature);
                         }
                     }
                     Ok(Some(Packet::UserId(id))) => {
-                        is_open = key.as_mut().is_some_and(|key| key.add_user(Id::Name(id)));
+                        part = key.as_mut().map(|key| Part::User(key.user(Id::Name(id))));
                     }
                     Ok(Some(Packet::UserAttribute(id))) => {
-                        is_open = key.as_mut().is_some_and(|key| key.add_user(Id::Attribute(id)));
+                        part = key.as_mut().map(|key| Part::User(key.user(Id::Attribute(id))));
                     }
                     Ok(Some(Packet::PublicSubkey(subkey))) => {
-                        is_open = key.as_mut().is_some_and(|key| key.add_subkey(subkey));
+                        part = key.as_mut().map(|key| Part::Subkey(key.subkey(subkey)));
                     }
                     Ok(None) => {}
                     Err(reason) => {
-                        is_open &= raw.is_signature();
+                        part = part.filter(|_| raw.is_signature());
                         if raw.is_key() {
                             keys.take(key.take())?;
                         }
@@ -138,6 +171,11 @@ impl Keys {
         self.0.get(fingerprint)
     }
 
+    /// The keys, in the order of their fingerprints.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Key> {
+        self.0.values()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
@@ -175,43 +213,48 @@ impl Key {
         plain.chars().filter(|c| !c.is_control()).take(NAME_LEN).collect()
     }
 
-    /// Puts a signature to what it stands after in the file.
-    fn sign(&mut self, signature: Signature) {
-        let signatures = if let Some(subkey) = self.subkeys.last_mut() {
-            &mut subkey.signatures
-        } else if let Some(user) = self.users.last_mut() {
-            &mut user.signatures
-        } else {
-            &mut self.signatures
+    /// Puts a signature to what it is of. A revocation of the whole key says itself what it is of,
+    /// wherever it stands.
+    fn sign(&mut self, part: Option<Part>, signature: Signature) {
+        let signatures = match part {
+            _ if signature.typ() == Some(SignatureType::KeyRevocation) => &mut self.signatures,
+            None => return,
+            Some(Part::Primary) => &mut self.signatures,
+            Some(Part::User(at)) => &mut self.users[at].signatures,
+            Some(Part::Subkey(at)) => &mut self.subkeys[at].signatures,
         };
         signatures.push(signature);
     }
 
-    /// True: signatures that follow are for it.
-    fn add_user(&mut self, id: Id) -> bool {
-        self.users.push(User { id, signatures: Vec::new() });
-        // A user after a subkey stands where none may: its signatures would go to the subkey.
-        self.subkeys.is_empty()
+    /// The number of a user. One that is there twice is one: what is said of it holds for both, a
+    /// revocation above all.
+    fn user(&mut self, id: Id) -> usize {
+        let at = self.users.iter().position(|known| known.id.is(&id));
+        at.unwrap_or_else(|| {
+            self.users.push(User { id, signatures: Vec::new() });
+            self.users.len() - 1
+        })
     }
 
-    fn add_subkey(&mut self, key: PublicSubkey) -> bool {
-        self.subkeys.push(Subkey { key, signatures: Vec::new() });
-        true
+    /// The number of a subkey, of which the same holds.
+    fn subkey(&mut self, key: PublicSubkey) -> usize {
+        let fingerprint = key.fingerprint();
+        let at = self.subkeys.iter().position(|known| known.fingerprint == fingerprint);
+        at.unwrap_or_else(|| {
+            self.subkeys.push(Subkey { key, fingerprint, signatures: Vec::new() });
+            self.subkeys.len() - 1
+        })
     }
 
     fn merge(&mut self, other: Self) {
         merge(&mut self.signatures, other.signatures);
         for user in other.users {
-            match self.users.iter_mut().find(|known| known.id == user.id) {
-                Some(known) => merge(&mut known.signatures, user.signatures),
-                None => self.users.push(user),
-            }
+            let at = self.user(user.id);
+            merge(&mut self.users[at].signatures, user.signatures);
         }
         for subkey in other.subkeys {
-            match self.subkeys.iter_mut().find(|known| known.key == subkey.key) {
-                Some(known) => merge(&mut known.signatures, subkey.signatures),
-                None => self.subkeys.push(subkey),
-            }
+            let at = self.subkey(subkey.key);
+            merge(&mut self.subkeys[at].signatures, subkey.signatures);
         }
     }
 
@@ -229,22 +272,35 @@ impl Key {
         signers
     }
 
-    /// Whether what of it has signed may be trusted now.
-    pub(super) fn standing(&self, component: Component, now: i64) -> Result<(), Fault> {
+    /// Whether anything that it signs may be trusted now: it is neither revoked nor expired.
+    pub fn standing(&self, now: i64) -> Result<(), Fault> {
+        self.statements(now).map(drop)
+    }
+
+    /// What it says of itself, as [`Key::newest`], if it stands.
+    fn statements(&self, now: i64) -> Result<[Option<&Signature>; 2], Fault> {
         let key = self.fingerprint;
         if let Some(revocation) = self.revocation(SignatureType::KeyRevocation, &self.signatures) {
             return Err(Fault::KeyRevoked { key, reason: reason(revocation) });
         }
-        let unfit = |reason: &str| Fault::Unfit { key, reason: reason.to_owned() };
         let (first, second) = self.newest(now);
         let Some(first) = first.or(second) else {
-            return Err(unfit("has no self-signature that counts"));
+            let reason = "has no self-signature that counts".to_owned();
+            return Err(Fault::Unfit { key, reason });
         };
         let says = [Some(first), second];
         let lasts = says.iter().flatten().find_map(|signature| signature.key_expiration_time());
-        if let Some(at) = expired(&self.primary, lasts, now) {
-            return Err(Fault::KeyExpired { key, at });
+        match expired(&self.primary, lasts, now) {
+            Some(at) => Err(Fault::KeyExpired { key, at }),
+            None => Ok(says),
         }
+    }
+
+    /// Whether what of it has signed may be trusted now.
+    pub(super) fn standing_of(&self, component: Component, now: i64) -> Result<(), Fault> {
+        let says = self.statements(now)?;
+        let key = self.fingerprint;
+        let unfit = |reason: &str| Fault::Unfit { key, reason: reason.to_owned() };
         match component {
             Component::Primary => {
                 let flags = says.iter().flatten().find(|signature| has_flags(signature));
@@ -256,14 +312,14 @@ impl Key {
                 }
             }
             Component::Subkey(at) => match self.subkeys.get(at) {
-                Some(subkey) => self.standing_of(subkey, now),
+                Some(subkey) => self.standing_of_subkey(subkey, now),
                 None => Err(unfit("has no such subkey")),
             },
         }
     }
 
-    fn standing_of(&self, subkey: &Subkey, now: i64) -> Result<(), Fault> {
-        let key = Fingerprint::of(&subkey.key.fingerprint()).unwrap_or(self.fingerprint);
+    fn standing_of_subkey(&self, subkey: &Subkey, now: i64) -> Result<(), Fault> {
+        let key = Fingerprint::of(&subkey.fingerprint).unwrap_or(self.fingerprint);
         let unfit = |reason: &str| Fault::Unfit { key, reason: reason.to_owned() };
         let is_revocation = |signature: &&Signature| {
             signature.typ() == Some(SignatureType::SubkeyRevocation)
@@ -298,6 +354,16 @@ impl Key {
                 && signature.verify_subkey_binding(&self.primary, &subkey.key).is_ok()
         };
         subkey.signatures.iter().filter(binds).max_by_key(|signature| created(signature))
+    }
+
+    /// Whether each of its subkeys is bound to it, now or at some time.
+    pub(super) fn has_bound_all(&self) -> bool {
+        self.subkeys.iter().all(|subkey| {
+            subkey.signatures.iter().any(|signature| {
+                signature.typ() == Some(SignatureType::SubkeyBinding)
+                    && signature.verify_subkey_binding(&self.primary, &subkey.key).is_ok()
+            })
+        })
     }
 
     fn revocation<'a>(
@@ -342,9 +408,15 @@ impl Key {
                         .is_ok(),
                 }
         };
-        let newest =
-            user.signatures.iter().filter(fits).max_by_key(|signature| created(signature))?;
-        (newest.typ() != Some(SignatureType::CertRevocation)).then_some(newest)
+        let is_revocation =
+            |signature: &Signature| signature.typ() == Some(SignatureType::CertRevocation);
+        // Of two in the same second the revocation counts, in whatever order they stand.
+        let newest = user
+            .signatures
+            .iter()
+            .filter(fits)
+            .max_by_key(|signature| (created(signature), is_revocation(signature)))?;
+        (!is_revocation(newest)).then_some(newest)
     }
 }
 
@@ -358,6 +430,12 @@ fn merge(signatures: &mut Vec<Signature>, others: Vec<Signature>) {
             signatures.push(signature);
         }
     }
+}
+
+/// Whether the signature says that this key made it. One that names nobody is nobody's.
+fn names(signature: &Signature, key: &impl KeyDetails) -> bool {
+    signature.issuer_key_id().contains(&&key.legacy_key_id())
+        || signature.issuer_fingerprint().contains(&&key.fingerprint())
 }
 
 /// Whether a self-signature that fits counts now.
@@ -375,11 +453,7 @@ fn created(signature: &Signature) -> i64 {
 }
 
 /// When a key's time was over, if it is.
-fn expired(
-    key: &impl pgp::types::KeyDetails,
-    lasts: Option<pgp::types::Duration>,
-    now: i64,
-) -> Option<i64> {
+fn expired(key: &impl KeyDetails, lasts: Option<pgp::types::Duration>, now: i64) -> Option<i64> {
     packets::expiry(i64::from(key.created_at().as_secs()), lasts).filter(|at| *at <= now)
 }
 

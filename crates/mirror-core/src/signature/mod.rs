@@ -42,6 +42,8 @@ mod fingerprint;
 mod key;
 #[cfg(feature = "signatures")]
 mod packets;
+#[cfg(feature = "signatures")]
+mod stranger;
 #[cfg(all(test, feature = "signatures"))]
 mod tests;
 mod verdict;
@@ -55,6 +57,8 @@ use jiff::Timestamp;
 pub use fingerprint::{Fingerprint, FingerprintError};
 #[cfg(feature = "signatures")]
 pub use key::{Key, KeyError, Keys};
+#[cfg(feature = "signatures")]
+pub use stranger::stranger;
 pub use verdict::{Judgement, Trusted, Verdict};
 #[cfg(feature = "signatures")]
 pub use verify::{issuers, verify};

@@ -60,6 +60,11 @@ impl Raw<'_> {
     }
 
     #[cfg(test)]
+    pub(super) fn is_user(&self) -> bool {
+        self.tag == USER_ID
+    }
+
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.whole.len()
     }

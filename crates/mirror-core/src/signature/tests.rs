@@ -7,6 +7,7 @@ use std::process::Output;
 use mirror_fixtures::Gpg;
 use proptest::prelude::*;
 
+use super::packets::Raw;
 use super::*;
 use crate::limits;
 
@@ -218,11 +219,123 @@ fn a_subkey_needs_its_own_word() {
     let signature = gpg.sign(&victim, CONTENT, &[AT_NOW]);
     let of_victim = gpg.get(&["--export", &victim], b"");
     let of_thief = gpg.get(&["--export", &thief], b"");
-    let subkey = packets::split(&of_victim).map(Result::unwrap);
-    let at: usize = subkey.take_while(|raw| !raw.is_subkey()).map(|raw| raw.len()).sum();
-    let stolen = [&of_thief[..], &of_victim[at..]].concat();
+    let stolen = [&of_thief[..], from(&of_victim, Raw::is_subkey)].concat();
     let said = fault(&signature, &stolen);
     assert!(said.starts_with("signed by "), "{said}");
+    // Programs that do not look at the binding would take it.
+    let said = format!("holds a subkey that {thief} has not bound to itself");
+    assert_eq!(stranger(&stolen, &[thief.parse().unwrap()]), Some(said));
+}
+
+/// A file from the first such packet on.
+fn from<'a>(file: &'a [u8], is: fn(&Raw<'a>) -> bool) -> &'a [u8] {
+    let packets = packets::split(file).map(Result::unwrap);
+    &file[packets.take_while(|raw| !is(raw)).map(|raw| raw.len()).sum()..]
+}
+
+/// The same with the first packet's header in the other format, which is new where `gpg` writes.
+fn reworded(file: &[u8]) -> Vec<u8> {
+    let octets = 1 << (file[0] & 3);
+    let length = file[1..=octets].iter().fold(0, |length, byte| length << 8 | u32::from(*byte));
+    let header = [0xc0 | (file[0] >> 2) & 15, 255];
+    [&header[..], &length.to_be_bytes(), &file[1 + octets..]].concat()
+}
+
+#[test]
+fn a_subkey_that_is_there_twice_is_revoked_in_both() {
+    let Some(gpg) = Gpg::new() else { return };
+    gpg.get(&[AT_NOW, "--quick-gen-key", "twice", "ed25519", "cert", "never"], b"");
+    let key = gpg.fingerprints("twice").swap_remove(0);
+    gpg.get(&[AT_NOW, "--quick-add-key", &key, "ed25519", "sign", "never"], b"");
+    let signature = gpg.sign(&key, CONTENT, &[AT_NOW]);
+    let before = gpg.get(&["--export", &key], b"");
+    gpg.revoke_subkey(&key);
+    let after = gpg.get(&["--export", &key], b"");
+    let [good, revoked] = [&before, &after].map(|file| from(file, Raw::is_subkey));
+    assert!(judge(&signature, &before).is_ok());
+    for file in [
+        [&after, good].concat(),
+        [&before, revoked].concat(),
+        [&after[..], &reworded(good)].concat(),
+        [&before[..], &reworded(revoked)].concat(),
+        [&before[..], &after].concat(),
+        [&after[..], &before].concat(),
+    ] {
+        assert!(matches!(judge(&signature, &file), Err(Fault::KeyRevoked { .. })));
+    }
+}
+
+#[test]
+fn a_name_that_is_there_twice_is_revoked_in_both() {
+    let Some(gpg) = Gpg::new() else { return };
+    let key = gpg.make("first", "ed25519", "never", &[TWO_YEARS_EARLIER]);
+    let signature = gpg.sign(&key, CONTENT, &[AT_NOW]);
+    gpg.get(&[AT_NOW, "--quick-add-uid", &key, "second"], b"");
+    let before = gpg.get(&["--export", &key], b"");
+    gpg.get(&[AT_NOW, "--quick-revoke-uid", &key, "second"], b"");
+    let after = gpg.get(&["--export", &key], b"");
+    let name = |file: &[u8]| judge(&signature, file).unwrap().name;
+    assert_eq!((name(&before).as_str(), name(&after).as_str()), ("second", "first"));
+    let [good, revoked] = [&before, &after].map(|file| from(file, Raw::is_user));
+    for file in [
+        [&after, good].concat(),
+        [&before, revoked].concat(),
+        [&after[..], &reworded(good)].concat(),
+        [&before[..], &reworded(revoked)].concat(),
+    ] {
+        assert_eq!(name(&file), "first");
+    }
+}
+
+#[test]
+fn a_revocation_of_the_key_counts_wherever_it_stands() {
+    let Some(gpg) = Gpg::new() else { return };
+    let key = gpg.make("misplaced", "ed25519", "never", &[AT_NOW]);
+    gpg.get(&[AT_NOW, "--quick-add-key", &key, "ed25519", "sign", "never"], b"");
+    let signature = gpg.sign(&key, CONTENT, &[AT_NOW]);
+    let before = gpg.get(&["--export", &key], b"");
+    gpg.revoke(&key);
+    let after = gpg.get(&["--export", &key], b"");
+    // After the key, where it belongs.
+    let revocation = from(&after, Raw::is_signature);
+    let end = revocation.len() - from(&after, Raw::is_user).len();
+    let moved = [&before, &revocation[..end]].concat();
+    assert!(matches!(judge(&signature, &moved), Err(Fault::KeyRevoked { .. })));
+}
+
+#[test]
+fn a_file_of_keys_is_handed_on_if_it_holds_nothing_else() {
+    let Some(gpg) = Gpg::new() else { return };
+    let ours = gpg.make("ours", "ed25519", "never", &[AT_NOW]);
+    gpg.get(&[AT_NOW, "--quick-add-key", &ours, "rsa2048", "sign", "never"], b"");
+    let other = gpg.make("their", "ed25519", "never", &[AT_NOW]);
+    let trusted = [ours.parse().unwrap()];
+    let [binary, other_binary] = [&ours, &other].map(|key| gpg.get(&["--export", key], b""));
+    let armored = gpg.export(&ours);
+    for file in [&binary, &armored, &[&armored[..], &armored].concat()] {
+        assert_eq!(stranger(file, &trusted), None);
+    }
+    let said = format!("holds the key {other}, which is not trusted");
+    for file in [
+        [&binary[..], &other_binary].concat(),
+        [&other_binary[..], &binary].concat(),
+        [&armored[..], &gpg.export(&other)].concat(),
+        gpg.get(&["--armor", "--export", &ours, &other], b""),
+    ] {
+        assert_eq!(stranger(&file, &trusted).as_ref(), Some(&said));
+    }
+    let secret = gpg.get(&["--armor", "--export-secret-keys", &ours], b"");
+    let secrets = gpg.get(&["--export-secret-keys", &ours], b"");
+    for (file, said) in [
+        ([&armored[..], &secret].concat(), "holds a block that is not one of public keys"),
+        ([&binary[..], &secrets].concat(), "holds a packet that is not one of public keys"),
+        ([&binary[..], b"\xc6\x02\x07\x00"].concat(), "holds what is not known here: "),
+        (b"<html>".to_vec(), "is no OpenPGP key file: "),
+        (Vec::new(), "is no OpenPGP key file: "),
+    ] {
+        let found = stranger(&file, &trusted).unwrap();
+        assert!(found.starts_with(said), "{found}");
+    }
 }
 
 #[test]

@@ -85,12 +85,6 @@ fn issuer(signature: &Signature) -> String {
     }
 }
 
-/// Whether the signature says that this key made it. One that names nobody is nobody's.
-pub(super) fn names(signature: &Signature, key: &impl VerifyingKey) -> bool {
-    signature.issuer_key_id().contains(&&key.legacy_key_id())
-        || signature.issuer_fingerprint().contains(&&key.fingerprint())
-}
-
 fn verify_one(
     content: &[u8],
     signature: &Signature,
@@ -174,7 +168,7 @@ fn judge(
         return unusable("without a date".to_owned());
     };
     check_dates(signature, signing, primary, made, now)?;
-    key.standing(component, now)?;
+    key.standing_of(component, now)?;
     Ok(made)
 }
 
