@@ -3,6 +3,19 @@
 //! Everything that a replacement needs is on disk and synced when the journal appears; so whoever
 //! finds one can finish it, as often as it takes. Paths are relative to the root.
 //!
+//! What reaches the disk, and in which order, so that a power loss at any instant leaves every tree
+//! as it was or as it is to be:
+//!
+//! 1. what the replacements need, on every file system: the publication's sync
+//! 2. the journal: its content, then its name
+//! 3. the replacements, on every file system
+//! 4. that the journal is gone, before anybody writes or stages anything else
+//!
+//! A journal that comes back between 3 and 4 is done again over its own result, which changes
+//! nothing. Without 4 it might come back later and find under the names that it knows what the next
+//! publication had begun to write there. Each of 2 to 4 is one sync for a whole group of trees: two
+//! of `.mirror`, and one of each file system.
+//!
 //! ```text
 //! mirror-journal 1
 //! replace FROM TO                          tab between the fields
@@ -18,7 +31,8 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::files::{
-    exchange, is_folder, make_folder, move_file, remove_any, sync_file_systems, write_whole,
+    exchange, is_folder, make_folder, move_file, remove_any, sync_file_systems, sync_folder,
+    write_whole,
 };
 use super::{hash_file, is_absent};
 use crate::digest::Sha256;
@@ -96,13 +110,19 @@ pub(super) fn finish(root: &Path, folder: &Path) -> Result<bool> {
         .filter_map(|to| to.ancestors().skip(1).find(|folder| folder.is_dir()).map(Path::to_owned))
         .collect();
     sync_file_systems(parents.iter().map(PathBuf::as_path))?;
-    fs::remove_file(&path).map_err(Error::io("remove", &path))?;
+    remove(folder)?;
     Ok(true)
 }
 
 /// Takes back a journal of which nothing could be done.
 pub(super) fn abandon(folder: &Path) -> Result<()> {
-    remove_any(&path(folder))
+    remove(folder)
+}
+
+/// Removes the journal, so that it is gone after a power loss too.
+fn remove(folder: &Path) -> Result<()> {
+    remove_any(&path(folder))?;
+    sync_folder(folder)
 }
 
 pub(super) fn read(path: &Path, text: &str) -> Result<Vec<Op>> {
@@ -231,6 +251,8 @@ fn pour(from: &Path, to: &Path, entry_points: &[(String, Sha256)]) -> Result<()>
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
 
     struct Case {
@@ -287,6 +309,41 @@ mod tests {
             assert!(finish(&case.root, &case.folder).unwrap());
             assert_done(&case);
         }
+    }
+
+    /// Every file and folder below the root, with its inode and content.
+    fn snapshot(root: &Path) -> BTreeMap<PathBuf, (u64, Vec<u8>)> {
+        let mut found = BTreeMap::new();
+        let mut folders = vec![root.to_owned()];
+        while let Some(folder) = folders.pop() {
+            for entry in crate::store::list(&folder).unwrap() {
+                let (path, meta) = (entry.path(), entry.metadata().unwrap());
+                let content = if meta.is_dir() { Vec::new() } else { fs::read(&path).unwrap() };
+                found.insert(path.clone(), (meta.ino(), content));
+                folders.extend(meta.is_dir().then_some(path));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn changes_nothing_when_it_comes_back_after_a_power_loss() {
+        let case = case();
+        write(&case.folder, &case.ops).unwrap();
+        let text = fs::read(path(&case.folder)).unwrap();
+        finish(&case.root, &case.folder).unwrap();
+        let done = snapshot(&case.root);
+        for _ in 0..2 {
+            fs::write(path(&case.folder), &text).unwrap();
+            assert!(finish(&case.root, &case.folder).unwrap());
+            assert_eq!(snapshot(&case.root), done);
+        }
+        // As far as a publication clears away its stage before the power goes.
+        fs::remove_dir_all(case.root.join("tree/stage")).unwrap();
+        let done = snapshot(&case.root);
+        fs::write(path(&case.folder), &text).unwrap();
+        assert!(finish(&case.root, &case.folder).unwrap());
+        assert_eq!(snapshot(&case.root), done);
     }
 
     #[test]

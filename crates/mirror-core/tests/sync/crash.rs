@@ -333,6 +333,35 @@ async fn a_publication_that_is_killed_before_any_step_of_its_journal_is_old_or_w
     }
 }
 
+#[tokio::test]
+async fn a_journal_that_is_done_is_gone_for_good_before_anything_else_is_written() {
+    let Some(strace) = strace() else { return };
+    let mut group = Group::new();
+    sync(&group.root(), &jobs(&group.urls())).await.unwrap();
+    group.moves_on(1);
+    let trace = group.folder.path().join("trace");
+    let mut command = Command::new(strace);
+    command.args([
+        "-f",
+        "-qq",
+        "-y",
+        "-e",
+        "trace=/^(unlink|rename|link|mkdir|fsync|syncfs)",
+        "-o",
+    ]);
+    command.arg(&trace).arg(std::env::current_exe().unwrap());
+    assert!(group.child(command).output().unwrap().status.success());
+    let trace = fs::read_to_string(trace).unwrap();
+    let root = group.root().display().to_string();
+    let steps: Vec<_> = trace.lines().filter(|line| line.contains(&root)).collect();
+    let gone = format!("{root}/.mirror/journal\"");
+    let gone = steps.iter().position(|step| step.contains("unlink") && step.contains(&gone));
+    let next = &steps[gone.unwrap() - 1..][..3];
+    assert!(next[0].contains("syncfs("), "what it says is on the disk: {next:#?}");
+    let folder = format!("<{root}/.mirror>");
+    assert!(next[2].contains("fsync(") && next[2].contains(&folder), "{next:#?}");
+}
+
 impl Group {
     /// Lets a process do `command` and kills it so long after it began; returns how long it took
     /// where it ended by itself.
