@@ -6,6 +6,7 @@ use std::cmp::Ordering;
 use std::io::{BufReader, Read as _};
 use std::path::{Component, Path};
 
+use crate::fetch::{Access, Login, Scope, netrc};
 use crate::format::compression::{Compression, decoder};
 use crate::format::rpm::metalink::Metalink;
 use crate::format::rpm::nevra::{Evr, Nevra, specs};
@@ -36,6 +37,7 @@ pub const TARGETS: &[Target] = &[
     ("journal", journal),
     ("metalink", metalink),
     ("mirrorlist", mirrorlist),
+    ("netrc", netrc),
     ("other", other),
     ("path", path),
     ("primary", primary),
@@ -98,6 +100,39 @@ pub fn metalink(data: &[u8]) {
 /// Reads a list of mirrors.
 pub fn mirrorlist(data: &[u8]) {
     let _ = mirrorlist::read(data);
+}
+
+/// What `netrc` says in an error, behind the line.
+const NETRC_ERRORS: [&str; 7] = [
+    "expected a host behind it, found the end",
+    "expected a user behind it, found the end",
+    "expected a password behind it, found the end",
+    "expected an account behind it, found the end",
+    "expected a machine before it",
+    "expected a closing quote",
+    "expected machine, default, login, password, account or macdef",
+];
+
+/// An error names a line and holds nothing of the file; a password that is quoted is read as it was.
+pub fn netrc(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match netrc::read(text) {
+        Ok(accesses) => assert!(accesses.iter().all(|access| access.login.is_some())),
+        Err(error) => {
+            let (line, reason) = error.split_once(": ").unwrap_or((&error, "no line"));
+            let line = line.strip_prefix("line ").and_then(|line| line.parse::<usize>().ok());
+            assert!(line.is_some_and(|line| line <= 1 + text.matches('\n').count()), "{error}");
+            assert!(NETRC_ERRORS.contains(&reason), "{error}");
+        }
+    }
+    let mut quoted = text.replace('\\', "\\\\").replace('"', "\\\"");
+    for (plain, escape) in [("\n", "\\n"), ("\r", "\\r"), ("\t", "\\t")] {
+        quoted = quoted.replace(plain, escape);
+    }
+    let file = format!("machine h login me password \"{quoted}\" account x\nmachine i");
+    let login = Login::Basic { user: "me".into(), password: text.into() };
+    let access = Access { scope: Scope::host("h", None), login: Some(login), ..Access::default() };
+    assert_eq!(netrc::read(&file), Ok(vec![access]));
 }
 
 /// Reads `other.xml`.
