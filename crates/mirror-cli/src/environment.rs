@@ -60,10 +60,21 @@ pub(crate) fn netrc() -> Result<Vec<Access>, Failure> {
 /// The certificates to trust: those of `--ca-file`, else of `SSL_CERT_FILE` and `SSL_CERT_DIR`, else
 /// the system's.
 pub(crate) fn trust(ca_files: &[PathBuf]) -> Trust {
+    trust_from(ca_files, variable)
+}
+
+fn trust_from(ca_files: &[PathBuf], variable: impl Fn(&str) -> Option<String>) -> Trust {
     let mut paths = ca_files.to_vec();
     if paths.is_empty() {
-        let variables = ["SSL_CERT_FILE", "SSL_CERT_DIR"];
-        paths.extend(variables.into_iter().filter_map(variable).map(PathBuf::from));
+        paths.extend(variable("SSL_CERT_FILE").map(PathBuf::from));
+        // As for OpenSSL: several folders, and those that are absent hold none.
+        let folders = variable("SSL_CERT_DIR");
+        let mut folders: Vec<_> = folders.iter().flat_map(env::split_paths).collect();
+        folders.retain(|folder| !folder.as_os_str().is_empty());
+        if folders.iter().any(|folder| folder.exists()) {
+            folders.retain(|folder| folder.exists());
+        }
+        paths.extend(folders);
     }
     if paths.is_empty() { Trust::System } else { Trust::Only(paths) }
 }
@@ -110,6 +121,33 @@ mod tests {
         assert_eq!(found[1].scheme.as_deref(), Some("https"));
         assert_eq!(found[0].except.as_deref(), Some("localhost,.example.com"));
         assert_eq!(proxies(&[]).unwrap(), []);
+    }
+
+    #[test]
+    fn reads_the_folders_of_certificates_as_openssl_does() {
+        let folders = tempfile::tempdir().unwrap();
+        let [one, two] = ["one", "two"].map(|name| folders.path().join(name));
+        let absent = folders.path().join("absent");
+        let trust = |ca_files: &[PathBuf], file: Option<&str>, dirs: &str| {
+            trust_from(ca_files, |name| match name {
+                "SSL_CERT_FILE" => file.map(str::to_owned),
+                _ => Some(dirs.to_owned()),
+            })
+        };
+        let dirs = format!("{}::{}:{}", one.display(), absent.display(), two.display());
+        // Where there is none, they are all named.
+        let all = vec![one.clone(), absent, two.clone()];
+        assert_eq!(trust(&[], None, &dirs), Trust::Only(all));
+        fs::create_dir(&one).unwrap();
+        fs::create_dir(&two).unwrap();
+        assert_eq!(trust(&[], None, &dirs), Trust::Only(vec![one.clone(), two.clone()]));
+        let both = Trust::Only(vec!["ca.pem".into(), one.clone(), two]);
+        assert_eq!(trust(&[], Some("ca.pem"), &dirs), both);
+        assert_eq!(
+            trust(std::slice::from_ref(&one), Some("ca.pem"), &dirs),
+            Trust::Only(vec![one])
+        );
+        assert_eq!(trust(&[], None, ":"), Trust::System);
     }
 
     #[test]
