@@ -139,7 +139,8 @@ impl Failure {
                 | Error::TreeMoved { .. }
                 | Error::NoSuchGroup { .. }
                 | Error::AmbiguousGeneration { .. }
-                | Error::NoGeneration { .. },
+                | Error::NoGeneration { .. }
+                | Error::Certificates { .. },
             ) => Exit::Usage,
             Self::Core(Error::Cancelled) => Exit::Interrupted,
             _ => Exit::Failed,
@@ -244,9 +245,9 @@ fn core_hint(error: &Error) -> Option<String> {
         }
         Error::NewerFormat { .. } => "use the version of mirror that wrote it".to_owned(),
         Error::Damaged { path, .. } => return damaged_hint(path),
-        Error::Client(_) => {
-            "certificates come from --ca-file, SSL_CERT_FILE and SSL_CERT_DIR, else from the \
-             system"
+        Error::Certificates { .. } => {
+            "certificates come from ca_file of [[host]] in mirror.toml or sslcacert of a .repo file, \
+             from --ca-file, SSL_CERT_FILE and SSL_CERT_DIR, else from the system"
                 .to_owned()
         }
         Error::Access { .. } => {
@@ -356,14 +357,30 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
         Kind::UnknownAuthority => {
             "the upstream's certificate authority is not trusted here; name it with --ca-file"
         }
-        Kind::Certificate if failure.reason.contains("CaUsedAsEndEntity") => {
+        Kind::Certificate if failure.reason.contains("that of an authority itself") => {
             "the server shows the certificate of an authority as its own, which --ca-file does not \
              make good: it needs a certificate that the authority issued for it"
+        }
+        Kind::Certificate if failure.reason.contains(", not for ") => {
+            "the URL has to name the server as its certificate does; or another server answers in its \
+             place, such as a proxy's"
         }
         Kind::Certificate => {
             "the fault is in the server's certificate, or this host's clock is wrong"
         }
         Kind::NotTls => "the port speaks plain HTTP: use http://, or the server's https port",
+        Kind::ClientCertificate => {
+            "client_cert and client_key of [[host]] in mirror.toml name one, or sslclientcert and \
+             sslclientkey of a .repo file"
+        }
+        Kind::Handshake => {
+            "TLS 1.2 and 1.3 are spoken here; a server that wants a client certificate gets one by \
+             client_cert of [[host]] in mirror.toml, or sslclientcert of a .repo file"
+        }
+        Kind::SilentHandshake => {
+            "something on the way may swallow what it does not let through: see whether a firewall \
+             allows https to this host, or whether it is reached by a proxy (https_proxy)"
+        }
         Kind::Selection => {
             "leave out --include, --exclude, --newest-only and --arch, also in mirror.toml: all of \
              the repository can be mirrored"
@@ -470,7 +487,7 @@ mod tests {
         };
         let unknown = certificate(Kind::UnknownAuthority, "UnknownIssuer");
         assert!(unknown.contains("--ca-file"), "{unknown}");
-        let authority = certificate(Kind::Certificate, "CaUsedAsEndEntity");
+        let authority = certificate(Kind::Certificate, "is that of an authority itself");
         assert!(authority.contains("does not make good"), "{authority}");
         let index = Error::NeedsIndex { dropped: 1, total: 2 };
         assert!(hint(index).starts_with("leave out"));

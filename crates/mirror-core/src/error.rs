@@ -359,6 +359,14 @@ pub enum Error {
     /// The client cannot be made.
     #[error("cannot set up the HTTP client: {0}")]
     Client(Cause),
+    /// The certificates to trust cannot be had.
+    #[error("{}: {reason}", path.display())]
+    Certificates {
+        /// The file or folder.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// What a host is to be asked with is of no use.
     #[error("access to {of}: {reason}")]
     Access {
@@ -397,6 +405,12 @@ pub enum Kind {
     Certificate,
     /// What answers an https URL speaks no TLS.
     NotTls,
+    /// The server wants a client certificate, or another one.
+    ClientCertificate,
+    /// The server refuses to speak TLS with this client.
+    Handshake,
+    /// A connection is made, and its TLS handshake comes to no end.
+    SilentHandshake,
     /// A selection needs metadata that cannot be made yet.
     Selection,
     /// No signature of a file counts, or it has none where one is wanted.
@@ -492,6 +506,7 @@ impl Error {
                 | Self::Damaged { .. }
                 | Self::NewerFormat { .. }
                 | Self::Client(_)
+                | Self::Certificates { .. }
                 | Self::Access { .. }
         )
     }

@@ -3,7 +3,7 @@
 //! Certificates are read for the first https connection and not before: a run over plain http, or
 //! one that finds nothing to do, opens none of those files.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::redirect;
@@ -11,6 +11,7 @@ use url::Url;
 
 use super::access::{Route, Terms};
 use super::resolver::HostResolver;
+use super::tls::Handshakes;
 use super::{ClientCertificate, Options, Trust, tls};
 use crate::error::{Error, Result};
 
@@ -19,7 +20,14 @@ pub(super) struct Agents {
     options: Options,
     resolver: HostResolver,
     proxies: Vec<(Matcher, Url)>,
-    made: Mutex<Vec<(Setup, reqwest::Client)>>,
+    made: Mutex<Vec<(Setup, Agent)>>,
+}
+
+/// A client, and what its connections tell.
+#[derive(Clone)]
+pub(super) struct Agent {
+    pub(super) client: reqwest::Client,
+    pub(super) handshakes: Arc<Handshakes>,
 }
 
 /// How connections are made.
@@ -33,6 +41,13 @@ pub(super) struct Setup {
 struct Tls {
     trust: Trust,
     client_certificate: Option<ClientCertificate>,
+}
+
+impl Setup {
+    /// Whether the client shows a certificate where it is asked for one.
+    pub(super) fn shows_certificate(&self) -> bool {
+        self.tls.as_ref().is_some_and(|tls| tls.client_certificate.is_some())
+    }
 }
 
 impl std::fmt::Debug for Agents {
@@ -89,21 +104,22 @@ impl Agents {
     }
 
     /// The client for `setup`.
-    pub(super) fn get(&self, setup: &Setup) -> Result<reqwest::Client> {
+    pub(super) fn get(&self, setup: &Setup) -> Result<Agent> {
         let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, client)) = made.iter().find(|(known, _)| known == setup) {
-            return Ok(client.clone());
+        if let Some((_, agent)) = made.iter().find(|(known, _)| known == setup) {
+            return Ok(agent.clone());
         }
-        let client = self.make(setup)?;
-        made.push((setup.clone(), client.clone()));
-        Ok(client)
+        let agent = self.make(setup)?;
+        made.push((setup.clone(), agent.clone()));
+        Ok(agent)
     }
 
-    fn make(&self, setup: &Setup) -> Result<reqwest::Client> {
+    fn make(&self, setup: &Setup) -> Result<Agent> {
+        let handshakes = Arc::<Handshakes>::default();
         let tls = match &setup.tls {
             None => tls::none()?,
             Some(Tls { trust, client_certificate }) => {
-                tls::config(trust, client_certificate.as_ref())?
+                tls::config(trust, client_certificate.as_ref(), Arc::clone(&handshakes))?
             }
         };
         let mut builder = reqwest::Client::builder()
@@ -128,7 +144,8 @@ impl Agents {
             builder =
                 builder.proxy(proxy.map_err(|error| Error::Client(error.without_url().into()))?);
         }
-        builder.build().map_err(|error| Error::Client(error.into()))
+        let client = builder.build().map_err(|error| Error::Client(error.into()))?;
+        Ok(Agent { client, handshakes })
     }
 }
 

@@ -4,16 +4,17 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use reqwest::header::{self, HeaderMap, HeaderValue};
-use reqwest::{Response, StatusCode};
+use reqwest::{RequestBuilder, Response, StatusCode};
 use tokio::time::{Instant, timeout, timeout_at};
 use url::Url;
 
 use super::access::Terms;
+use super::failure::{self, Asked};
 use super::headers::{
     content_range, contradicts, is_encoded, modified, retry_after, unsatisfied_total, validator,
 };
 use super::hosts::{Fault, HostId, Lease};
-use super::{Client, Request, Watch, failure};
+use super::{Client, Request, Watch};
 use crate::error::{Error, Kind, Result, redact};
 use crate::part::Part;
 
@@ -194,7 +195,8 @@ impl Client {
                 terms = terms.or(own);
             }
             let setup = self.agents.setup(&at, &terms);
-            let mut get = self.agents.get(&setup)?.get(without_user(&at));
+            let agent = self.agents.get(&setup)?;
+            let mut get = agent.client.get(without_user(&at));
             for (name, value) in &terms.headers {
                 get = get.header(name, value);
             }
@@ -204,19 +206,14 @@ impl Client {
                     get = get.header(header::IF_RANGE, value);
                 }
             }
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            let limit = self.options.first_byte_timeout;
-            let response = match timeout(limit, get.send()).await {
-                Ok(Ok(response)) => response,
-                Ok(Err(error)) => {
-                    let connecting = self.options.connect_timeout;
-                    return Err(failure::of(&at, setup.proxy.as_ref(), connecting, error));
-                }
-                Err(_) => {
-                    let reason = format!("no answer within {} s", limit.as_secs_f64());
-                    return Err(Error::Stalled { url: redact(&at), reason });
-                }
+            let asked = Asked {
+                url: &at,
+                setup: &setup,
+                agent: &agent,
+                options: &self.options,
+                at: Instant::now(),
             };
+            let response = self.ask(&asked, get).await?;
             let Some(next) = redirect(&at, &response)? else {
                 let proxy = setup.proxy.as_ref().filter(|_| at.scheme() == "http").map(redact);
                 return Ok(Answer { response, shown: redact(&at), proxy });
@@ -225,6 +222,17 @@ impl Client {
         }
         let reason = format!("over {REDIRECTS} redirects");
         Err(Error::Protocol { url: redact(url), kind: Kind::Other, reason })
+    }
+
+    /// Sends one request and waits for its answer.
+    async fn ask(&self, asked: &Asked<'_>, get: RequestBuilder) -> Result<Response> {
+        let limit = self.options.first_byte_timeout;
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        match timeout(limit, get.send()).await {
+            Ok(Ok(response)) => Ok(response),
+            Ok(Err(error)) => Err(asked.failed(error)),
+            Err(_) => Err(asked.unanswered(limit)),
+        }
     }
 
     async fn receive(&self, body: Body<'_, '_>) -> Result<(), Failed> {

@@ -4,43 +4,97 @@ use std::error::Error as StdError;
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use rustls::{CertificateError, InvalidMessage};
+use tokio::time::Instant;
 use url::Url;
 
+use super::agents::{Agent, Setup};
+use super::{Options, tls};
 use crate::error::{Cause, Error, Kind, redact};
 
-/// The error of a request to `url` that got no answer, through `proxy` where there is one. A
-/// connection had `limit` to be made.
-pub(super) fn of(url: &Url, proxy: Option<&Url>, limit: Duration, error: reqwest::Error) -> Error {
-    let error = error.without_url();
-    let tls = find::<rustls::Error>(&error);
-    let kind = tls.map_or_else(|| connection(&error), of_tls);
-    // What TLS refuses now it refuses the next time too; so it is with what cannot be asked for.
-    let is_final = matches!(kind, Kind::UnknownAuthority | Kind::Certificate | Kind::NotTls);
-    let url = redact(url);
-    if is_final || error.is_builder() {
-        let reason = match kind {
-            Kind::NotTls => "the answer is no TLS, expected an https port".to_owned(),
-            _ => innermost(&error),
-        };
-        return Error::Protocol { url, kind, reason };
-    }
-    let source: Cause = if error.is_timeout() {
-        format!("no connection within {} s", limit.as_secs_f64()).into()
-    } else {
-        innermost(&error).into()
-    };
-    match proxy {
-        // Beyond the proxy there is TLS or an answer.
-        Some(proxy) if error.is_connect() && tls.is_none() => {
-            let kind = if innermost(&error).contains("authorization required") {
-                Kind::ProxyLogin
-            } else {
-                Kind::Proxy
-            };
-            Error::Proxy { url, proxy: redact(proxy), kind, source }
+/// A request that was sent.
+pub(super) struct Asked<'a> {
+    pub(super) url: &'a Url,
+    pub(super) setup: &'a Setup,
+    pub(super) agent: &'a Agent,
+    pub(super) options: &'a Options,
+    /// When.
+    pub(super) at: Instant,
+}
+
+impl Asked<'_> {
+    /// It got no answer.
+    pub(super) fn failed(&self, error: reqwest::Error) -> Error {
+        let error = error.without_url();
+        let url = redact(self.url);
+        let tls = find::<rustls::Error>(&error);
+        // What TLS refuses now it refuses the next time too; so it is with what cannot be asked for.
+        let refusal = tls.and_then(|tls| tls::refusal(tls, self.setup.shows_certificate()));
+        if let Some((kind, reason)) = refusal {
+            return Error::Protocol { url, kind, reason };
         }
-        _ => Error::Transport { url, kind, source },
+        let kind = connection(&error);
+        if error.is_builder() {
+            return Error::Protocol { url, kind, reason: innermost(&error) };
+        }
+        let limit = self.options.connect_timeout;
+        if error.is_connect() && error.is_timeout() && self.is_in_handshake() {
+            return self.silent(limit);
+        }
+        let reason = if error.is_timeout() {
+            format!("no connection within {} s", limit.as_secs_f64())
+        } else {
+            innermost(&error)
+        };
+        match self.setup.proxy.as_ref() {
+            // Beyond the proxy there is TLS or an answer.
+            Some(proxy) if error.is_connect() && tls.is_none() => {
+                let (kind, reason) = self.of_proxy(reason);
+                Error::Proxy { url, proxy: redact(proxy), kind, source: reason.into() }
+            }
+            _ => Error::Transport { url, kind, source: reason.into() },
+        }
+    }
+
+    /// Nothing came within `limit`.
+    pub(super) fn unanswered(&self, limit: Duration) -> Error {
+        if self.is_in_handshake() {
+            return self.silent(limit);
+        }
+        let reason = format!("no answer within {} s", limit.as_secs_f64());
+        Error::Stalled { url: redact(self.url), reason }
+    }
+
+    fn is_in_handshake(&self) -> bool {
+        let host = self.url.host_str().unwrap_or_default();
+        self.url.scheme() == "https" && self.agent.handshakes.is_open(host, self.at)
+    }
+
+    fn silent(&self, limit: Duration) -> Error {
+        let through =
+            self.setup.proxy.as_ref().map(|proxy| format!(", through the proxy {}", redact(proxy)));
+        let source: Cause = format!(
+            "connected, but no answer to the TLS handshake within {} s{}",
+            limit.as_secs_f64(),
+            through.unwrap_or_default()
+        )
+        .into();
+        Error::Transport { url: redact(self.url), kind: Kind::SilentHandshake, source }
+    }
+
+    /// What the proxy did, where it opened no tunnel; the library tells no status.
+    fn of_proxy(&self, reason: String) -> (Kind, String) {
+        let (host, port) = (self.url.host_str(), self.url.port_or_known_default());
+        let to = format!("{}:{}", host.unwrap_or_default(), port.unwrap_or_default());
+        match reason.strip_prefix("tunnel error: ") {
+            Some("proxy authorization required") => {
+                (Kind::ProxyLogin, "it wants a login".to_owned())
+            }
+            Some("unsuccessful") => (Kind::Proxy, format!("it refuses to connect to {to}")),
+            Some("unexpected end of file") => {
+                (Kind::Proxy, format!("it hung up when asked to connect to {to}"))
+            }
+            _ => (Kind::Proxy, reason),
+        }
     }
 }
 
@@ -49,17 +103,6 @@ pub(super) fn of_body(shown: &str, error: reqwest::Error) -> Error {
     let error = error.without_url();
     let (kind, source) = (connection(&error), innermost(&error).into());
     Error::Transport { url: shown.to_owned(), kind, source }
-}
-
-fn of_tls(error: &rustls::Error) -> Kind {
-    match error {
-        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-            Kind::UnknownAuthority
-        }
-        rustls::Error::InvalidCertificate(_) => Kind::Certificate,
-        rustls::Error::InvalidMessage(InvalidMessage::InvalidContentType) => Kind::NotTls,
-        _ => Kind::Other,
-    }
 }
 
 fn connection(error: &(dyn StdError + 'static)) -> Kind {
@@ -94,5 +137,8 @@ fn innermost(error: &reqwest::Error) -> String {
         text = cause.to_string();
         source = cause.source();
     }
-    text
+    match text.as_str() {
+        "tls handshake eof" => "the connection ended within the TLS handshake".to_owned(),
+        _ => text,
+    }
 }

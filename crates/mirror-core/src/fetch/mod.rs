@@ -117,8 +117,9 @@ impl Client {
         if let Trust::Only(paths) = &options.trust {
             // They are read when they are needed, and missed at once.
             for path in paths {
-                std::fs::metadata(path).map_err(|error| {
-                    Error::Client(format!("{}: {error}", path.display()).into())
+                std::fs::metadata(path).map_err(|error| Error::Certificates {
+                    path: path.clone(),
+                    reason: error.to_string(),
                 })?;
             }
         }

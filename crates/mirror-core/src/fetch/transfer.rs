@@ -22,6 +22,10 @@ const PROGRESS_BYTES: u64 = 64 << 10;
 /// How often that is so at most: a size may be a lie, and then a byte would be progress for ever.
 const SPARED: u32 = 1_000;
 
+/// A mirror that makes connections and leaves their TLS handshakes unanswered is behind something that
+/// swallows them, which a bad link does not do: that often it is waited for, and no more.
+const SILENT_HANDSHAKES: u32 = 2;
+
 /// Of several mirrors, this many times the attempts of one are made in all.
 const SEVERAL: u32 = 2;
 
@@ -40,6 +44,8 @@ struct Mirror {
     host: HostId,
     /// Failures in a row that may pass.
     failures: u32,
+    /// How often it left a TLS handshake unanswered.
+    silent_handshakes: u32,
     /// How often it gave another file.
     rejections: u32,
 }
@@ -75,7 +81,8 @@ impl<'a> Transfer<'a> {
     pub(super) fn new(client: &'a Client, request: &'a Request<'a>, watch: &'a dyn Watch) -> Self {
         let hosts = client.hosts.of(&request.urls);
         let mirrors = request.urls.iter().zip(&hosts).enumerate().map(|(index, (url, host))| {
-            Mirror { index, url: url.clone(), host: *host, failures: 0, rejections: 0 }
+            let (url, host) = (url.clone(), *host);
+            Mirror { index, url, host, failures: 0, silent_handshakes: 0, rejections: 0 }
         });
         Self {
             client,
@@ -154,6 +161,8 @@ impl<'a> Transfer<'a> {
                         Kind::UnknownAuthority
                         | Kind::Certificate
                         | Kind::NotTls
+                        | Kind::ClientCertificate
+                        | Kind::Handshake
                         | Kind::ProxyLogin => {
                             lease.failed(failed.fault, |failures| self.client.backoff(failures));
                         }
@@ -231,10 +240,15 @@ impl<'a> Transfer<'a> {
         let failing_since = *self.failing_since.get_or_insert_with(Instant::now);
         let mirror = &mut self.mirrors[at];
         mirror.failures = if progressed { 1 } else { mirror.failures + 1 };
+        if error.kind() == Kind::SilentHandshake {
+            mirror.silent_handshakes += 1;
+        }
+        let is_enough =
+            mirror.failures >= attempts || mirror.silent_handshakes >= SILENT_HANDSHAKES;
         self.failures = if progressed { 1 } else { self.failures + 1 };
         let host = lease.host();
         drop(lease);
-        if mirror.failures >= attempts {
+        if is_enough {
             self.mirrors.remove(at);
         }
         if self.failures >= attempts.saturating_mul(SEVERAL) {

@@ -15,6 +15,7 @@ mod manifests;
 mod matrix;
 mod metalinks;
 mod mirrors;
+mod network;
 mod prune;
 mod publication;
 mod real;

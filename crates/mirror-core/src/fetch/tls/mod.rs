@@ -1,15 +1,22 @@
 //! Trust: which certificate authorities a connection may lean on, and what it shows of itself.
 
+mod fault;
+mod handshakes;
+
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::{Resumption, WantsClientCert};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ClientConfig, ConfigBuilder, RootCertStore, WantsVerifier};
 
 use super::Trust;
 use super::access::ClientCertificate;
-use crate::error::{Cause, Error, Result};
+use crate::error::{Error, Result};
+
+pub(super) use fault::refusal;
+pub(super) use handshakes::Handshakes;
 
 /// Where distributions keep the certificates that they trust: EL, Debian and Ubuntu, SUSE, Alpine.
 const SYSTEM_FILES: [&str; 5] = [
@@ -23,7 +30,11 @@ const SYSTEM_FILES: [&str; 5] = [
 /// TLS 1.2 and 1.3 by rustls on ring.
 ///
 /// A host without any certificates is no error: https then fails with the certificate's reason.
-pub(super) fn config(trust: &Trust, client: Option<&ClientCertificate>) -> Result<ClientConfig> {
+pub(super) fn config(
+    trust: &Trust,
+    client: Option<&ClientCertificate>,
+    handshakes: Arc<Handshakes>,
+) -> Result<ClientConfig> {
     let mut roots = RootCertStore::empty();
     match trust {
         Trust::System => {
@@ -34,17 +45,34 @@ pub(super) fn config(trust: &Trust, client: Option<&ClientCertificate>) -> Resul
         Trust::Only(paths) => {
             for path in paths {
                 let (added, _) = roots.add_parsable_certificates(load(path)?);
-                if added == 0 {
-                    let reason = format!("{}: no certificate in it", path.display());
-                    return Err(Error::Client(reason.into()));
+                // Of several folders some may be empty, but a file is named for what is in it.
+                if added == 0 && !path.is_dir() {
+                    return Err(without_any(path));
                 }
+            }
+            if let Some(path) = paths.first().filter(|_| roots.is_empty()) {
+                return Err(without_any(path));
             }
         }
     }
     let builder = builder()?.with_root_certificates(roots);
-    let Some(ClientCertificate { certificate, key }) = client else {
-        return Ok(builder.with_no_client_auth());
+    let mut config = match client {
+        None => builder.with_no_client_auth(),
+        Some(client) => with_client(builder, client)?,
     };
+    config.resumption = Resumption::store(handshakes);
+    Ok(config)
+}
+
+fn without_any(path: &Path) -> Error {
+    Error::Certificates { path: path.to_owned(), reason: "no certificate in it".into() }
+}
+
+fn with_client(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    client: &ClientCertificate,
+) -> Result<ClientConfig> {
+    let ClientCertificate { certificate, key } = client;
     let wrong = |path: &Path, reason: String| Error::Access {
         of: "a host that wants a client certificate".into(),
         reason: format!("{}: {reason}", path.display()),
@@ -78,8 +106,7 @@ fn load(path: &Path) -> Result<Vec<CertificateDer<'static>>> {
     let mut found = rustls_native_certs::load_certs_from_paths(file, folder);
     match found.errors.pop() {
         Some(error) if found.certs.is_empty() => {
-            let reason: Cause = format!("{}: {error}", path.display()).into();
-            Err(Error::Client(reason))
+            Err(Error::Certificates { path: path.to_owned(), reason: error.to_string() })
         }
         _ => Ok(found.certs),
     }
