@@ -3,10 +3,14 @@
 //! Certificates are read for the first https connection and not before: a run over plain http, or
 //! one that finds nothing to do, opens none of those files.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 
 use hyper_util::client::proxy::matcher::Matcher;
 use reqwest::redirect;
+use tower_layer::layer_fn;
+use tower_service::Service;
 use url::Url;
 
 use super::access::{Route, Terms};
@@ -28,6 +32,36 @@ pub(super) struct Agents {
 pub(super) struct Agent {
     pub(super) client: reqwest::Client,
     pub(super) handshakes: Arc<Handshakes>,
+    connections: Arc<AtomicU64>,
+}
+
+impl Agent {
+    /// Connections begun so far. Where a request begins none, it goes over one that was there.
+    pub(super) fn connections(&self) -> u64 {
+        self.connections.load(Ordering::Relaxed)
+    }
+}
+
+/// Counts the connections that are begun.
+#[derive(Clone)]
+struct Counted<S> {
+    connect: S,
+    connections: Arc<AtomicU64>,
+}
+
+impl<R, S: Service<R>> Service<R> for Counted<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.connect.poll_ready(context)
+    }
+
+    fn call(&mut self, to: R) -> S::Future {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+        self.connect.call(to)
+    }
 }
 
 /// How connections are made.
@@ -115,7 +149,7 @@ impl Agents {
     }
 
     fn make(&self, setup: &Setup) -> Result<Agent> {
-        let handshakes = Arc::<Handshakes>::default();
+        let (handshakes, connections) = (Arc::<Handshakes>::default(), Arc::default());
         let tls = match &setup.tls {
             None => tls::none()?,
             Some(Tls { trust, client_certificate }) => {
@@ -127,9 +161,15 @@ impl Agents {
             .dns_resolver(self.resolver.clone())
             .user_agent(&self.options.user_agent)
             .connect_timeout(self.options.connect_timeout)
+            .connector_layer(layer_fn({
+                let connections = Arc::clone(&connections);
+                move |connect| Counted { connect, connections: Arc::clone(&connections) }
+            }))
             // Each step is a request of its own: another host has other credentials.
             .redirect(redirect::Policy::none())
             .http1_only()
+            // Some old servers fold long headers (RFC 9112, section 5.2).
+            .http1_allow_obsolete_multiline_headers_in_responses(true)
             .tcp_nodelay(true)
             .referer(false)
             // Artifacts are taken as they are, whatever another crate switches on in this one.
@@ -145,7 +185,7 @@ impl Agents {
                 builder.proxy(proxy.map_err(|error| Error::Client(error.without_url().into()))?);
         }
         let client = builder.build().map_err(|error| Error::Client(error.into()))?;
-        Ok(Agent { client, handshakes })
+        Ok(Agent { client, handshakes, connections })
     }
 }
 

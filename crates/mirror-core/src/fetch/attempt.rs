@@ -28,6 +28,13 @@ const OVERTAKEN: f64 = 10.0;
 /// … where it would take longer than this, in seconds.
 const LONG: f64 = 30.0;
 
+/// How long bytes have to keep coming for their host to count as one that answers: it may send the
+/// beginning of each file and no more.
+const STEADY: Duration = Duration::from_secs(1);
+
+/// Kept connections that may turn out to be closed, one after the other, before that is a failure.
+const STALE_CONNECTIONS: u32 = 3;
+
 /// What tells whether a file changed between two requests.
 pub(super) struct Validator {
     url: Url,
@@ -225,13 +232,24 @@ impl Client {
     }
 
     /// Sends one request and waits for its answer.
-    async fn ask(&self, asked: &Asked<'_>, get: RequestBuilder) -> Result<Response> {
+    async fn ask(&self, asked: &Asked<'_>, mut get: RequestBuilder) -> Result<Response> {
         let limit = self.options.first_byte_timeout;
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        match timeout(limit, get.send()).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(asked.failed(error)),
-            Err(_) => Err(asked.unanswered(limit)),
+        let mut left = STALE_CONNECTIONS;
+        loop {
+            self.requests.fetch_add(1, Ordering::Relaxed);
+            let (again, connections) = (get.try_clone(), asked.agent.connections());
+            let error = match timeout(limit, get.send()).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(error)) => error,
+                Err(_) => return Err(asked.unanswered(limit)),
+            };
+            let is_stale = asked.agent.connections() == connections && failure::is_hang_up(&error);
+            match again.filter(|_| is_stale && left > 0) {
+                // The server may end a connection just when it is used again (RFC 9112, 9.3.1).
+                Some(again) => get = again,
+                None => return Err(asked.failed(error)),
+            }
+            left -= 1;
         }
     }
 
@@ -244,6 +262,7 @@ impl Client {
         // Of the whole body, without the waits of our own.
         let (begun, from, mut waited) = (Instant::now(), part.size(), Duration::ZERO);
         let mut last_byte = begun;
+        let (mut steady_since, mut steady_bytes) = (begun, 0);
         let ended = loop {
             let chunk = match timeout_at(window_end, response.chunk()).await {
                 Ok(Ok(Some(chunk))) => chunk,
@@ -298,6 +317,16 @@ impl Client {
                 let wait = limiter.take(size).await;
                 waited += wait;
                 window_end += wait;
+                steady_since += wait;
+            }
+            steady_bytes += size;
+            let steady = steady_since.elapsed();
+            if steady >= STEADY {
+                // Who streams one long file is not dead, whatever becomes of others meanwhile.
+                if steady_bytes / steady.as_secs().max(1) >= self.options.lowest_speed {
+                    lease.progressed();
+                }
+                (steady_since, steady_bytes) = (Instant::now(), 0);
             }
         };
         lease.measured(part.size().saturating_sub(from), begun.elapsed().saturating_sub(waited));

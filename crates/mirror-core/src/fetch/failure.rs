@@ -98,6 +98,16 @@ impl Asked<'_> {
     }
 }
 
+/// Whether the connection ended before an answer began.
+pub(super) fn is_hang_up(error: &reqwest::Error) -> bool {
+    use ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof};
+    let kind = find::<std::io::Error>(error).map(std::io::Error::kind);
+    let broke = [BrokenPipe, ConnectionAborted, ConnectionReset, UnexpectedEof];
+    !error.is_connect()
+        && (kind.is_some_and(|kind| broke.contains(&kind))
+            || innermost(error) == "connection closed before message completed")
+}
+
 /// A body that broke.
 pub(super) fn of_body(shown: &str, error: reqwest::Error) -> Error {
     let error = error.without_url();

@@ -1,5 +1,5 @@
 //! What a network does to a single transfer: handshakes that are swallowed, certificates that are
-//! wanted, proxies that open no tunnel.
+//! wanted, connections that end just when they are used again, and answers that are odd but allowed.
 
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
@@ -13,6 +13,7 @@ use mirror_core::digest::Sha256;
 use mirror_core::error::Kind;
 use mirror_core::fetch::{Client, Downloaded, Need, Options, Proxy, Request};
 use mirror_core::part::Expected;
+use mirror_fixtures::upstream::{Fault, Upstream};
 
 /// A server that does with each connection, counted from 0, what it is told.
 struct Server {
@@ -201,5 +202,196 @@ async fn a_server_that_wants_another_client_certificate_is_asked_once() {
         assert_eq!(error.kind(), kind, "{alert}: {error}");
         assert!(error.to_string().contains(said), "{alert}: {error}");
         assert_eq!(server.connections(), 1, "{alert}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn a_host_that_streams_one_long_file_is_not_taken_for_dead() {
+    let large = vec![7; 2 << 20];
+    let upstream =
+        Upstream::serve_files([("large", &large[..]), ("hung", CONTENT), ("file", CONTENT)]);
+    upstream.fault("large", Fault::SlowBytes { per_second: 400_000 });
+    upstream.fault("hung", Fault::HangBeforeHeaders);
+    // Long enough for the loss to be worth avoiding.
+    let client =
+        Client::new(Options { first_byte_timeout: Duration::from_millis(1100), ..options() });
+    let client = client.unwrap();
+    let others = async {
+        get(&client, &upstream.url_of("hung"), CONTENT).await.unwrap_err();
+        get(&client, &upstream.url_of("file"), CONTENT).await
+    };
+    let url = upstream.url_of("large");
+    let (streamed, other) = tokio::join!(get(&client, &url, &large), others);
+    assert!(streamed.is_ok() && other.is_ok(), "{streamed:?} {other:?}");
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_when_it_is_used_again_is_no_failure() {
+    // One answer a connection: the second request on it finds it closed.
+    let server = Server::new(|number, mut stream| {
+        if number % 2 == 0 {
+            read_request(&mut stream);
+            let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", CONTENT.len());
+            stream.write_all(head.as_bytes()).unwrap();
+            stream.write_all(CONTENT).unwrap();
+            read_request(&mut stream);
+            return;
+        }
+        read_request(&mut stream);
+        let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length:";
+        stream.write_all(format!("{head} {}\r\n\r\n", CONTENT.len()).as_bytes()).unwrap();
+        stream.write_all(CONTENT).unwrap();
+    });
+    // A single failure would be one too many.
+    let client = Client::new(Options { attempts: 1, ..options() }).unwrap();
+    for _ in 0..6 {
+        get(&client, &server.url("http"), CONTENT).await.unwrap();
+    }
+    assert_eq!((client.requests(), server.connections()), (9, 6));
+}
+
+/// Answers that RFC 9110 and 9112 allow, or that clients have to put up with.
+#[tokio::test]
+async fn odd_answers_are_understood() {
+    let (length, text) = (CONTENT.len(), String::from_utf8_lossy(CONTENT));
+    let whole = format!("Content-Length: {length}\r\n\r\n{text}");
+    for (name, answer) in [
+        (
+            "early hints",
+            format!("HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 200 OK\r\n{whole}"),
+        ),
+        ("continue", format!("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n{whole}")),
+        ("HTTP/1.0", format!("HTTP/1.0 200 OK\r\n\r\n{text}")),
+        ("HTTP/1.0 with a length", format!("HTTP/1.0 200 OK\r\n{whole}")),
+        ("no reason", format!("HTTP/1.1 200\r\n{whole}")),
+        ("bare line feeds", format!("HTTP/1.1 200 OK\nContent-Length: {length}\n\n{text}")),
+        ("a folded header", format!("HTTP/1.1 200 OK\r\nX-Long: a\r\n b\r\n{whole}")),
+        ("the length twice", format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\n{whole}")),
+        (
+            "trailers",
+            format!(
+                "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTrailer: X-Sum\r\n\r\n\
+                 {length:x};ext=1\r\n{text}\r\n0\r\nX-Sum: 1\r\n\r\n"
+            ),
+        ),
+        (
+            "chunks and a length",
+            format!(
+                "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n\
+                 {length:x}\r\n{text}\r\n0\r\n\r\n"
+            ),
+        ),
+        (
+            "200 with a range",
+            format!("HTTP/1.1 200 OK\r\nContent-Range: bytes 0-{}/{length}\r\n{whole}", length - 1),
+        ),
+    ] {
+        let server = Server::answering(answer);
+        let client = Client::new(Options { attempts: 1, ..options() }).unwrap();
+        let result = get(&client, &server.url("http"), CONTENT).await;
+        assert!(result.is_ok(), "{name}: {result:?}");
+    }
+}
+
+/// Those that cannot be right end in a bounded number of requests, and say what is wrong.
+#[tokio::test]
+async fn answers_that_cannot_be_right_are_named() {
+    let text = String::from_utf8_lossy(CONTENT);
+    for (name, answer, said, connections) in [
+        ("informational without end", "HTTP/1.1 100 Continue\r\n\r\n".repeat(200_000), "", 3),
+        (
+            "two lengths",
+            format!("HTTP/1.1 200 OK\r\nContent-Length: 19\r\nContent-Length: 7\r\n\r\n{text}"),
+            "invalid content-length",
+            3,
+        ),
+        (
+            "a range that nobody asked for",
+            format!("HTTP/1.1 206 Partial Content\r\nContent-Range: bytes 2-4/19\r\n\r\n{text}"),
+            "206 Partial Content, expected 200 OK",
+            1,
+        ),
+        ("no content", "HTTP/1.1 204 No Content\r\n\r\n".into(), "204 No Content, expected", 1),
+        (
+            "not modified",
+            "HTTP/1.1 304 Not Modified\r\n\r\n".into(),
+            "304 Not Modified, expected",
+            1,
+        ),
+        ("a redirect to nowhere", "HTTP/1.1 302 Found\r\n\r\n".into(), "302 Found to \"\"", 1),
+        (
+            "another protocol",
+            "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n".into(),
+            "101 Switching Protocols, expected 200 OK",
+            1,
+        ),
+        ("HTTP/2", "\0\0\x12\x04\0\0\0\0\0".into(), "", 3),
+        ("a status of four digits", "HTTP/1.1 2000 OK\r\n\r\n".into(), "", 3),
+        (
+            "a chunk of an absurd size",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nfffffffffffffffff\r\n".into(),
+            "",
+            3,
+        ),
+    ] {
+        let server = Server::answering(answer);
+        let error = failure(options(), &server.url("http")).await;
+        assert!(error.to_string().contains(said), "{name}: {error}");
+        assert_eq!(server.connections(), connections, "{name}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn ranges_that_say_not_which_are_begun_anew() {
+    let text = String::from_utf8_lossy(CONTENT);
+    let parts = format!(
+        "HTTP/1.1 206 Partial Content\r\nContent-Type: multipart/byteranges; boundary=b\r\n\r\n\
+         --b\r\nContent-Range: bytes 5-18/19\r\n\r\n{}\r\n--b--\r\n",
+        &text[5..]
+    );
+    for (name, answer) in [
+        ("no range", format!("HTTP/1.1 206 Partial Content\r\n\r\n{}", &text[5..])),
+        ("several", parts),
+        ("a range as a whole", format!("HTTP/1.1 200 OK\r\n\r\n{}", &text[5..])),
+        (
+            "a range as a whole, with its place",
+            format!("HTTP/1.1 200 OK\r\nContent-Range: bytes 5-18/19\r\n\r\n{}", &text[5..]),
+        ),
+    ] {
+        let whole = format!("HTTP/1.1 200 OK\r\nContent-Length: 19\r\n\r\n{text}");
+        let server = Server::new(move |number, mut stream| {
+            let Some(request) = read_request(&mut stream) else { return };
+            let is_range = request.to_ascii_lowercase().contains("range: bytes=5-");
+            let cut = &whole[..whole.len() - 14];
+            let answer = match number {
+                0 => cut,
+                _ if is_range => &answer,
+                _ => &whole,
+            };
+            let _ = stream.write_all(answer.as_bytes());
+        });
+        let client = Client::new(Options { attempts: 4, ..options() }).unwrap();
+        let result = get(&client, &server.url("http"), CONTENT).await;
+        assert!(result.is_ok(), "{name}: {result:?}");
+    }
+}
+
+#[tokio::test]
+async fn any_wait_that_is_asked_for_is_bounded() {
+    for wait in [
+        "soon",
+        "-5",
+        "1.5",
+        "",
+        "99999999999999999999999",
+        "18446744073709551615",
+        "Sun, 06 Nov 1994 08:49:37 GMT",
+        "Sun, 06 Nov 9999 08:49:37 GMT",
+        "Sun, 99 Nov 2044 08:49:37 GMT",
+    ] {
+        let upstream = Upstream::serve_files([("file", CONTENT)]);
+        upstream.fault("file", Fault::RetryAfter(503, wait.into())).times(2);
+        let result = get(&Client::new(options()).unwrap(), &upstream.url_of("file"), CONTENT).await;
+        assert!(result.is_ok(), "{wait}: {result:?}");
     }
 }

@@ -11,8 +11,8 @@
 //!   too;
 //! - who is *given up*: a mirror of which nothing came while a file used up all its attempts. Other
 //!   files then ask it once, without a wait, or not at all where even that costs time. So a dead
-//!   upstream ends a run in bounded time, however many files it has. A transfer to it that ends with
-//!   an answer, or with more of the file than before, takes it back;
+//!   upstream ends a run in bounded time, however many files it has. A transfer to it that moves
+//!   bytes, or ends with an answer or with more of the file than before, takes it back;
 //! - the *limit* of transfers at once: halved by a failure, once for all that were under way
 //!   together, and raised by one for each full round of successes (TCP's rule, AIMD);
 //! - a *pause* for all where the server asked for one (`Retry-After`).
@@ -185,7 +185,7 @@ impl Lease<'_> {
         self.change(|host, now| host.succeeded(now, self.hosts.connections));
     }
 
-    /// It gave a part of the file, however it ended.
+    /// It gives a part of the file, however that ends.
     pub(super) fn progressed(&self) {
         self.change(Host::progressed);
     }
