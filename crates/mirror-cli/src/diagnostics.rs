@@ -330,7 +330,9 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
             "upstream lists files that it does not have: it may be in the middle of an update, so \
              run it again later, or use another mirror of it"
         }
-        Kind::Denied | Kind::Other if failure.reason.contains("(through the proxy ") => {
+        Kind::Denied | Kind::Other | Kind::NotTls
+            if failure.reason.contains("(through the proxy ") =>
+        {
             "that may be the proxy's own answer: see whether it lets this host through and reaches the \
              upstream; no_proxy names the hosts that are reached without it"
         }

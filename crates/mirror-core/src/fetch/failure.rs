@@ -29,7 +29,11 @@ impl Asked<'_> {
         let tls = find::<rustls::Error>(&error);
         // What TLS refuses now it refuses the next time too; so it is with what cannot be asked for.
         let refusal = tls.and_then(|tls| tls::refusal(tls, self.setup.shows_certificate()));
-        if let Some((kind, reason)) = refusal {
+        if let Some((kind, mut reason)) = refusal {
+            if let Some(proxy) = &self.setup.proxy {
+                // One that looks into TLS, or answers itself, stands in the upstream's place.
+                reason = format!("{reason} (through the proxy {})", redact(proxy));
+            }
             return Error::Protocol { url, kind, reason };
         }
         let kind = connection(&error);

@@ -153,6 +153,22 @@ async fn a_handshake_that_is_swallowed_behind_a_proxy_names_it() {
     );
 }
 
+#[tokio::test]
+async fn a_proxy_that_answers_in_the_place_of_the_upstream_is_named() {
+    let proxy = Server::new(|_, mut stream| {
+        read_request(&mut stream);
+        stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n").unwrap();
+        let mut hello = [0; 1024];
+        let _ = stream.read(&mut hello);
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\n\r\n<html>Please log in</html>");
+        swallow(stream);
+    });
+    let error = failure(through(&proxy), "https://h.example/file").await;
+    let said = format!("expected an https port (through the proxy http://{}/)", proxy.address);
+    assert!(error.to_string().ends_with(&said), "{error}");
+    assert_eq!((error.kind(), proxy.connections()), (Kind::NotTls, 1));
+}
+
 /// Options with a proxy for everything.
 fn through(proxy: &Server) -> Options {
     let url = format!("http://{}", proxy.address).parse().unwrap();
