@@ -98,6 +98,11 @@ const NOT_JUDGED: &str = "a signature counts if the key is known: --key FILE or 
                           `keys` in mirror.toml, once you have seen from upstream that the key is \
                           theirs";
 
+/// What to do about a signature that does not count, by a key that nobody pinned.
+const DISCOUNTED: &str = "the repository is mirrored as one that nobody signs; if upstream has published the \
+                          key anew, name that: --key FILE; --repo-gpgcheck require refuses such a \
+                          signature";
+
 /// What to do about a key that is trusted for being the first.
 const FIRST_USE: &str = "hold the fingerprint against the one that upstream publishes: from now on \
                          a signature by any other key is refused";
@@ -109,6 +114,7 @@ pub(crate) fn hints(report: &Report) -> Vec<&'static str> {
     for tree in report.trees.iter().filter(is_new) {
         let hint = match tree.signature {
             Some(Verdict::NotJudged { .. }) => NOT_JUDGED,
+            Some(Verdict::Discounted { .. }) => DISCOUNTED,
             Some(Verdict::Good { trusted: Trusted::FirstUse, .. }) => FIRST_USE,
             _ => continue,
         };
@@ -205,7 +211,10 @@ fn unsigned(tree: &TreeReport) -> &'static str {
 
 fn remarks(tree: &TreeReport) -> Vec<String> {
     let mut lines: Vec<_> = missing(tree).collect();
-    if let Some(verdict @ (Verdict::Good { .. } | Verdict::NotJudged { .. })) = &tree.signature {
+    if let Some(
+        verdict @ (Verdict::Good { .. } | Verdict::NotJudged { .. } | Verdict::Discounted { .. }),
+    ) = &tree.signature
+    {
         lines.push(format!("signature: {verdict}"));
     }
     lines.extend(tree.warnings.iter().map(|warning| format!("warning: {warning}")));

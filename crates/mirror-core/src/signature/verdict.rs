@@ -27,6 +27,12 @@ pub enum Verdict {
         /// Why.
         reason: String,
     },
+    /// There is one, by a key that nobody pinned, and it does not count: the repository is taken as
+    /// one that is not signed.
+    Discounted {
+        /// Why.
+        reason: String,
+    },
     /// It is not looked at.
     Off,
 }
@@ -68,6 +74,7 @@ impl Verdict {
             }
             Self::Unsigned => "unsigned".to_owned(),
             Self::NotJudged { reason } => format!("not-judged {reason}"),
+            Self::Discounted { reason } => format!("discounted {reason}"),
             Self::Off => "off".to_owned(),
         }
     }
@@ -89,6 +96,7 @@ impl Verdict {
             }
             "unsigned" => Self::Unsigned,
             "not-judged" => Self::NotJudged { reason: rest.to_owned() },
+            "discounted" => Self::Discounted { reason: rest.to_owned() },
             "off" => Self::Off,
             _ => return None,
         })
@@ -114,6 +122,7 @@ impl fmt::Display for Verdict {
             }
             Self::Unsigned => f.write_str("unsigned"),
             Self::NotJudged { reason } => write!(f, "not judged: {reason}"),
+            Self::Discounted { reason } => write!(f, "does not count: {reason}"),
             Self::Off => f.write_str("off"),
         }
     }

@@ -345,6 +345,7 @@ mod tests {
             good(Trusted::Recorded),
             Verdict::Unsigned,
             Verdict::NotJudged { reason: "no key is pinned".into() },
+            Verdict::Discounted { reason: "the key X is revoked".into() },
             Verdict::Off,
         ] {
             assert_eq!(Verdict::from_line(&verdict.to_line()), Some(verdict));

@@ -193,6 +193,103 @@ async fn the_first_use_records_the_key_and_a_change_is_refused() {
     assert_eq!(report.signature, Some(good(&keys.other, "other", Trusted::Recorded)));
 }
 
+/// The warning on the key beside the file, if there is one.
+fn of_key_beside(report: &TreeReport) -> Option<&str> {
+    let is_said = |said: &&String| said.contains("repodata/repomd.xml.key: not published");
+    report.warnings.iter().find(is_said).map(String::as_str)
+}
+
+#[tokio::test]
+async fn a_key_that_nobody_vouches_for_is_not_published() {
+    let Some(keys) = Keyring::new() else { return };
+    let both = [keys.vendor.gpg.export(&keys.vendor.key), keys.other.gpg.export(&keys.other.key)];
+    let mut site = Site::new(&samples::plain(1).signed_by(&keys.vendor));
+    let beside = |site: &Site| site.written.dir.join("repodata/repomd.xml.key");
+    let published = |site: &Site| site.tree().join("repodata/repomd.xml.key");
+    fs::write(beside(&site), both.concat()).unwrap();
+
+    // Where nothing is trusted it is mirrored, as all else.
+    let report = run(&site, &Trust::default()).await;
+    assert_eq!((report.outcome, of_key_beside(&report)), (Outcome::Published, None));
+    assert_eq!(fs::read(published(&site)).unwrap(), both.concat());
+
+    let said = format!("holds the key {}, which is not trusted", keys.other.key);
+    let report = run(&site, &pinned(&keys.vendor)).await;
+    assert_eq!(report.outcome, Outcome::Published);
+    assert!(of_key_beside(&report).is_some_and(|warning| warning.ends_with(&said)), "{report:#?}");
+    assert!(!published(&site).exists());
+
+    // Recorded keys are as good, and looking away for once gives them up no more.
+    let mut repository = samples::plain(1).signed_by(&keys.vendor);
+    let off = Trust { check: Check::Off, ..Trust::default() };
+    for trust in [Trust::default(), off] {
+        repository.touch();
+        site.write(&repository);
+        fs::write(beside(&site), both.concat()).unwrap();
+        let report = run(&site, &trust).await;
+        assert_eq!(report.outcome, Outcome::Published);
+        assert!(of_key_beside(&report).is_some_and(|warning| warning.ends_with(&said)));
+        assert!(!published(&site).exists());
+    }
+
+    repository.touch();
+    site.write(&repository);
+    let report = run(&site, &Trust::default()).await;
+    assert_eq!((report.outcome, of_key_beside(&report)), (Outcome::Published, None));
+    site.assert_equal_to_upstream();
+}
+
+#[tokio::test]
+async fn a_key_that_is_revoked_or_expired_is_not_taken_at_first_use() {
+    let Some(keys) = Keyring::new() else { return };
+    let gpg = &keys.vendor.gpg;
+    let year_2000 = "--faked-system-time=946684800";
+    let expired = gpg.make("expired", "ed25519", "1y", &[year_2000]);
+    let repository = |signature| samples::plain(1).signed(signature, "no key");
+    let repomd = |site: &Site| fs::read(site.written.dir.join("repodata/repomd.xml")).unwrap();
+    let sign = |key: &str, options: &[&str]| {
+        let site = Site::new(&samples::plain(1));
+        repository(gpg.sign(key, &repomd(&site), options))
+    };
+    let by_vendor = sign(&keys.vendor.key, &[]);
+    let before = gpg.export(&keys.vendor.key);
+    gpg.revoke(&keys.vendor.key);
+    let revoked = format!("the key {} is revoked: no reason given", keys.vendor.key);
+    let late = format!("the key {expired} expired at 2000-12-31T00:00:00Z");
+    let cases = [
+        (by_vendor.clone(), gpg.export(&keys.vendor.key), &revoked),
+        (sign(&expired, &[year_2000]), gpg.export(&expired), &late),
+    ];
+    for (repository, key, said) in cases {
+        let site = Site::new(&repository);
+        let served = Upstream::serve_files([("key", key)]);
+        let report = run(&site, &at_url(&served.url_of("key"))).await;
+        let verdict = Verdict::Discounted { reason: said.clone() };
+        assert_eq!((report.outcome, &report.signature), (Outcome::Published, &Some(verdict)));
+        let kept = fs::read_to_string(site.root().join(".mirror/generations/demo/1")).unwrap();
+        assert!(!kept.contains("\nkey"), "{kept}");
+        let trust = Trust { check: Check::Require, ..at_url(&served.url_of("key")) };
+        assert!(reason(&run(&site, &trust).await).ends_with(said));
+    }
+
+    // Beside one that counts it is not recorded, so that it is nobody's word without its revocation.
+    let mut site = Site::new(&samples::plain(1).signed_by(&keys.other));
+    let all = [&expired, &keys.vendor.key, &keys.other.key].map(|key| gpg.export(key)).concat();
+    let served = Upstream::serve_files([("key", all)]);
+    let report = run(&site, &at_url(&served.url_of("key"))).await;
+    assert_eq!(report.signature, Some(good(&keys.other, "other", Trusted::FirstUse)));
+    for said in [&revoked, &late] {
+        let said = format!("{said}, so it is not recorded");
+        assert!(report.warnings.contains(&said), "{:?}", report.warnings);
+    }
+    served.set_files([("key", before)]);
+    site.write(&by_vendor);
+    let report = run(&site, &at_url(&served.url_of("key"))).await;
+    let said =
+        format!("signed by {}, and by {} when it was recorded", keys.vendor.key, keys.other.key);
+    assert!(reason(&report).ends_with(&said), "{}", reason(&report));
+}
+
 #[tokio::test]
 async fn only_expected_keys_are_taken_at_first_use() {
     let Some(keys) = Keyring::new() else { return };

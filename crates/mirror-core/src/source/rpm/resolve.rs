@@ -7,8 +7,8 @@ use std::sync::Arc;
 use futures::future::try_join;
 use url::Url;
 
+use super::judge::{Judge, SIGNATURE};
 use super::selection::Candidate;
-use super::trust::Seen;
 use super::{Location, RpmSource, age};
 use crate::digest::Digest;
 use crate::error::{Error, Result, redact};
@@ -22,12 +22,12 @@ use crate::limits;
 use crate::manifest::{Entry, Manifest, Origin, Remote, Role};
 use crate::part::Expected;
 use crate::path::RepoPath;
+use crate::signature::Judgement;
 use crate::source::{Context, Resolution, Stored};
 
 const REPOMD: &str = "repodata/repomd.xml";
 
-// What may lie beside `repomd.xml` and belongs to it.
-pub(super) const SIGNATURE: &str = "repodata/repomd.xml.asc";
+/// The key that may lie beside it, and belongs to it as its signature does.
 const KEY: &str = "repodata/repomd.xml.key";
 
 /// How often upstream may be found changed while it is read.
@@ -35,6 +35,15 @@ const MOVES: usize = 5;
 
 /// How many mirrors are passed over because they hold an older state than the published one.
 const LAGGING: usize = 4;
+
+/// The signature, as far as it was asked for before `repomd.xml` was read.
+#[derive(Debug, Clone, Copy)]
+enum Seen {
+    /// It was not.
+    No,
+    /// This is what upstream has.
+    Asked(Option<Stored>),
+}
 
 /// A repository being resolved.
 pub(super) struct Resolving<'a> {
@@ -134,8 +143,7 @@ impl<'a> Resolving<'a> {
             }
         }
         self.stored(REPOMD, repomd, Role::EntryPoint)?;
-        let beside = self.fetch_beside(seen).await?;
-        let judgement = self.judge(&repomd, beside).await?;
+        let judgement = self.judge(&repomd, seen).await?;
         let file = self.context.open(&repomd.sha256)?;
         let url = self.url(REPOMD);
         let parsed =
@@ -212,9 +220,34 @@ impl<'a> Resolving<'a> {
         Err(Error::Older { file: url.to_owned(), found, published })
     }
 
-    /// The signature and the key, where upstream has them: part of the state that is mirrored,
-    /// whatever they are worth. `seen` is the signature where it was asked for already.
-    async fn fetch_beside(&mut self, seen: Seen) -> Result<[Option<Stored>; 2]> {
+    /// The signature, if the published one was checked: it may have changed beside an unchanged
+    /// `repomd.xml`, which then is to be judged and published anew.
+    async fn signature_if_checked(&self) -> Result<Seen> {
+        let previous = self.context.previous().and_then(|previous| previous.signature.as_ref());
+        if previous.is_some_and(|previous| previous.verdict.is_good()) {
+            return self.fetch_small(SIGNATURE).await.map(Seen::Asked);
+        }
+        Ok(Seen::No)
+    }
+
+    /// Whether the signature is the published one. A missing one is: what is published beside the
+    /// same `repomd.xml` is good.
+    fn is_same_signature(&self, seen: Seen) -> bool {
+        let Seen::Asked(Some(seen)) = seen else { return true };
+        let previous = self.context.previous().and_then(|previous| previous.get(SIGNATURE));
+        previous.is_some_and(|previous| previous.sha256 == seen.sha256)
+    }
+
+    /// Whether the published signature was judged by the settings of now.
+    fn is_judged_alike(&self) -> bool {
+        let previous = self.context.previous().and_then(|previous| previous.signature.as_ref());
+        previous.is_some_and(|previous| previous.under == self.source.trust.to_string())
+    }
+
+    /// Fetches the signature and the key where upstream has them, and judges them. They are part of
+    /// the state that is mirrored, but for a key that nobody vouches for. `seen` is the signature
+    /// where it was asked for already.
+    async fn judge(&mut self, repomd: &Stored, seen: Seen) -> Result<Judgement> {
         let this = &*self;
         let signature = async {
             match seen {
@@ -223,16 +256,27 @@ impl<'a> Resolving<'a> {
             }
         };
         let (signature, key) = try_join(signature, this.fetch_small(KEY)).await?;
+        let judge = Judge {
+            trust: &self.source.trust,
+            context: self.context,
+            signature_url: self.url(SIGNATURE),
+            key_url: self.url(KEY),
+        };
+        let judgement = judge.judge(repomd, [signature.as_ref(), key.as_ref()]).await?;
+        let key = match key {
+            Some(key) if judge.may_publish(&key, &judgement)? => Some(key),
+            _ => None,
+        };
         for (name, found) in [(SIGNATURE, signature), (KEY, key)] {
             if let Some(found) = found {
                 self.stored(name, found, Role::EntryPoint)?;
             }
         }
-        Ok([signature, key])
+        Ok(judgement)
     }
 
     /// A file beside `repomd.xml` that upstream may not have.
-    pub(super) async fn fetch_small(&self, name: &str) -> Result<Option<Stored>> {
+    async fn fetch_small(&self, name: &str) -> Result<Option<Stored>> {
         let (urls, limit) = (self.urls(name)?, limits::SIGNATURE_SIZE);
         self.context.fetch_optional(name, urls, Expected::default(), limit).await
     }
