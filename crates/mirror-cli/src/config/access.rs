@@ -15,6 +15,7 @@ use serde::de::{self, Deserialize, Deserializer, Visitor};
 use url::Url;
 
 use super::error::ConfigError;
+use super::values::without_password;
 
 /// `[[host]]`.
 #[derive(Debug, serde::Deserialize)]
@@ -43,7 +44,7 @@ impl HostSection {
 
     /// Relative paths start from `folder`.
     pub(super) fn access(self, folder: &Path) -> Result<Access, ConfigError> {
-        let of = format!("host {:?}", super::offer::without_password(&self.host));
+        let of = format!("host {:?}", without_password(&self.host));
         let wrong = |reason: &str| ConfigError::Access { of: of.clone(), reason: reason.into() };
         let password = secret(self.password, self.password_file, folder, "password", &wrong)?;
         let token = secret(self.token, self.token_file, folder, "token", &wrong)?;

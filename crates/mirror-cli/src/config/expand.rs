@@ -12,9 +12,10 @@ use mirror_core::source::rpm::{Glob, Location, Selection};
 use url::Url;
 
 use super::error::{Claim, ConfigError, Item, Said, Setting};
-use super::offer::{Offer, Offered, preset_offers, url_offer, without_secrets};
+use super::offer::{Offer, Offered, preset_offers, url_offer};
 use super::preset::{Companion, PresetTable};
 use super::trust::{self, KeyEntry};
+use super::values::without_secrets;
 use super::{Upstream, Wanted, repo_file};
 
 /// The trees that are wanted.

@@ -9,18 +9,15 @@ use std::time::Duration;
 use mirror_core::fetch;
 use mirror_core::signature::Fingerprint;
 use mirror_core::store::LockWait;
-use serde::de::{self, Deserialize, Deserializer, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, Deserializer, Visitor};
 use toml::Spanned;
 
 use super::access::{HostSection, is_open_to_all};
 use super::error::{ConfigError, Place};
-use super::offer::without_password;
 use super::preset::Preset;
 use super::trust::Gpgcheck;
+use super::values::{OneOrMany, RATES, Words, rate, time, without_password};
 use super::{Config, RepoEntry, Wanted};
-
-/// The longest time that a setting may name: ten years, in seconds.
-const LONGEST_TIME: u64 = 10 * 366 * 86_400;
 
 /// Most retries that may be asked for.
 pub(crate) const MOST_RETRIES: u32 = 100;
@@ -222,89 +219,6 @@ pub(super) fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> 
     ConfigError::Syntax { at, reason: message.replace('\n', ": ") }
 }
 
-/// A text, or a list of them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct OneOrMany(pub(super) Vec<String>);
-
-impl OneOrMany {
-    pub(super) fn as_slice(&self) -> &[String] {
-        &self.0
-    }
-}
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor { split: false }).map(Self)
-    }
-}
-
-/// Words: a text with spaces or commas between them, a list, or a number where a release is one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-struct Words(Vec<String>);
-
-impl<'de> Deserialize<'de> for Words {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TextVisitor { split: true }).map(Self)
-    }
-}
-
-struct TextVisitor {
-    split: bool,
-}
-
-impl<'de> Visitor<'de> for TextVisitor {
-    type Value = Vec<String>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a text in quotes or a list of them")
-    }
-
-    fn visit_str<E: de::Error>(self, text: &str) -> Result<Vec<String>, E> {
-        if !self.split {
-            return Ok(vec![text.to_owned()]);
-        }
-        let words = text.split(|c: char| c == ',' || c.is_whitespace());
-        Ok(words.filter(|word| !word.is_empty()).map(str::to_owned).collect())
-    }
-
-    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Vec<String>, E> {
-        Ok(vec![number.to_string()])
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Vec<String>, A::Error> {
-        let mut texts = Vec::new();
-        while let Some(item) = items.next_element::<Item>()? {
-            texts.push(item.0);
-        }
-        Ok(texts)
-    }
-}
-
-/// An item of such a list.
-struct Item(String);
-
-impl<'de> Deserialize<'de> for Item {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ItemVisitor;
-        impl Visitor<'_> for ItemVisitor {
-            type Value = Item;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text in quotes")
-            }
-
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Item, E> {
-                Ok(Item(text.to_owned()))
-            }
-
-            fn visit_i64<E: de::Error>(self, number: i64) -> Result<Item, E> {
-                Ok(Item(number.to_string()))
-            }
-        }
-        deserializer.deserialize_any(ItemVisitor)
-    }
-}
-
 /// `newest_only`: how many versions, or `true` for one.
 #[derive(Debug)]
 struct Newest(Option<NonZeroUsize>);
@@ -356,21 +270,6 @@ impl<'de> Deserialize<'de> for Time {
     }
 }
 
-/// A time with its unit, as in `90s`, `10m`, `24h` and `7d`.
-pub(crate) fn time(text: &str) -> Option<Duration> {
-    let unit = text.chars().last()?;
-    let seconds = match unit {
-        's' => 1,
-        'm' => 60,
-        'h' => 3_600,
-        'd' => 86_400,
-        _ => return None,
-    };
-    let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
-    let seconds = number.checked_mul(seconds).filter(|&seconds| seconds <= LONGEST_TIME)?;
-    Some(Duration::from_secs(seconds))
-}
-
 /// Bytes a second: a number, or one with its unit, as in `2M`.
 #[derive(Debug)]
 struct Rate(NonZeroU64);
@@ -397,24 +296,6 @@ impl<'de> Deserialize<'de> for Rate {
         }
         deserializer.deserialize_any(RateVisitor)
     }
-}
-
-/// What a rate looks like.
-pub(crate) const RATES: &str = "bytes a second, such as 500K, 2M or 1G";
-
-/// Bytes a second: a number with or without a unit of 1024s, as for curl.
-pub(crate) fn rate(text: &str) -> Option<NonZeroU64> {
-    let unit = text.chars().last().filter(char::is_ascii_alphabetic);
-    let shift = match unit.map(|unit| unit.to_ascii_uppercase()) {
-        None => 0,
-        Some('K') => 10,
-        Some('M') => 20,
-        Some('G') => 30,
-        Some(_) => return None,
-    };
-    let number = unit.map_or(text, |_| &text[..text.len() - 1]);
-    let number: u64 = number.parse().ok()?;
-    NonZeroU64::new(number.checked_mul(1 << shift)?)
 }
 
 /// `lock_wait`: how long, or `true` for as long as it takes.

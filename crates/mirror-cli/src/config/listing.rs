@@ -6,10 +6,9 @@ use serde::Serialize;
 
 use super::error::{ConfigError, Item};
 use super::expand::below;
-use super::file::OneOrMany;
-use super::offer::{without_password, without_secrets};
 use super::preset::{Companion, Preset, PresetRelease, PresetTable, Spot};
 use super::trust::KeyEntry;
+use super::values::{OneOrMany, without_password, without_secrets};
 
 /// A preset.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

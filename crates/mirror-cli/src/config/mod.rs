@@ -16,6 +16,7 @@ mod repo_file;
 #[cfg(test)]
 mod tests;
 mod trust;
+mod values;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
@@ -29,10 +30,11 @@ use mirror_core::store::LockWait;
 pub(crate) use access::proxy_url;
 pub(crate) use error::{ConfigError, Place};
 use error::{Said, Setting};
-pub(crate) use file::{MOST_RETRIES, RATES, rate, time};
+pub(crate) use file::MOST_RETRIES;
 pub(crate) use listing::{KeyListing, PresetListing, ReleaseListing, RepoListing};
 pub(crate) use preset::PresetTable;
 pub(crate) use trust::Gpgcheck;
+pub(crate) use values::{RATES, rate, time};
 
 /// What `mirror.toml` says, over the presets that come with the program.
 #[derive(Debug, Clone)]

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 
 use mirror_core::format::rpm::repofile::Variables;
-use url::Url;
 
 use super::Wanted;
 use super::access::RepoAccess;
 use super::error::{ConfigError, Item, Said, Setting};
-use super::file::OneOrMany;
 use super::preset::{Companion, Preset, PresetRelease, PresetTable, Spot};
 use super::trust::{Gpgcheck, KeyEntry};
+use super::values::{OneOrMany, without_secrets};
 
 /// What one preset's release, `.repo` file or URL has.
 #[derive(Debug)]
@@ -206,28 +205,4 @@ pub(super) fn with_release(mut variables: Variables, wanted: &Wanted) -> Variabl
         variables.set("releasever", release);
     }
     variables
-}
-
-/// The text of a URL that need not parse, without what stands before the host's `@`.
-pub(super) fn without_password(url: &str) -> String {
-    let (scheme, rest) = match url.split_once("://") {
-        Some((scheme, rest)) => (&url[..scheme.len() + 3], rest),
-        None => ("", url),
-    };
-    // Where it is no URL, that may be for a password with a slash in it: then the last `@` counts.
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let is_url = !scheme.is_empty() && Url::parse(url).is_ok();
-    match if is_url { host.rfind('@') } else { rest.rfind('@') } {
-        Some(at) => format!("{scheme}***{}", &rest[at..]),
-        None => url.to_owned(),
-    }
-}
-
-/// A URL without what may be secret: its user, and its query, which is a token where there is one.
-pub(super) fn without_secrets(url: &str) -> String {
-    let url = without_password(url);
-    match url.split_once('?') {
-        Some((plain, _)) => format!("{plain}?…"),
-        None => url,
-    }
 }

@@ -10,8 +10,8 @@ use std::collections::BTreeMap;
 use mirror_core::source::rpm::{Glob, GlobError};
 use serde::Deserialize;
 
-use super::file::OneOrMany;
 use super::trust::{Gpgcheck, KeyEntry};
+use super::values::OneOrMany;
 
 /// The presets that come with the program.
 const BUILT_IN: &str = include_str!("presets.toml");

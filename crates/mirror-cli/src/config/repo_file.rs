@@ -13,10 +13,10 @@ use mirror_core::format::rpm::repofile::{RepoFile, Section, Variables};
 use super::Wanted;
 use super::access::RepoAccess;
 use super::error::ConfigError;
-use super::file::OneOrMany;
 use super::offer::{Offer, Offered, with_release};
 use super::preset::{Companion, Spot};
 use super::trust::{Gpgcheck, KeyEntry};
+use super::values::OneOrMany;
 
 /// Reads `path` and the folders of variables.
 pub(super) fn offer<'a>(
