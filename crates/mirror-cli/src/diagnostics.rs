@@ -222,9 +222,13 @@ fn did_you_mean(name: &str, known: &[String]) -> String {
 
 fn core_hint(error: &Error) -> Option<String> {
     let hint = match error {
-        Error::Locked { .. } => {
+        Error::Locked { waited: None, .. } => {
             "wait for it with --lock-wait, or at most a minute with --lock-wait=60".to_owned()
         }
+        Error::Locked { pid, .. } => format!(
+            "see what it is at with `ps -fp {pid}`; --lock-wait without a value waits as long as it \
+             takes"
+        ),
         Error::NestedTrees { outer, inner } if outer == inner => {
             "give each upstream a path of its own".to_owned()
         }

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use url::Url;
 
@@ -67,7 +68,7 @@ pub enum Error {
         room: u64,
     },
     /// Another process works on this root.
-    #[error("{}: locked by process {pid}, running since {since}", root.display())]
+    #[error("{}: locked by process {pid}, running since {since}{}", root.display(), after(*waited))]
     Locked {
         /// The root.
         root: PathBuf,
@@ -75,6 +76,8 @@ pub enum Error {
         pid: String,
         /// When the holder took the lock.
         since: String,
+        /// How long it was waited for in vain.
+        waited: Option<Duration>,
     },
     /// A file of the store's state is not what was written.
     #[error("{}: damaged, {reason}", path.display())]
@@ -531,6 +534,11 @@ fn no_inodes(needed: u64, free: u64, promised: u64) -> String {
 
 fn listed_with(size: Option<u64>) -> String {
     size.map_or_else(|| "its size is not listed".to_owned(), |size| format!("listed with {size}"))
+}
+
+/// How long somebody was waited for.
+fn after(waited: Option<Duration>) -> String {
+    waited.map(|time| format!("; waited {} s for it", time.as_secs())).unwrap_or_default()
 }
 
 fn no_such_group(name: Option<&str>) -> String {

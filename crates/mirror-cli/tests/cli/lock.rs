@@ -28,6 +28,10 @@ fn the_second_fails_at_once_and_names_the_first() {
 
     let ran = site.sync("--lock-wait=1");
     assert!(ran.err.contains("; waiting\n"), "{}", ran.err);
+    let told = ran.err.lines().find(|line| line.starts_with("error: ")).unwrap();
+    assert!(told.starts_with(&begin) && told.ends_with("Z; waited 1 s for it"), "{told}");
+    let hint = format!("hint: see what it is at with `ps -fp {}`; ", holder.id());
+    assert!(ran.err.contains(&hint), "{}", ran.err);
     assert_eq!(ran.code, Some(1));
     signal(&holder, "INT");
     assert_eq!(holder.wait().unwrap().code(), Some(130));

@@ -114,6 +114,10 @@ async fn wait_for<T>(wait: LockWait, mut take: impl FnMut() -> Result<T>) -> Res
             Err(Error::Locked { .. }) if deadline.is_none_or(|end| Instant::now() < end) => {
                 tokio::time::sleep(POLL).await;
             }
+            Err(Error::Locked { root, pid, since, .. }) => {
+                let waited = if let LockWait::AtMost(time) = wait { Some(time) } else { None };
+                return Err(Error::Locked { root, pid, since, waited });
+            }
             taken => return taken,
         }
     }
@@ -125,5 +129,5 @@ fn held(root: &Path, file: &mut File) -> Error {
     let _ = file.take(200).read_to_string(&mut text);
     let mut lines = text.lines().map(str::to_owned);
     let mut next = || lines.next().unwrap_or_else(|| "unknown".into());
-    Error::Locked { root: root.to_owned(), pid: next(), since: next() }
+    Error::Locked { root: root.to_owned(), pid: next(), since: next(), waited: None }
 }
