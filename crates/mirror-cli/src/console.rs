@@ -7,6 +7,8 @@ use std::env;
 use std::fmt;
 use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
+use terminal_size::{Width, terminal_size_of};
+
 /// Prints results, as they are.
 pub(crate) fn print(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
@@ -19,6 +21,54 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 /// Prints a line that is no result. Where not even that can be written, nobody can be told.
 pub(crate) fn note(line: fmt::Arguments<'_>) {
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// Prints a message behind its tag. On a terminal it is broken between words.
+pub(crate) fn tell(tag: Tag, message: impl fmt::Display) {
+    let message = message.to_string();
+    let columns = is_watched().then(|| terminal_size_of(io::stderr())).flatten();
+    let message = match columns {
+        Some((Width(columns), _)) => wrapped(&message, tag.width(), columns.into()),
+        None => message,
+    };
+    note(format_args!("{tag} {message}"));
+}
+
+/// The widest text, in columns: beyond it the eye loses the line.
+const WIDEST: usize = 100;
+
+/// The narrowest text that is broken at all.
+const NARROWEST: usize = 20;
+
+/// A text in lines of at most `columns`, all but the first indented, as that will be. What stands
+/// between backquotes is to be copied, and stays in one piece; so does a URL, however long.
+fn wrapped(text: &str, indent: usize, columns: usize) -> String {
+    // A terminal may go to the next line when its last column is full.
+    let width = columns.min(WIDEST).saturating_sub(indent + 1);
+    if width < NARROWEST {
+        return text.to_owned();
+    }
+    let mut out = String::new();
+    let mut used = 0;
+    let mut is_code = false;
+    let pieces = text.split(|c: char| {
+        is_code ^= c == '`';
+        c == ' ' && !is_code
+    });
+    for piece in pieces {
+        let length = piece.chars().count();
+        if used > 0 && used + 1 + length > width {
+            out.push('\n');
+            out.extend(std::iter::repeat_n(' ', indent));
+            used = 0;
+        } else if used > 0 {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(piece);
+        used += length;
+    }
+    out
 }
 
 /// Whether someone watches standard error.
@@ -49,15 +99,50 @@ pub(crate) enum Tag {
     Hint,
 }
 
+impl Tag {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Hint => "hint",
+        }
+    }
+
+    /// The columns up to the message.
+    fn width(self) -> usize {
+        self.word().len() + ": ".len()
+    }
+}
+
 impl fmt::Display for Tag {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (word, colour) = match self {
-            Self::Error => ("error", "31"),
-            Self::Warning => ("warning", "33"),
-            Self::Hint => ("hint", "36"),
+            Self::Error => (self.word(), "31"),
+            Self::Warning => (self.word(), "33"),
+            Self::Hint => (self.word(), "36"),
         };
         // https://no-color.org
         let plain = !is_watched() || env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
         if plain { write!(f, "{word}:") } else { write!(f, "\x1b[1;{colour}m{word}:\x1b[0m") }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn breaks_lines_between_words_and_in_no_command() {
+        let hint =
+            "what is there is kept; `mirror verify --repair` puts it right, and fetches less";
+        assert_eq!(
+            wrapped(hint, 6, 46),
+            "what is there is kept;\n      \
+             `mirror verify --repair` puts it right,\n      and fetches less"
+        );
+        assert_eq!(wrapped(hint, 6, 200), hint);
+        assert_eq!(wrapped(hint, 6, 10), hint, "too narrow to be broken well");
+        let url = "http://h.example/a/path/that/is/longer/than/the/line: 404";
+        assert_eq!(wrapped(url, 7, 40), url.replace(": ", ":\n       "));
     }
 }

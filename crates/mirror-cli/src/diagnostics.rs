@@ -206,9 +206,9 @@ impl Failure {
             ));
             return;
         }
-        console::note(format_args!("{} {}", Tag::Error, self.message()));
+        console::tell(Tag::Error, self.message());
         if let Some(hint) = self.hint() {
-            console::note(format_args!("{} {hint}", Tag::Hint));
+            console::tell(Tag::Hint, hint);
         }
     }
 }

@@ -44,18 +44,18 @@ fn prune(args: &PruneArgs) -> Result<Exit, Failure> {
         console::print(&plan(&pruning)).map_err(Failure::Output)?;
     }
     if let Some(reason) = &pruning.unknown {
-        console::note(format_args!(
-            "{} {reason}; no content is dropped, since that may name any of it",
-            Tag::Warning
-        ));
+        console::tell(
+            Tag::Warning,
+            format_args!("{reason}; no content is dropped, since that may name any of it"),
+        );
     }
     let mut done = false;
     if !args.dry_run && !pruning.is_empty() && confirmed(args)? {
         for folder in runtime.block_on(mirror.prune(pruning.clone()))? {
-            console::note(format_args!(
-                "{} {folder}: holds files that mirror did not put there; they stay",
-                Tag::Warning
-            ));
+            console::tell(
+                Tag::Warning,
+                format_args!("{folder}: holds files that mirror did not put there; they stay"),
+            );
         }
         done = true;
     }

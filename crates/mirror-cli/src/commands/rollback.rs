@@ -97,24 +97,22 @@ fn tell(args: &RollbackArgs, back: &Rollback) -> Result<Exit, Failure> {
     console::print(&text).map_err(Failure::Output)?;
     if !back.is_possible() {
         let missing: usize = back.trees.iter().map(|tree| tree.missing.len()).sum();
-        console::note(format_args!(
-            "{} {}: content of {} is gone; nothing was changed",
+        console::tell(
             Tag::Error,
-            back.group,
-            human::files(missing as u64)
-        ));
-        console::note(format_args!(
-            "{} `mirror verify --repair` fetches what upstream still has",
-            Tag::Hint
-        ));
+            format_args!(
+                "{}: content of {} is gone; nothing was changed",
+                back.group,
+                human::files(missing as u64)
+            ),
+        );
+        console::tell(Tag::Hint, "`mirror verify --repair` fetches what upstream still has");
         return Ok(Exit::Failed);
     }
     if back.done && !args.output.quiet {
-        console::note(format_args!(
-            "{} `mirror rollback --release {}` lets syncs go on",
+        console::tell(
             Tag::Hint,
-            back.group
-        ));
+            format_args!("`mirror rollback --release {}` lets syncs go on", back.group),
+        );
     }
     Ok(Exit::Done)
 }

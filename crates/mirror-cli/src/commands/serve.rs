@@ -59,12 +59,14 @@ fn finish_publication(root: &Path) -> Result<(), Failure> {
                 ErrorKind::ReadOnlyFilesystem | ErrorKind::PermissionDenied
             ) =>
         {
-            console::note(format_args!(
-                "{} {}: a publication was interrupted, and this root cannot be written to: what is \
-                 there is served",
+            console::tell(
                 Tag::Warning,
-                root.display()
-            ));
+                format_args!(
+                    "{}: a publication was interrupted, and this root cannot be written to: what is \
+                 there is served",
+                    root.display()
+                ),
+            );
         }
         Err(error) => return Err(error.into()),
     }
@@ -80,11 +82,13 @@ fn published(root: &Path) -> Result<Vec<TreePath>, Failure> {
             found => Ok(found),
         },
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::PermissionDenied => {
-            console::note(format_args!(
-                "{} {}: another user made this mirror, so its trees are served and not listed here",
+            console::tell(
                 Tag::Warning,
-                root.display()
-            ));
+                format_args!(
+                    "{}: another user made this mirror, so its trees are served and not listed here",
+                    root.display()
+                ),
+            );
             Ok(Vec::new())
         }
         found => Ok(found?),
@@ -130,11 +134,11 @@ fn log(event: &Event, access_log: bool) {
             if let Some(fault) = &access.fault {
                 let path = access.target.escape_debug();
                 let cut = if access.end == BodyEnd::Cut { ", cut" } else { "" };
-                console::note(format_args!("{} {path}: {fault}{cut}", Tag::Warning));
+                console::tell(Tag::Warning, format_args!("{path}: {fault}{cut}"));
             }
         }
         Event::AcceptFailed(error) => {
-            console::note(format_args!("{} cannot take a connection: {error}", Tag::Warning));
+            console::tell(Tag::Warning, format_args!("cannot take a connection: {error}"));
         }
         _ => {}
     }

@@ -35,10 +35,7 @@ fn status(args: &StatusArgs) -> Result<Exit, Failure> {
     };
     console::print(&text).map_err(Failure::Output)?;
     if status.unfinished && !args.json {
-        console::note(format_args!(
-            "{} a publication was interrupted, and the next sync finishes it",
-            Tag::Warning
-        ));
+        console::tell(Tag::Warning, "a publication was interrupted, and the next sync finishes it");
     }
     Ok(Exit::Done)
 }

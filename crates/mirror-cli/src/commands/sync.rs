@@ -31,7 +31,7 @@ fn sync(args: &SyncArgs) -> Result<Exit, Failure> {
     let upstreams = config.upstreams(&wanted(args), environment::host_arch())?;
     if !args.output.quiet {
         for warning in &config.warnings {
-            console::note(format_args!("{} {warning}", Tag::Warning));
+            console::tell(Tag::Warning, warning);
         }
     }
     let options = options(args, &config, &upstreams)?;
@@ -132,7 +132,7 @@ fn tell(args: &SyncArgs, report: &Report, begun: Instant) -> Result<(), Failure>
         output::json_line(&Last::Report { dry_run, complete, report })
     } else if args.output.quiet {
         for problem in output::problems(report) {
-            console::note(format_args!("{} {problem}", Tag::Error));
+            console::tell(Tag::Error, problem);
         }
         String::new()
     } else {
@@ -140,13 +140,13 @@ fn tell(args: &SyncArgs, report: &Report, begun: Instant) -> Result<(), Failure>
     };
     console::print(&text).map_err(Failure::Output)?;
     for hint in output::hints(report) {
-        console::note(format_args!("{} {hint}", Tag::Hint));
+        console::tell(Tag::Hint, hint);
     }
     let is_first =
         |tree: &TreeReport| tree.outcome == Outcome::Published && tree.generation == Some(1);
     if console::is_watched() && !args.output.quiet && report.trees.iter().all(is_first) {
         let root = report.root.display();
-        console::note(format_args!("{} serve it with `mirror serve --root {root}`", Tag::Hint));
+        console::tell(Tag::Hint, format_args!("serve it with `mirror serve --root {root}`"));
     }
     Ok(())
 }

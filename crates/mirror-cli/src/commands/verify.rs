@@ -92,7 +92,7 @@ fn tell(args: &VerifyArgs, check: &Check, took: Duration) -> Result<(), Failure>
         output::json_line(&Last { clean: check.is_clean(), check })
     } else if args.output.quiet {
         for (tree, finding) in findings(check).filter(|(_, finding)| finding.is_open()) {
-            console::note(format_args!("{} {tree}: {}", Tag::Error, line(finding, 0)));
+            console::tell(Tag::Error, format_args!("{tree}: {}", line(finding, 0)));
         }
         String::new()
     } else {
@@ -100,7 +100,7 @@ fn tell(args: &VerifyArgs, check: &Check, took: Duration) -> Result<(), Failure>
     };
     console::print(&text).map_err(Failure::Output)?;
     for hint in hints(args, check) {
-        console::note(format_args!("{} {hint}", Tag::Hint));
+        console::tell(Tag::Hint, hint);
     }
     Ok(())
 }
