@@ -10,6 +10,7 @@ use mirror_core::error::Kind;
 use mirror_core::{Error, report};
 use mirror_serve::BindError;
 
+use crate::cli::Apart;
 use crate::config::ConfigError;
 use crate::console::{self, Tag};
 use crate::suggest::nearest;
@@ -85,6 +86,9 @@ pub(crate) enum Failure {
         /// The same command with the positional arguments first.
         better: String,
     },
+    /// An option's value that does not stand behind its equals sign.
+    #[error("{} takes its value behind an equals sign, found {:?} after a space", .0.option, .0.value)]
+    ValueApart(Apart),
     /// A root that holds no tree.
     #[error("{}: no mirror here", .0.display())]
     NoTrees(PathBuf),
@@ -132,6 +136,7 @@ impl Failure {
             | Self::Variable { .. }
             | Self::Netrc { .. }
             | Self::ListTookPreset { .. }
+            | Self::ValueApart(_)
             | Self::NoSuchTree { .. }
             | Self::Unconfirmed
             | Self::Core(
@@ -173,6 +178,10 @@ impl Failure {
             Self::ListTookPreset { better, .. } => {
                 Some(format!("presets come first or after `--`: {better}"))
             }
+            Self::ValueApart(Apart { option, value }) => Some(format!(
+                "{option}={value}; where {value} is the name of a preset or a tree, that comes first or \
+                 after `--`"
+            )),
             Self::NoTrees(root) => Some(format!(
                 "make one with `mirror sync --root {}`, or name another folder with --root",
                 root.display()

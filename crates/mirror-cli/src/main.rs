@@ -17,5 +17,10 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 fn main() -> ExitCode {
+    if let Some(apart) = cli::value_apart(&std::env::args_os().collect::<Vec<_>>()) {
+        let failure = diagnostics::Failure::ValueApart(apart);
+        failure.report();
+        return failure.exit().into();
+    }
     commands::run(cli::Cli::parse().command).into()
 }

@@ -111,7 +111,7 @@ fn options(args: &SyncArgs, config: &Config, upstreams: &[Upstream]) -> Result<O
     Ok(Options {
         fetch: super::fetch_options(&args.transfer, config, upstreams)?,
         allow: Allow { older: args.publication.allow_older, shrink: args.publication.allow_shrink },
-        lock: args.publication.lock_wait.or(config.lock_wait).unwrap_or_default(),
+        lock: args.publication.lock.lock_wait.or(config.lock_wait).unwrap_or_default(),
         retention: Retention { prune: !args.publication.no_prune && retention.prune, ..retention },
     })
 }

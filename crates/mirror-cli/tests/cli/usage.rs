@@ -61,6 +61,21 @@ fn a_setting_needs_something_that_it_applies_to() {
 }
 
 #[test]
+fn a_value_apart_from_its_option_is_none_of_it() {
+    let text = |command: &str, option: &str| {
+        let told = format!(
+            "error: --{option} takes its value behind an equals sign, found \"60\" after a space\n\
+             hint: --{option}=60; where 60 is the name of a preset or a tree, that comes first or after \
+             `--`\nexit 2\n"
+        );
+        assert_eq!(refused(command), told);
+    };
+    text("sync rocky --lock-wait 60", "lock-wait");
+    text("prune --lock-wait 60", "lock-wait");
+    text("sync --newest-only 60 rocky", "newest-only");
+}
+
+#[test]
 fn values_are_held_against_what_is_expected() {
     assert_eq!(
         refused("sync --lock-wait=soon"),
