@@ -89,6 +89,17 @@ pub(crate) enum Failure {
     /// An option's value that does not stand behind its equals sign.
     #[error("{} takes its value behind an equals sign, found {:?} after a space", .0.option, .0.value)]
     ValueApart(Apart),
+    /// A time that no timer can have.
+    #[error("--on-calendar {text:?}: {reason}")]
+    Calendar {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A path that cannot be written to a unit file.
+    #[error("{0:?}: control characters, and bytes that are no text, cannot stand in a unit file")]
+    UnitPath(PathBuf),
     /// A root that holds no tree.
     #[error("{}: no mirror here", .0.display())]
     NoTrees(PathBuf),
@@ -137,6 +148,8 @@ impl Failure {
             | Self::Netrc { .. }
             | Self::ListTookPreset { .. }
             | Self::ValueApart(_)
+            | Self::Calendar { .. }
+            | Self::UnitPath(_)
             | Self::NoSuchTree { .. }
             | Self::Unconfirmed
             | Self::Core(
@@ -182,6 +195,12 @@ impl Failure {
                 "{option}={value}; where {value} is the name of a preset or a tree, that comes first or \
                  after `--`"
             )),
+            Self::Calendar { .. } => Some(
+                "a time is such as daily, 02:00, 'Mon..Fri 02:00' or '*-*-1 04:00'; systemd.time(7) \
+                 has all"
+                    .to_owned(),
+            ),
+            Self::UnitPath(_) => Some("give it another name".to_owned()),
             Self::NoTrees(root) => Some(format!(
                 "make one with `mirror sync --root {}`, or name another folder with --root",
                 root.display()

@@ -7,7 +7,7 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use super::CONFIG_FILES;
+use super::{CONFIG_FILES, calendar};
 use crate::cli::{DEFAULT_ROOT, InitArgs};
 use crate::config::Config;
 use crate::console;
@@ -47,10 +47,12 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         drafts.push(Draft { path: config.clone(), text: starter(&root) });
     }
     if args.timer {
+        let text = &args.on_calendar;
+        calendar::check(text).map_err(|reason| Failure::Calendar { text: text.clone(), reason })?;
         let units = units(args)?;
         let (config, binary) = (absolute(&config)?, this_binary()?);
         let owner = owner(&root).filter(|_| !args.user);
-        let service = service(&binary, &config, &root, owner, args.user);
+        let service = service([&binary, &config, &root], owner, args.user)?;
         drafts.push(Draft { path: units.join("mirror-sync.service"), text: service });
         let timer = timer(&args.on_calendar);
         drafts.push(Draft { path: units.join("mirror-sync.timer"), text: timer });
@@ -155,13 +157,14 @@ root = {root}
 }
 
 fn service(
-    binary: &Path,
-    config: &Path,
-    root: &Path,
+    [binary, config, root]: [&Path; 3],
     owner: Option<u32>,
     is_users: bool,
-) -> String {
-    let [binary, config, root] = [binary, config, root].map(quoted);
+) -> Result<String, Failure> {
+    let writable = word(root)?;
+    // Variables are put into the arguments of a command, and nowhere else.
+    let [config, root] = [word(config)?, word(root)?].map(|path| path.replace('$', "$$"));
+    let binary = word(binary)?;
     let mut text = format!(
         "\
 # Written by `mirror init --timer`.
@@ -193,7 +196,7 @@ NoNewPrivileges=yes
 # It writes to the mirrors and nowhere else.
 ProtectSystem=strict
 ProtectHome=read-only
-ReadWritePaths={root}
+ReadWritePaths={writable}
 PrivateTmp=yes
 PrivateDevices=yes
 ProtectClock=yes
@@ -212,7 +215,7 @@ SystemCallArchitectures=native
 "
         );
     }
-    text
+    Ok(text)
 }
 
 fn timer(on_calendar: &str) -> String {
@@ -234,14 +237,15 @@ WantedBy=timers.target
     )
 }
 
-/// A path as a word of a unit file (systemd.syntax, systemd.service: quotes, specifiers, variables).
-fn quoted(path: &Path) -> String {
-    let text = path.to_string_lossy().replace('%', "%%");
+/// A path as a word of a unit file (systemd.syntax, systemd.service: quotes and specifiers).
+fn word(path: &Path) -> Result<String, Failure> {
+    let sound = path.to_str().filter(|text| !text.contains(char::is_control));
+    let text = sound.ok_or_else(|| Failure::UnitPath(path.to_owned()))?.replace('%', "%%");
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+%:@".contains(c);
     if text.chars().all(plain) {
-        return text;
+        return Ok(text);
     }
-    format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"").replace('$', "$$"))
+    Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
 fn next(args: &InitArgs, config: &Path) -> String {
@@ -288,7 +292,13 @@ mod tests {
 
     #[test]
     fn paths_are_words_of_a_unit() {
-        assert_eq!(quoted(Path::new("/srv/mirror")), "/srv/mirror");
-        assert_eq!(quoted(Path::new("/a b/100%/$x")), "\"/a b/100%%/$$x\"");
+        let word = |path: &str| word(Path::new(path)).ok();
+        assert_eq!(word("/srv/mirror").as_deref(), Some("/srv/mirror"));
+        assert_eq!(word("/a b/100%/$x").as_deref(), Some("\"/a b/100%%/$x\""));
+        assert_eq!(word("/a\nExecStart=/bin/sh"), None);
+        let root = Path::new("/srv/$x");
+        let text = service([Path::new("/bin/mirror"), Path::new("/c"), root], None, false).unwrap();
+        assert!(text.contains("--root \"/srv/$$x\" --lock-wait"), "{text}");
+        assert!(text.contains("\nReadWritePaths=\"/srv/$x\"\n"), "{text}");
     }
 }

@@ -1,5 +1,6 @@
 //! The commands: each turns its arguments into calls of the library, and their results into output.
 
+mod calendar;
 mod completions;
 mod init;
 mod lists;

@@ -72,6 +72,33 @@ fn the_units_are_sound_and_what_they_start_syncs() {
 }
 
 #[test]
+fn a_time_that_is_none_goes_to_no_unit() {
+    let site = Site::empty();
+    let ran = |when: &str, path: Option<&str>| {
+        let mut command = site.command("init --timer --unit-dir units --root there");
+        command.args(["--on-calendar", when]);
+        if let Some(path) = path {
+            command.env("PATH", path);
+        }
+        site.ran(command.output().unwrap())
+    };
+    // With systemd's own judgement where it is installed, and without.
+    for path in [None, Some("/nowhere")] {
+        for wrong in ["nonsense", "", "daily\n[Service]\nExecStart=/bin/sh", "%h"] {
+            let ran = ran(wrong, path);
+            let begin = format!("error: --on-calendar {wrong:?}: ");
+            assert!(ran.err.starts_with(&begin), "{}", ran.err);
+            assert!(ran.err.contains("hint: a time is such as daily, 02:00"), "{}", ran.err);
+            assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""));
+        }
+        assert!(!site.path("units").exists() && !site.path("mirror.toml").exists());
+    }
+    assert_eq!(ran("Mon..Fri 02:00", Some("/nowhere")).code, Some(0));
+    let timer = fs::read_to_string(site.path("units/mirror-sync.timer")).unwrap();
+    assert!(timer.contains("\nOnCalendar=Mon..Fri 02:00\n"), "{timer}");
+}
+
+#[test]
 fn units_of_a_user_go_to_the_users_folder() {
     let site = Site::empty();
     let home = site.path("home");
