@@ -271,6 +271,9 @@ fn core_hint(error: &Error) -> Option<String> {
         Error::AmbiguousGeneration { .. } => {
             "name the tree whose generation it is: the others of its group go with it".to_owned()
         }
+        Error::NoGeneration { kept, .. } if kept.len() < 2 => {
+            "only what is published is kept: there is no other state to go back to".to_owned()
+        }
         Error::NoGeneration { tree, kept, .. } => {
             let kept: Vec<_> = kept.iter().map(u64::to_string).collect();
             format!("{} of {tree} can be published; see `mirror status {tree}`", kept.join(", "))
@@ -369,8 +372,8 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
              upstream; no_proxy names the hosts that are reached without it"
         }
         Kind::Denied => {
-            "the server wants another login: username and password, token or client_cert of \
-             [[host]] in mirror.toml, the .repo file's own keys, or ~/.netrc"
+            "the server wants a login, or another than it got: username and password, token or \
+             client_cert of [[host]] in mirror.toml, the .repo file's own keys, or ~/.netrc"
         }
         Kind::TooMany => {
             "the server asks for fewer requests: use less of it with --jobs 2, or another mirror"
@@ -389,7 +392,9 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
         }
         Kind::ProxyLogin => "the proxy wants a user and a password: http://USER:PASSWORD@HOST:PORT",
         Kind::UnknownAuthority => {
-            "the upstream's certificate authority is not trusted here; name it with --ca-file"
+            "the upstream's certificate authority is not trusted here; name it for this host with \
+             ca_file of [[host]] in mirror.toml, or for all hosts and in place of all others with \
+             --ca-file"
         }
         Kind::Certificate if failure.reason.contains("that of an authority itself") => {
             "the server shows the certificate of an authority as its own, which --ca-file does not \
@@ -514,7 +519,7 @@ mod tests {
         };
         assert!(status("a.rpm", 404, "404 Not Found").starts_with("upstream lists"));
         assert!(status("repodata/repomd.xml", 404, "404 Not Found").starts_with("no repository"));
-        assert!(status("a.rpm", 401, "401 Unauthorized").starts_with("the server wants another"));
+        assert!(status("a.rpm", 401, "401 Unauthorized").starts_with("the server wants a login"));
         assert_eq!(status("a.rpm", 503, "503 Service Unavailable"), "");
         let certificate = |kind, reason: &str| {
             hint(Error::Protocol { url: "https://h/".into(), kind, reason: reason.into() })

@@ -77,7 +77,7 @@ pub(super) fn run(args: &InitArgs) -> Result<Exit, Failure> {
         fs::write(path, content).map_err(cannot(path))?;
         let _ = writeln!(text, "{}: written", path.display());
     }
-    text.push_str(&next(args, &config));
+    text.push_str(&next(args, &config, is_kept));
     console::print(&text).map_err(Failure::Output)?;
     Ok(Exit::Done)
 }
@@ -152,6 +152,15 @@ root = {root}
 #[[repo]]
 #url = [\"https://a.example.com/tools/\", \"https://b.example.com/tools/\"]
 #path = \"vendor/tools\"
+# The only keys that may have signed its metadata: files, or fingerprints.
+#keys = [\"0123 4567 89AB CDEF 0123 4567 89AB CDEF 0123 4567\"]
+
+# With what a host is asked. A file that holds a password is for nobody else to read.
+#[[host]]
+#host = \"a.example.com\"
+#username = \"site\"
+#password = \"secret\"
+#ca_file = \"ca.pem\"
 "
     )
 }
@@ -248,7 +257,7 @@ fn word(path: &Path) -> Result<String, Failure> {
     Ok(format!("\"{}\"", text.replace('\\', "\\\\").replace('"', "\\\"")))
 }
 
-fn next(args: &InitArgs, config: &Path) -> String {
+fn next(args: &InitArgs, config: &Path, is_kept: bool) -> String {
     let is_found = CONFIG_FILES.iter().any(|usual| config == Path::new(usual));
     let config = config.display();
     if !args.timer {
@@ -261,8 +270,10 @@ fn next(args: &InitArgs, config: &Path) -> String {
     } else {
         ""
     };
+    let first =
+        if is_kept { String::new() } else { format!(" say in {config} what to mirror, then") };
     format!(
-        "\nnext: say in {config} what to mirror, then\n\nsystemctl{user} daemon-reload\n\
+        "\nnext:{first}\n\nsystemctl{user} daemon-reload\n\
          systemctl{user} enable --now mirror-sync.timer{linger}\n"
     )
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use super::{has_state, noted_trees, open};
 use crate::cli::PruneArgs;
+use crate::config::Upstream;
 use crate::console::{self, Tag};
 use crate::diagnostics::{Exit, Failure};
 use crate::{human, output};
@@ -69,6 +70,13 @@ fn prune(args: &PruneArgs) -> Result<Exit, Failure> {
         "nothing was dropped\n".to_owned()
     };
     console::print(&text).map_err(Failure::Output)?;
+    let is_dropped = |upstream: &Upstream| args.trees.contains(&upstream.tree);
+    if done && !args.trees.is_empty() && super::listed(&config).iter().any(is_dropped) {
+        console::tell(
+            Tag::Hint,
+            "take it out of mirror.toml as well, or the next sync fetches it again",
+        );
+    }
     Ok(Exit::Done)
 }
 

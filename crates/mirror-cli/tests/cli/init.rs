@@ -41,7 +41,7 @@ fn the_units_are_sound_and_what_they_start_syncs() {
     assert_eq!(
         ran.out,
         "mirror.toml: kept as it is\nunits/mirror-sync.service: written\n\
-         units/mirror-sync.timer: written\n\nnext: say in mirror.toml what to mirror, then\n\n\
+         units/mirror-sync.timer: written\n\nnext:\n\n\
          systemctl daemon-reload\nsystemctl enable --now mirror-sync.timer\n"
     );
     let service = fs::read_to_string(site.path("units/mirror-sync.service")).unwrap();

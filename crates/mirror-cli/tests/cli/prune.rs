@@ -30,6 +30,20 @@ fn says_what_it_drops_and_wants_to_be_told() {
 }
 
 #[test]
+fn says_that_the_configuration_still_lists_what_is_dropped() {
+    let site = Site::of(&samples::plain(1));
+    let config = format!("[[repo]]\nurl = \"{}/up/\"\npath = \"up\"\n", site.upstream.url());
+    fs::write(site.path("mirror.toml"), config).unwrap();
+    assert_eq!(site.run("sync").code, Some(0));
+    let said = "hint: take it out of mirror.toml as well, or the next sync fetches it again\n";
+    let dropped = site.run("prune --tree up --yes");
+    assert!(dropped.err.ends_with(said), "{}", dropped.err);
+    assert_eq!(site.run("sync").code, Some(0));
+    fs::write(site.path("mirror.toml"), "").unwrap();
+    assert_eq!(site.run("prune --tree up --yes").err, "");
+}
+
+#[test]
 fn a_terminal_is_asked() {
     if mirror_fixtures::tool("script").is_none() {
         return;

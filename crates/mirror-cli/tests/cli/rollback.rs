@@ -64,6 +64,17 @@ fn goes_back_holds_and_is_released() {
 }
 
 #[test]
+fn the_only_state_has_none_before_it() {
+    let site = Site::of(&samples::plain(1));
+    assert_eq!(site.sync("").code, Some(0));
+    assert_eq!(
+        site.run("rollback --root mirror").text(),
+        "error: up: no generation before 1 is kept\nhint: only what is published is kept: there is \
+         no other state to go back to\nexit 2\n"
+    );
+}
+
+#[test]
 fn says_what_cannot_be() {
     let site = two();
     assert_eq!(
