@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{self, HeaderMap, HeaderValue};
 
 /// The strong validator of an answer (RFC 9110, section 13.1.5: If-Range takes no weak one). What is
-/// not in quotes is no tag: a server would take it for a date.
+/// not in quotes is no tag, and what is no date is none either: a server would make nothing of it.
 pub(super) fn validator(headers: &HeaderMap) -> Option<HeaderValue> {
     let tag = headers.get(header::ETAG).filter(|value| is_tag(value));
-    let date = || headers.get(header::LAST_MODIFIED).filter(|value| !is_tag(value));
+    let date = || headers.get(header::LAST_MODIFIED).filter(|_| modified(headers).is_some());
     tag.or_else(date).cloned()
 }
 
@@ -120,6 +120,13 @@ mod tests {
         let date = validator(&both).unwrap();
         assert!(date.as_bytes().starts_with(b"Sun"));
         assert!(!contradicts(&both, &date), "it is of the same file");
+    }
+
+    #[test]
+    fn takes_no_date_that_is_none() {
+        for value in ["W/\"a\"", "\"a\"", "yesterday"] {
+            assert_eq!(validator(&headers(header::LAST_MODIFIED, value)), None, "{value}");
+        }
     }
 
     #[test]
