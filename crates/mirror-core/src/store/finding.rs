@@ -125,6 +125,9 @@ pub struct Finding {
     /// What came of its repair, where one was asked for.
     #[serde(flatten)]
     pub repaired: Option<Repaired>,
+    /// Whether it is as somebody wants it; see [`Check::allow_foreign`].
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub allowed: bool,
     /// The file that belongs there.
     #[serde(skip)]
     pub(crate) wanted: Option<Box<StoredEntry>>,
@@ -133,17 +136,17 @@ pub struct Finding {
 impl Finding {
     /// That `problem` was found at `path`.
     pub fn new(path: impl Into<String>, problem: Problem) -> Self {
-        Self { path: path.into(), problem, repaired: None, wanted: None }
+        Self { path: path.into(), problem, repaired: None, allowed: false, wanted: None }
     }
 
     pub(super) fn of(entry: &StoredEntry, problem: Problem) -> Self {
         let wanted = Some(Box::new(entry.clone()));
-        Self { path: entry.path.to_string(), problem, repaired: None, wanted }
+        Self { wanted, ..Self::new(entry.path.to_string(), problem) }
     }
 
     /// Whether it is still wrong.
     pub fn is_open(&self) -> bool {
-        self.repaired != Some(Repaired::Done)
+        !self.allowed && self.repaired != Some(Repaired::Done)
     }
 }
 
@@ -194,7 +197,15 @@ impl Check {
         self.trees.iter().flat_map(|tree| &tree.findings).chain(&self.state)
     }
 
-    /// Whether all is as it should be, or was made so.
+    /// Takes files that mirror never put there for no fault: they are told of all the same.
+    pub fn allow_foreign(&mut self) {
+        let findings = self.trees.iter_mut().flat_map(|tree| &mut tree.findings);
+        for finding in findings.chain(&mut self.state) {
+            finding.allowed |= matches!(finding.problem, Problem::Foreign { .. });
+        }
+    }
+
+    /// Whether all is as it should be or allowed, or was made so.
     pub fn is_clean(&self) -> bool {
         !self.findings().any(Finding::is_open)
     }

@@ -1,8 +1,8 @@
 //! Putting single files of a published tree right again.
 //!
 //! The manifest stays the same, so each file can be put in its place by itself: who reads the tree
-//! meanwhile finds a file as broken as before, or whole. Whoever is interrupted does the rest the
-//! next time.
+//! meanwhile finds a file as broken as before, or whole. What is damaged stays where it is until what
+//! replaces it is there. Whoever is interrupted does the rest the next time.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,6 +14,7 @@ use super::{Store, make_blob_folder, stage_path};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::manifest::StoredEntry;
+use crate::part::Verified;
 use crate::path::TreePath;
 
 impl Store {
@@ -25,14 +26,18 @@ impl Store {
         }
     }
 
-    /// Removes content that is not what it is named by, or whatever lies in its place.
-    pub(crate) fn drop_blob(&self, sha256: &Sha256) -> Result<()> {
-        remove_any(&self.blob_path(sha256))
-    }
-
     /// Whether something lies where the content of that name belongs.
     pub(crate) fn has_blob(&self, sha256: &Sha256) -> bool {
         fs::symlink_metadata(self.blob_path(sha256)).is_ok_and(|found| found.is_file())
+    }
+
+    /// Takes verified content in place of whatever lies where it belongs.
+    pub(crate) fn replace_blob(&self, verified: &Verified) -> Result<()> {
+        let blob = self.blob_path(&verified.sha256());
+        if is_folder(&blob) {
+            remove_any(&blob)?;
+        }
+        self.take(verified, "").map(drop)
     }
 
     /// Makes a blob of a file that was just found to hold that content.
@@ -42,6 +47,37 @@ impl Store {
         files::place(from, &blob, &self.parts(), sha256)?;
         set_mode(&blob, 0o644)?;
         self.note(&blob, *sha256)
+    }
+
+    /// The same of many, in place of whatever lies where they belong.
+    pub(crate) fn restore_blobs<'c>(
+        &self,
+        copies: impl Iterator<Item = (Sha256, &'c Path)>,
+    ) -> Result<()> {
+        // All of them first: one may lie where another belongs.
+        let mut staged = Vec::new();
+        for (sha256, from) in copies {
+            let to = self.parts().join(format!("{sha256}.restored"));
+            remove_any(&to)?;
+            files::place(from, &to, &self.parts(), &sha256)?;
+            staged.push((sha256, to));
+        }
+        for (sha256, from) in staged {
+            let blob = self.blob_path(&sha256);
+            make_blob_folder(&blob)?;
+            if is_folder(&blob) {
+                remove_any(&blob)?;
+            }
+            move_file(&from, &blob)?;
+            set_mode(&blob, 0o644)?;
+            self.note(&blob, sha256)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what lies at that path below the root, where no content that anything names is.
+    pub(crate) fn drop_stray(&self, path: &str) -> Result<()> {
+        remove_any(&self.root.join(path))
     }
 
     /// Puts the content of `entries`, which the store holds, at their places in `tree`, whatever is
@@ -70,16 +106,6 @@ impl Store {
             self.note(&blob, entry.sha256)?;
         }
         remove_any(&stage)
-    }
-
-    /// Gives a file or folder of a tree the permissions that it should have.
-    pub(crate) fn mend_mode(&self, tree: &TreePath, path: &str) -> Result<()> {
-        let path = if path.is_empty() {
-            tree.under(&self.root)
-        } else {
-            tree.under(&self.root).join(path)
-        };
-        set_mode(&path, if is_folder(&path) { 0o755 } else { 0o644 })
     }
 
     /// Removes what was staged for a tree.

@@ -35,6 +35,7 @@ mod tidy;
 mod tree;
 mod view;
 
+pub(crate) use check::Modes;
 pub use finding::{Check, Finding, Problem, Repaired, TreeCheck};
 pub use generation::{Generation, Heading};
 pub use lock::LockWait;
@@ -142,13 +143,19 @@ impl Store {
 
     /// Takes verified content. `upstream` is who gave its digest.
     pub fn put(&self, verified: &Verified, upstream: &str) -> Result<Sha256> {
-        let (from, file) = verified.file();
         let sha256 = verified.sha256();
         if self.holds(&sha256)? {
             verified.discard()?;
             self.note_digest(&verified.digest(), upstream, sha256)?;
             return Ok(sha256);
         }
+        self.take(verified, upstream)
+    }
+
+    /// The same, in place of any file that lies there.
+    fn take(&self, verified: &Verified, upstream: &str) -> Result<Sha256> {
+        let (from, file) = verified.file();
+        let sha256 = verified.sha256();
         let to = self.blob_path(&sha256);
         file.set_permissions(Permissions::from_mode(0o644))
             .map_err(Error::io("set the mode of", from))?;

@@ -19,6 +19,7 @@ mod network;
 mod prune;
 mod publication;
 mod real;
+mod repair;
 mod resume;
 mod rollback;
 mod signatures;
