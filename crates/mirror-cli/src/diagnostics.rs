@@ -279,7 +279,7 @@ fn core_hint(error: &Error) -> Option<String> {
             format!("{} of {tree} can be published; see `mirror status {tree}`", kept.join(", "))
         }
         Error::NewerFormat { .. } => "use the version of mirror that wrote it".to_owned(),
-        Error::Damaged { path, .. } => return damaged_hint(path),
+        Error::Damaged { path, .. } => return damaged_hint(path).map(str::to_owned),
         Error::Certificates { .. } => {
             "certificates come from ca_file of [[host]] in mirror.toml or sslcacert of a .repo file, \
              from --ca-file, SSL_CERT_FILE and SSL_CERT_DIR, else from the system"
@@ -295,20 +295,25 @@ fn core_hint(error: &Error) -> Option<String> {
 }
 
 /// What to do where it is not known whether a tree is held.
-pub(crate) const HOLD_HINT: &str = "remove that file, and the newest generation counts as the \
+const HOLD_HINT: &str = "remove that file, and the newest generation counts as the \
                                     published one; if the tree was held, roll it back once more \
                                     with `mirror rollback TREE --to N`";
 
-fn damaged_hint(path: &Path) -> Option<String> {
-    let hint = match path.file_name()?.to_str()? {
+/// What to do about a file of the state that is not what was written.
+pub(crate) fn damaged_hint(path: &Path) -> Option<&'static str> {
+    let is_manifest = path.components().any(|part| part.as_os_str() == "generations");
+    Some(match path.file_name()?.to_str()? {
         "journal" => {
             "how far a publication came is not known: move that file away, and `mirror sync` makes \
              the trees whole"
         }
         "current" => HOLD_HINT,
+        _ if is_manifest => {
+            "`mirror sync` publishes a new generation where the published one is damaged; an earlier \
+             one goes with time, or when you remove its file"
+        }
         _ => "`mirror verify --repair` looks at all content, and puts it right",
-    };
-    Some(hint.to_owned())
+    })
 }
 
 fn io_hint(path: &Path, error: &io::Error) -> Option<String> {
@@ -549,6 +554,7 @@ mod tests {
         };
         assert!(hint("/m/.mirror/journal").contains("move that file away"));
         assert!(hint("/m/.mirror/generations/a/current").contains("mirror rollback TREE --to N"));
+        assert!(hint("/m/.mirror/generations/a/2").contains("remove its file"));
         assert!(hint("/m/.mirror/blobs/sha256/ab/abc").contains("mirror verify --repair"));
     }
 

@@ -11,16 +11,18 @@ Read every byte of the mirrors and hold it against what was published
 Finds files that are missing, changed or foreign, links and folders where files should be, wrong \
 permissions, and damaged state; trusts no time, size or note of an earlier run. Writes nothing, needs \
 no network, and works on a root that is mounted read-only. A sync waits for it, or says who is there. \
-Ends with 3 where something is found.
+Ends with 3 where something is found; with --allow-foreign, where something else is found than files \
+that mirror never put there.
 
---repair puts right what was found: from content that is whole elsewhere in the root, else from \
-upstream, of which only what differs is fetched. Foreign files are left alone unless they are in the \
-way.";
+--repair puts right what was found: permissions, then content, from where it is whole elsewhere in the \
+root, else from upstream, of which only what differs is fetched. What is damaged stays where it is \
+until what replaces it is there. Foreign files are left alone unless they are in the way.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   mirror verify --root /srv/mirror
-  mirror verify rocky/10/baseos --repair";
+  mirror verify rocky/10/baseos --repair
+  mirror verify --allow-foreign --quiet             # for a timer";
 
 /// `mirror verify`.
 #[derive(Debug, Args)]
@@ -33,6 +35,9 @@ pub(crate) struct VerifyArgs {
     /// Put right what is found
     #[arg(long)]
     pub(crate) repair: bool,
+    /// Tell of files that mirror never put there, and end with 0 all the same
+    #[arg(long)]
+    pub(crate) allow_foreign: bool,
     #[command(flatten)]
     pub(crate) lock: LockArgs,
     #[command(flatten)]

@@ -1,6 +1,7 @@
 //! `mirror status`.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use jiff::Timestamp;
 use mirror_core::store::{LastRun, Space, Status, TreeStatus, View};
@@ -8,7 +9,7 @@ use mirror_core::store::{LastRun, Space, Status, TreeStatus, View};
 use super::noted_trees;
 use crate::cli::StatusArgs;
 use crate::console::{self, Tag};
-use crate::diagnostics::{Exit, Failure};
+use crate::diagnostics::{Exit, Failure, damaged_hint};
 use crate::{human, output};
 
 /// Shows what there is.
@@ -34,7 +35,15 @@ fn status(args: &StatusArgs) -> Result<Exit, Failure> {
         false => status.trees.iter().map(|tree| details(tree, now)).collect(),
     };
     console::print(&text).map_err(Failure::Output)?;
-    if status.unfinished && !args.json {
+    if args.json {
+        return Ok(Exit::Done);
+    }
+    if let Some(reason) = &status.damaged {
+        console::tell(Tag::Warning, reason);
+        if let Some(hint) = damaged_hint(Path::new("journal")) {
+            console::tell(Tag::Hint, hint);
+        }
+    } else if status.unfinished {
         console::tell(Tag::Warning, "a publication was interrupted, and the next sync finishes it");
     }
     Ok(Exit::Done)
@@ -48,6 +57,7 @@ fn table(status: &Status, now: Timestamp) -> String {
         let generation = match (tree.generation, tree.held) {
             (Some(id), true) => format!("{id} held"),
             (Some(id), false) => id.to_string(),
+            (None, _) if tree.damaged.is_some() => "unknown".to_owned(),
             (None, _) => "none".to_owned(),
         };
         let age = tree.published.as_deref().map(|time| human::age(time, now));
@@ -126,6 +136,7 @@ fn details(tree: &TreeStatus, now: Timestamp) -> String {
             let size = format!("{}, {}", human::files(tree.files), human::bytes(tree.bytes));
             line("generation", &format!("{id}{held}: {size}"));
         }
+        None if tree.damaged.is_some() => line("generation", "unknown"),
         None => line("generation", "none"),
     }
     if let Some(signature) = &tree.signature {
@@ -186,7 +197,13 @@ mod tests {
     fn a_tree_is_a_line() {
         let space =
             Space { blobs: 2, blob_bytes: 3 << 20, shared_bytes: 2 << 20, ..Space::default() };
-        let status = Status { root: "/srv".into(), trees: vec![tree()], space, unfinished: false };
+        let status = Status {
+            root: "/srv".into(),
+            trees: vec![tree()],
+            space,
+            unfinished: false,
+            damaged: None,
+        };
         assert_eq!(
             table(&status, now()),
             "\

@@ -14,7 +14,7 @@ use super::{named_trees, open};
 use crate::cli::VerifyArgs;
 use crate::config::Config;
 use crate::console::{self, Tag};
-use crate::diagnostics::{Exit, Failure, HOLD_HINT};
+use crate::diagnostics::{Exit, Failure, damaged_hint};
 use crate::progress::Progress;
 use crate::{human, output, signals};
 
@@ -51,7 +51,10 @@ fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
     let ran = runtime.block_on(check(args, &config, &root, &progress, &cancel));
     drop(runtime);
     progress.finish();
-    let check = ran?;
+    let mut check = ran?;
+    if args.allow_foreign {
+        check.allow_foreign();
+    }
     tell(args, &check, begun.elapsed())?;
     Ok(if check.is_clean() { Exit::Done } else { Exit::Incomplete })
 }
@@ -156,7 +159,8 @@ fn section(
     findings: &[Finding],
 ) {
     let open = findings.iter().filter(|finding| finding.is_open()).count();
-    let word = match (open, findings.len()) {
+    let allowed = findings.iter().filter(|finding| finding.allowed).count();
+    let word = match (open, findings.len() - allowed) {
         (0, 0) => all_well.to_owned(),
         (0, _) => "repaired".to_owned(),
         (1, _) => "1 finding".to_owned(),
@@ -182,6 +186,7 @@ fn line(finding: &Finding, width: usize) -> String {
         let _ = write!(line, ": {about}");
     }
     match &finding.repaired {
+        _ if finding.allowed => line.push_str("; allowed"),
         Some(Repaired::Done) => line.push_str("; repaired"),
         Some(Repaired::Not(reason)) => {
             let _ = write!(line, "; not repaired: {reason}");
@@ -197,25 +202,23 @@ fn hints(args: &VerifyArgs, check: &Check) -> Vec<&'static str> {
         check.findings().any(|finding| finding.is_open() && wanted(&finding.problem))
     };
     let mut hints = Vec::new();
-    if open(|problem| !is_for_others(problem)) {
-        hints.push(if args.repair {
-            "where upstream did not answer, run it again later; in place of what it no longer has, \
-             `mirror sync` brings what it has now"
-        } else {
-            "`mirror verify --repair` puts this right, and fetches only what differs"
-        });
+    if !args.repair && open(|problem| !is_for_others(problem)) {
+        hints.push("`mirror verify --repair` puts this right, and fetches only what differs");
     }
-    let damaged = check.state.iter().filter(|f| matches!(f.problem, Problem::Damaged { .. }));
-    let (holds, manifests): (Vec<_>, Vec<_>) =
-        damaged.partition(|finding| finding.path.ends_with("/current"));
-    if !manifests.is_empty() {
+    if args.repair && open(|problem| matches!(problem, Problem::Mode { .. })) {
+        hints.push("only who owns a file may set its permissions: run it as that user");
+    }
+    if args.repair
+        && open(|problem| !is_for_others(problem) && !matches!(problem, Problem::Mode { .. }))
+    {
         hints.push(
-            "`mirror sync` publishes a new generation where the published one is damaged; an earlier \
-             one goes with time",
+            "where upstream did not answer, run it again later; in place of what it no longer has, \
+             `mirror sync` brings what it has now",
         );
     }
-    if !holds.is_empty() {
-        hints.push(HOLD_HINT);
+    for finding in check.state.iter().filter(|f| matches!(f.problem, Problem::Damaged { .. })) {
+        let hint = damaged_hint(Path::new(&finding.path));
+        hints.extend(hint.filter(|hint| !hints.contains(hint)));
     }
     if open(|problem| matches!(problem, Problem::Unfinished)) {
         hints.push("`mirror sync` finishes what was interrupted, and so does `mirror serve`");
@@ -223,16 +226,19 @@ fn hints(args: &VerifyArgs, check: &Check) -> Vec<&'static str> {
     if open(|problem| matches!(problem, Problem::Foreign { .. })) {
         hints.push(
             "what is foreign was never published by mirror, and never goes by itself: move it \
-             elsewhere, or remove it",
+             elsewhere, remove it, or say --allow-foreign where it may stay",
         );
+    }
+    if open(|problem| matches!(problem, Problem::Outward { .. })) {
+        hints.push("mirror never made the links that lead out of the root: remove them");
     }
     hints
 }
 
 /// Whether a repair has nothing to say to it.
 fn is_for_others(problem: &Problem) -> bool {
-    use Problem::{Damaged, Foreign, Unfinished};
-    matches!(problem, Foreign { .. } | Damaged { .. } | Unfinished)
+    use Problem::{Damaged, Foreign, Outward, Unfinished};
+    matches!(problem, Foreign { .. } | Outward { .. } | Damaged { .. } | Unfinished)
 }
 
 #[cfg(test)]

@@ -1,10 +1,12 @@
 //! `mirror verify`.
 
 use std::fs;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::process::Command;
 
-use mirror_fixtures::samples;
+use mirror_fixtures::{samples, tool};
 
-use crate::support::{Site, signal, wait_until};
+use crate::support::{Ran, Site, signal, wait_until};
 
 const PACKAGE: &str = "Packages/p/plain-0001-1.0-1.noarch.rpm";
 
@@ -43,8 +45,75 @@ fn says_what_is_wrong_and_puts_it_right() {
     assert!(ran.out.contains("; repaired\n"), "{}", ran.out);
     assert!(!ran.err.contains("--repair"), "{}", ran.err);
     assert_eq!(ran.code, Some(3), "what is foreign stays");
+    let ran = site.run("verify --root mirror --allow-foreign");
+    assert!(ran.out.starts_with("up       clean "), "{}", ran.out);
+    assert!(ran.out.contains("\n  foreign     notes: 1 file, 4 B; allowed\n"), "{}", ran.out);
+    assert!(ran.code == Some(0) && !ran.err.contains("hint:"), "{}", ran.err);
+    let ran = site.run("verify --root mirror --allow-foreign --json");
+    let report: serde_json::Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
+    let finding = &report["trees"][0]["findings"][0];
+    assert_eq!((finding["problem"].as_str(), &finding["allowed"]), (Some("foreign"), &true.into()));
+    assert_eq!((&report["clean"], ran.code), (&true.into(), Some(0)));
     fs::remove_file(site.path("mirror/up/notes")).unwrap();
     assert_eq!(site.run("verify --root mirror -q").text(), "exit 0\n");
+}
+
+/// The binary as somebody who may not read what its permissions keep everyone from: where the tests
+/// run as root, without what root may do beyond its own files.
+fn run_as_owner(site: &Site, arguments: &str) -> Option<Ran> {
+    let is_root = fs::metadata("/proc/self").unwrap().uid() == 0;
+    if !is_root {
+        return Some(site.run(arguments));
+    }
+    let mut command = Command::new(tool("setpriv")?);
+    command.args(["--inh-caps=-all", "--bounding-set=-dac_override,-dac_read_search"]);
+    let binary = site.command(arguments);
+    command.arg(binary.get_program()).args(binary.get_args());
+    command.current_dir(site.path(".")).env_clear().env("COLUMNS", "100");
+    Some(site.ran(command.output().unwrap()))
+}
+
+#[test]
+fn what_nobody_may_read_may_be_whole() {
+    let site = Site::of(&samples::plain(3));
+    assert_eq!(site.sync("").code, Some(0));
+    let set = |path: &str, mode| {
+        fs::set_permissions(site.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    };
+    let file = format!("mirror/up/{PACKAGE}");
+    for path in [&file, "mirror/up/repodata"] {
+        set(path, 0);
+    }
+    site.upstream.clear_requests();
+    let Some(ran) = run_as_owner(&site, "verify --root mirror") else { return };
+    let found: Vec<_> = ran.out.lines().filter(|line| line.starts_with("  ")).collect();
+    assert_eq!(
+        found,
+        [
+            &format!("  mode        {PACKAGE}: found 0000, expected 0644"),
+            &format!("  unreadable  {PACKAGE}: Permission denied (os error 13)"),
+            "  mode        repodata: found 0000, expected 0755",
+            "  unreadable  repodata: Permission denied (os error 13)",
+        ],
+        "and nothing in it is said to be missing"
+    );
+    assert_eq!(ran.code, Some(3));
+    let ran = run_as_owner(&site, "verify --root mirror --repair").unwrap();
+    assert_eq!(ran.out.matches("; repaired\n").count(), 2, "{}", ran.out);
+    assert!(ran.code == Some(0) && !ran.err.contains("hint:"), "{}", ran.err);
+    assert_eq!(site.upstream.requests().len(), 0, "it was whole");
+    assert_eq!(run_as_owner(&site, "verify --root mirror -q").unwrap().text(), "exit 0\n");
+
+    // A folder between the root and a tree, in which nothing can be seen.
+    let moved = site.sync_arguments("--move").replace("--path up", "--path deep/up");
+    assert_eq!(site.run(&moved).code, Some(0));
+    set("mirror/deep", 0);
+    let ran = run_as_owner(&site, "verify --root mirror deep/up").unwrap();
+    assert!(ran.out.contains("\n  mode        deep: found 0000, expected 0755\n"), "{}", ran.out);
+    assert!(!ran.out.contains("missing"), "{}", ran.out);
+    let ran = run_as_owner(&site, "verify --root mirror --repair").unwrap();
+    assert_eq!(ran.code, Some(0), "{}", ran.out);
+    assert_eq!(run_as_owner(&site, "verify --root mirror -q").unwrap().text(), "exit 0\n");
 }
 
 #[test]
@@ -117,4 +186,20 @@ fn a_damaged_hold_is_named_with_what_to_do() {
     assert!(ran.out.starts_with("up       unknown "), "{}", ran.out);
     assert!(ran.err.contains(hint) && !ran.err.contains("--repair"), "{}", ran.err);
     assert_eq!((ran.code, site.run("status --root mirror").code), (Some(3), Some(0)));
+}
+
+#[test]
+fn a_damaged_journal_is_named_with_what_to_do() {
+    let site = Site::of(&samples::plain(1));
+    assert_eq!(site.sync("").code, Some(0));
+    fs::write(site.path("mirror/.mirror/journal"), "garbage").unwrap();
+    let hint = "\nhint: how far a publication came is not known: move that file away";
+    for (command, code) in [("status", 0), ("verify", 3), ("verify --repair", 1), ("prune", 1)] {
+        let ran = site.run(&format!("{command} --root mirror"));
+        assert!(ran.err.contains(hint), "{command}: {}", ran.err);
+        assert!(!ran.text().contains("finishes"), "{command}: {}", ran.text());
+        assert_eq!(ran.code, Some(code), "{command}");
+    }
+    fs::remove_file(site.path("mirror/.mirror/journal")).unwrap();
+    assert_eq!(site.run("verify --root mirror -q").text(), "exit 0\n");
 }

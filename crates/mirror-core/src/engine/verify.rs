@@ -218,11 +218,11 @@ impl Repair {
         for finding in &mut self.check.state {
             // Content that nothing names is no loss when it is known to be spoilt.
             finding.repaired = Some(outcome(finding, &self.failed, |finding| {
-                if !matches!(finding.problem, Problem::Changed { .. } | Problem::Link { .. }) {
-                    return Ok(not("it is no file, and nothing names it"));
-                }
-                if !is_known {
-                    return Ok(not("what is damaged may name it"));
+                match finding.problem {
+                    Problem::Link { .. } => {}
+                    Problem::Changed { .. } if is_known => {}
+                    Problem::Changed { .. } => return Ok(not("what is damaged may name it")),
+                    _ => return Ok(not("nothing names it")),
                 }
                 store.drop_stray(&finding.path).map(|()| Repaired::Done)
             })?);
@@ -261,7 +261,9 @@ fn outcome(
         return Ok(repaired.clone());
     }
     match (&finding.problem, &finding.wanted) {
-        (Problem::Foreign { .. }, _) => Ok(not("left alone, since mirror never put it there")),
+        (Problem::Foreign { .. } | Problem::Outward { .. }, _) => {
+            Ok(not("left alone, since mirror never put it there"))
+        }
         (Problem::Damaged { .. }, _) => Ok(not("what it named is not known any more")),
         (_, Some(entry)) => match failed.get(&entry.sha256) {
             None => Ok(Repaired::Done),

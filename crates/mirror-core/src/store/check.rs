@@ -17,8 +17,8 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use self::listing::Modes;
 use self::reading::{Hashed, Task, read_all};
-use super::View;
 use super::finding::{Check, Finding, Problem, TreeCheck};
+use super::{View, journal};
 use crate::digest::Sha256;
 use crate::error::Result;
 use crate::manifest::StoredEntry;
@@ -109,9 +109,13 @@ impl View {
             above: HashSet::new(),
             named: HashMap::new(),
         };
-        if self.is_unfinished() {
-            let path = format!("{RESERVED}/journal");
-            checking.state.push(Finding::new(path, Problem::Unfinished));
+        match journal::inspect(self.folder()) {
+            Ok(false) => {}
+            Ok(true) => {
+                let path = format!("{RESERVED}/journal");
+                checking.state.push(Finding::new(path, Problem::Unfinished));
+            }
+            Err(error) => checking.damaged(error)?,
         }
         for tree in &trees {
             checking.list_tree(tree)?;

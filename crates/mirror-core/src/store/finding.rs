@@ -49,12 +49,18 @@ pub enum Problem {
         /// Their bytes.
         bytes: u64,
     },
+    /// A symbolic link that no kept generation names leads out of the root.
+    Outward {
+        /// Where it leads.
+        target: String,
+    },
     /// It cannot be read.
     Unreadable {
         /// The system's reason.
         reason: String,
     },
-    /// A kept manifest, or the file that says which one is published, is not what was written.
+    /// A kept manifest, the journal, or the file that says which generation is published is not what
+    /// was written.
     Damaged {
         /// What is wrong with it.
         reason: String,
@@ -73,6 +79,7 @@ impl Problem {
             Self::WrongKind { .. } => "wrong kind",
             Self::Mode { .. } => "mode",
             Self::Foreign { .. } => "foreign",
+            Self::Outward { .. } => "outward",
             Self::Unreadable { .. } => "unreadable",
             Self::Damaged { .. } => "damaged",
             Self::Unfinished => "unfinished",
@@ -89,6 +96,9 @@ impl fmt::Display for Problem {
                 write!(f, "found {found}, expected {expected}")
             }
             Self::Link { target } => write!(f, "to {target}"),
+            Self::Outward { target } => {
+                write!(f, "a link to {target}, which a web server may follow out of the root")
+            }
             Self::WrongKind { expected, found } => {
                 write!(f, "a {found}, expected a {expected}")
             }
@@ -197,7 +207,8 @@ impl Check {
         self.trees.iter().flat_map(|tree| &tree.findings).chain(&self.state)
     }
 
-    /// Takes files that mirror never put there for no fault: they are told of all the same.
+    /// Takes files that mirror never put there for no fault: they are told of all the same. A link
+    /// that leads out of the root stays one.
     pub fn allow_foreign(&mut self) {
         let findings = self.trees.iter_mut().flat_map(|tree| &mut tree.findings);
         for finding in findings.chain(&mut self.state) {

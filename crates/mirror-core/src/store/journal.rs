@@ -61,6 +61,16 @@ pub(super) fn is_there(folder: &Path) -> bool {
     path(folder).exists()
 }
 
+/// The same, for who wants to know whether it can be finished.
+pub(super) fn inspect(folder: &Path) -> Result<bool> {
+    let path = path(folder);
+    match fs::read(&path) {
+        Ok(text) => read(&path, &String::from_utf8_lossy(&text)).map(|_| true),
+        Err(error) if is_absent(&error) => Ok(false),
+        Err(error) => Err(Error::io("read", &path)(error)),
+    }
+}
+
 /// Writes the journal, whole and synced.
 pub(super) fn write(folder: &Path, ops: &[Op]) -> Result<()> {
     let mut text = format!("{HEADER}{VERSION}\n");

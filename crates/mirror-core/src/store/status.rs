@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{LastRun, View, is_absent, list};
+use super::{LastRun, View, is_absent, journal, list};
 use crate::error::{Error, Result};
 use crate::manifest::StoredManifest;
 use crate::path::TreePath;
@@ -23,6 +23,9 @@ pub struct Status {
     pub space: Space,
     /// Whether a publication was interrupted.
     pub unfinished: bool,
+    /// What is wrong with its journal, where it cannot be finished.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub damaged: Option<String>,
 }
 
 /// A tree.
@@ -104,8 +107,10 @@ impl View {
             damaged: None,
         }));
         trees.sort_by(|a, b| a.tree.cmp(&b.tree));
-        let (root, unfinished) = (self.root().to_owned(), self.is_unfinished());
-        Ok(Status { root, trees, space: self.space()?, unfinished })
+        let mut damaged = None;
+        let journal = or_damaged(journal::inspect(self.folder()).map(Some), &mut damaged)?;
+        let (root, unfinished) = (self.root().to_owned(), journal.unwrap_or(true));
+        Ok(Status { root, trees, space: self.space()?, unfinished, damaged })
     }
 
     fn tree_status(&self, tree: &TreePath, last_run: Option<LastRun>) -> Result<TreeStatus> {

@@ -151,6 +151,19 @@ async fn what_is_still_served_of_the_past_is_mended_too() {
     assert_eq!(site.upstream.requests().len(), 0);
 }
 
+#[tokio::test]
+async fn a_journal_that_cannot_be_finished_is_damaged() {
+    let site = Site::new(&samples::plain(1));
+    site.sync().await;
+    let journal = site.root().join(".mirror/journal");
+    for (text, word) in [("mirror-journal 1\nend\n", "unfinished"), ("garbage", "damaged")] {
+        fs::write(&journal, text).unwrap();
+        let check = verify(&site.root()).await;
+        assert_eq!((found(&check), check.is_clean()), (vec![word.to_owned()], false));
+        assert_eq!(check.state[0].path, ".mirror/journal");
+    }
+}
+
 /// Cancels at the first finding.
 struct Impatient(CancellationToken);
 
@@ -187,6 +200,16 @@ async fn foreign_files_may_be_allowed() {
     assert!(!check.is_clean());
     check.allow_foreign();
     assert_eq!((found(&check), check.is_clean()), (vec!["demo foreign notes".to_owned()], true));
+    // Within the root and to nothing, and out of the root: a web server may follow that one.
+    symlink("notes", site.tree().join("inward")).unwrap();
+    symlink("nowhere", site.tree().join("dangling")).unwrap();
+    symlink("circle", site.tree().join("circle")).unwrap();
+    symlink("/etc/passwd", site.tree().join("outward")).unwrap();
+    let mut check = verify(&site.root()).await;
+    check.allow_foreign();
+    let open: Vec<_> = check.findings().filter(|finding| finding.is_open()).collect();
+    assert_eq!((open.len(), open[0].problem.word(), check.findings().count()), (1, "outward", 5));
+    fs::remove_file(site.tree().join("outward")).unwrap();
     fs::remove_file(site.tree().join("repodata/repomd.xml")).unwrap();
     let mut check = verify(&site.root()).await;
     check.allow_foreign();

@@ -188,6 +188,22 @@ pub(super) fn outermost(path: &str, known: &HashSet<&str>) -> String {
     ends.find(|folder| !known.contains(folder)).unwrap_or(path).to_owned()
 }
 
+/// Where a link leads that a web server may follow to what lies outside of the root; `None` for one
+/// that leads to what is below it or to nothing, and for what is no link.
+pub(super) fn leads_out(root: &Path, path: &Path, found: &Metadata) -> Option<String> {
+    if !found.is_symlink() {
+        return None;
+    }
+    let is_within = match (fs::canonicalize(path), fs::canonicalize(root)) {
+        (Ok(target), Ok(root)) => target.starts_with(root),
+        // Who serves may see more than we do; nothing and a circle are the same to all.
+        (Err(error), _) => error.kind() != io::ErrorKind::PermissionDenied,
+        _ => false,
+    };
+    let target = || fs::read_link(path).unwrap_or_default().to_string_lossy().into_owned();
+    (!is_within).then(target)
+}
+
 /// That something else is at `path` than a file or a folder, whichever is expected.
 pub(super) fn wrong_kind(path: &Path, found: &Metadata, expected: &'static str) -> Option<Problem> {
     let kind = found.file_type();

@@ -5,7 +5,7 @@ use std::fs::{self, Metadata};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::listing::{FILE, FOLDER, Listing, Modes, folders_of, outermost, wrong_kind};
+use super::listing::{FILE, FOLDER, Listing, Modes, folders_of, leads_out, outermost, wrong_kind};
 use super::{Checking, Item, Owner, Tree, blob_finding, blob_name};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
@@ -89,6 +89,8 @@ impl Checking<'_> {
                 if let Some(problem) = wrong_kind(&full, &found, "folder") {
                     report.findings.push(Finding::new(name, problem));
                 }
+            } else if let Some(target) = leads_out(self.view.root(), &full, &found) {
+                report.findings.push(Finding::new(name, Problem::Outward { target }));
             } else if is_whole {
                 let sum = foreign.entry(outermost(&name, &known)).or_default();
                 sum.0 += 1;
@@ -148,7 +150,7 @@ impl Checking<'_> {
     }
 
     /// Notes a file of the state that is not what was written, or cannot be read.
-    fn damaged(&mut self, error: Error) -> Result<()> {
+    pub(super) fn damaged(&mut self, error: Error) -> Result<()> {
         let (file, reason) = match error {
             Error::Damaged { path, reason } => (path, reason),
             Error::Io { action, path, source } => (path, format!("cannot {action}: {source}")),
