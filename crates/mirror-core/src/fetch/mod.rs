@@ -17,8 +17,10 @@ mod headers;
 mod hosts;
 pub mod netrc;
 mod options;
+mod question;
 mod rate;
 mod resolver;
+mod send;
 mod tls;
 mod transfer;
 
@@ -26,6 +28,7 @@ pub use access::{Access, ClientCertificate, Login, Route, Scope};
 #[cfg(any(test, fuzzing))]
 pub(crate) use headers::check_reading as check_headers;
 pub use options::{Options, Proxy, Trust};
+pub use question::{Content, Piece, Question, Reply, Validators};
 
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use url::Url;
 
-use super::attempt::{Failed, Validator};
+use super::attempt::Validator;
 use super::hosts::{HostId, Lease, Standing, Wish};
+use super::send::Failed;
 use super::{Client, Downloaded, MIRRORS_PER_FILE, Need, OPTIONAL_MIRRORS, Request, Watch};
 use crate::digest::Digest;
 use crate::error::{Error, Kind, Result, redact};

@@ -18,6 +18,7 @@ mod mirrors;
 mod network;
 mod prune;
 mod publication;
+mod questions;
 mod real;
 mod repair;
 mod resume;
