@@ -13,15 +13,20 @@
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::num::NonZeroU64;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use rustix::fs::{FlockOperation, OFlags, flock};
+use rustix::fs::{Advice, FlockOperation, OFlags, fadvise, flock};
 use rustix::io::Errno;
 
 use crate::digest::{Algorithm, Digest, Hasher, Sha256};
 use crate::error::{Error, Result};
+
+/// Written bytes of which the kernel is told to begin bringing them to the disk: publication waits
+/// until all are there, and a disk that was idle during the transfer would then begin.
+const WRITE_BEHIND: u64 = 1 << 20;
 
 /// What a file must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -38,6 +43,8 @@ pub struct Part {
     path: PathBuf,
     file: File,
     size: u64,
+    /// Bytes that are on their way to the disk.
+    behind: u64,
     hasher: Hasher,
     algorithm: Option<Algorithm>,
 }
@@ -54,7 +61,8 @@ impl Part {
         };
         let (path, file) = Self::claim(folder, &key)?;
         let algorithm = expected.digest.map(|digest| digest.algorithm());
-        let mut part = Self { path, file, size: 0, hasher: Hasher::new(algorithm), algorithm };
+        let hasher = Hasher::new(algorithm);
+        let mut part = Self { path, file, size: 0, behind: 0, hasher, algorithm };
         if expected.digest.is_none() {
             part.restart()?;
         } else {
@@ -141,6 +149,7 @@ impl Part {
             }
             self.hasher.update(&buffer[..read]);
             self.size += read as u64;
+            self.behind = self.size;
         }
     }
 
@@ -160,7 +169,7 @@ impl Part {
         use std::io::Seek as _;
         self.file.set_len(0).map_err(Error::io("truncate", &self.path))?;
         self.file.rewind().map_err(Error::io("rewind", &self.path))?;
-        self.size = 0;
+        (self.size, self.behind) = (0, 0);
         self.hasher = Hasher::new(self.algorithm);
         Ok(())
     }
@@ -170,7 +179,18 @@ impl Part {
         self.file.write_all(bytes).map_err(Error::io("write", &self.path))?;
         self.hasher.update(bytes);
         self.size += bytes.len() as u64;
+        if self.size - self.behind >= WRITE_BEHIND {
+            self.write_behind();
+        }
         Ok(())
+    }
+
+    /// Begins to bring what was written to the disk, and waits for nothing.
+    fn write_behind(&mut self) {
+        let new = NonZeroU64::new(self.size - self.behind);
+        // Linux takes this advice to begin with what is not on the disk yet; it is no more than that.
+        let _ = new.map(|new| fadvise(&self.file, self.behind, Some(new), Advice::DontNeed));
+        self.behind = self.size;
     }
 
     /// The proof that the part is what was expected. `name` is what an error calls it.
@@ -207,7 +227,8 @@ impl Part {
         fs::remove_file(&self.path).map_err(Error::io("remove", &self.path))
     }
 
-    fn verified(self, sha256: Sha256, digest: Digest) -> Verified {
+    fn verified(mut self, sha256: Sha256, digest: Digest) -> Verified {
+        self.write_behind();
         Verified {
             path: self.path,
             file: self.file,
