@@ -10,6 +10,17 @@ pub const PATH_LEN: usize = 1024;
 /// Longest component of a path, in bytes (Linux's `NAME_MAX`).
 pub const NAME_LEN: usize = 255;
 
+/// Longest name of a distribution file, in bytes: that of its metadata, `NAME.metadata`, must still
+/// fit [`NAME_LEN`] (longest seen: 158).
+pub const DISTRIBUTION_NAME: usize = NAME_LEN - ".metadata".len();
+
+/// Most tags of one kind in a wheel's name (most seen: 8).
+pub const WHEEL_TAGS: usize = 32;
+
+/// Most steps of a resolution: each looks at a version, or at a conflict (most seen: 9,000, through
+/// every release of boto3 and botocore).
+pub const RESOLVE_STEPS: usize = 200_000;
+
 /// Largest `repomd.xml`, in bytes (largest seen: 20 kB).
 pub const REPOMD_SIZE: u64 = 4 << 20;
 

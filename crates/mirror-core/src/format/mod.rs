@@ -6,4 +6,5 @@
 //! bound in [`crate::limits`], and memory does not grow with a document that is streamed.
 
 pub mod compression;
+pub mod pypi;
 pub mod rpm;

@@ -1,0 +1,17 @@
+//! The formats of Python packages: file names, pages of an index, metadata, requirements.
+//!
+//! Names, versions and requirements are those of `pep440_rs` and `pep508_rs`; the aliases here are
+//! the ones to use, so that a requirement means the same everywhere.
+
+pub mod filename;
+
+pub use pep440_rs::{Version, VersionSpecifiers};
+pub use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree, PackageName, VersionOrUrl};
+
+/// A dependency specifier ([PEP 508]): name, extras, versions or a URL, and a marker.
+///
+/// Over a plain URL: the other kind that `pep508_rs` offers expands environment variables while it
+/// parses, and this library reads none.
+///
+/// [PEP 508]: https://peps.python.org/pep-0508/
+pub type Requirement = pep508_rs::Requirement<url::Url>;
