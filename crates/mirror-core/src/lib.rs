@@ -56,6 +56,7 @@ pub mod part;
 pub mod path;
 pub mod plan;
 pub mod report;
+pub mod resolve;
 pub mod signature;
 pub mod source;
 pub mod store;

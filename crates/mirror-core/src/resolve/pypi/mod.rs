@@ -1,0 +1,220 @@
+//! Requirements × targets → the distributions to mirror.
+//!
+//! A [`Target`] has one or two [`Environment`]s; [`resolve`] answers for one of them which version of
+//! which project to take, by `PubGrub` over what an [`Index`] says. Nothing is downloaded to resolve
+//! but pages and metadata, and nothing is run. All targets share one index, so that each page and
+//! each piece of metadata is read once.
+//!
+//! What is chosen is what pip and uv choose: the newest version that fits everything, with these
+//! rules where they differ or a user may wonder:
+//!
+//! - Files count for a version only if the target can use them: by tags, `requires-python`, digests
+//!   where the requirements list any, and by what `--only-binary` and `--no-binary` leave.
+//! - A version that was withdrawn is taken where it is asked for exactly, by the user or by what
+//!   needs it.
+//! - A pre-release is taken where a specifier names one, where a project has nothing else, or where
+//!   all are allowed.
+//! - A version whose metadata cannot be read, or that needs another package from a URL, is passed
+//!   over.
+//! - An extra that a version does not have adds nothing, with a note.
+//!
+//! A set without a solution gets an [`Explanation`].
+
+mod candidates;
+mod explain;
+mod index;
+mod input;
+pub mod platform;
+mod project;
+mod provider;
+mod slots;
+pub mod tags;
+pub mod target;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use pubgrub::{PubGrubError, SelectedDependencies};
+
+pub use explain::Explanation;
+pub use index::{Described, Index, Metadata, Wanted};
+pub use input::{Asked, Inputs, Policy, PreReleases, Prefer, Projects};
+pub use project::{Listed, Project, ProjectFile, Release, lenient_specifiers};
+pub use target::{Environment, Target};
+
+use crate::format::pypi::{ExtraName, PackageName, Version};
+use crate::limits;
+use provider::{Package, Provider, Stop};
+
+/// Why there is no answer.
+#[derive(Debug, thiserror::Error)]
+pub enum ResolveError<E: std::error::Error + 'static> {
+    /// The requirements contradict each other, or what is on the index.
+    #[error("no versions satisfy the requirements: {}", .0.lines.join("; "))]
+    Unsolvable(Explanation),
+    /// A project is asked for at two URLs.
+    #[error("{name} is asked for at two URLs: {one} and {other}")]
+    TwoUrls {
+        /// The project.
+        name: PackageName,
+        /// A URL.
+        one: String,
+        /// Another.
+        other: String,
+    },
+    /// The search went on for too long.
+    #[error("gave up after {max} steps: pin or bound some versions", max = limits::RESOLVE_STEPS)]
+    Steps,
+    /// The index could not say.
+    #[error(transparent)]
+    Index(E),
+}
+
+/// What to take for one environment.
+#[derive(Clone, Debug)]
+pub struct Resolution {
+    /// What was chosen, by name.
+    pub picks: Vec<Pick>,
+    /// What a user may want to know, though it stands in nothing's way.
+    pub notes: Vec<String>,
+}
+
+/// A version that was chosen.
+#[derive(Clone, Debug)]
+pub struct Pick {
+    /// The project.
+    pub project: Arc<Project>,
+    /// The version's place in the project's releases.
+    release: usize,
+    /// The file's place in the release.
+    file: usize,
+    /// The extras that are wanted of it.
+    pub extras: BTreeSet<ExtraName>,
+    /// Who asked for it.
+    pub requested_by: Vec<Request>,
+}
+
+impl Pick {
+    /// The project's name.
+    pub fn name(&self) -> &PackageName {
+        &self.project.name
+    }
+
+    /// The release, with all its files.
+    pub fn release(&self) -> &Release {
+        &self.project.releases[self.release]
+    }
+
+    /// The version.
+    pub fn version(&self) -> &Version {
+        &self.release().version
+    }
+
+    /// The file whose metadata counted: the best one for the environment.
+    pub fn file(&self) -> &ProjectFile {
+        &self.release().files[self.file]
+    }
+}
+
+/// A requirement that led to a choice.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Request {
+    /// Who: a package of the answer, or the user.
+    pub by: Requester,
+    /// In which words.
+    pub requirement: String,
+}
+
+/// Who asks for a package.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Requester {
+    /// The user, and where: a file and line, or the command line.
+    User(String),
+    /// A package of the answer, or one of its extras.
+    Package(PackageName, Option<ExtraName>),
+}
+
+/// Chooses versions that satisfy requirements in an environment.
+pub fn resolve<I: Index>(
+    inputs: &Inputs,
+    environment: &Environment,
+    index: &I,
+) -> Result<Resolution, ResolveError<I::Error>> {
+    let provider = Provider::new(index, inputs, environment);
+    let stopped = |stop| match stop {
+        Stop::Index(error) => ResolveError::Index(error),
+        Stop::Steps => ResolveError::Steps,
+        Stop::TwoUrls(name, one, other) => ResolveError::TwoUrls { name, one, other },
+    };
+    match pubgrub::resolve(&provider, Package::Root, 0_u32) {
+        Ok(selected) => answer(&selected, &provider).map_err(stopped),
+        Err(PubGrubError::NoSolution(tree)) => {
+            Err(ResolveError::Unsolvable(explain::explain(tree, &provider)))
+        }
+        Err(
+            PubGrubError::ErrorRetrievingDependencies { source, .. }
+            | PubGrubError::ErrorChoosingVersion { source, .. }
+            | PubGrubError::ErrorInShouldCancel(source),
+        ) => Err(stopped(source)),
+    }
+}
+
+/// Puts the solver's choice in words.
+fn answer<I: Index>(
+    selected: &SelectedDependencies<Package, u32>,
+    provider: &Provider<'_, I>,
+) -> Result<Resolution, Stop<I::Error>> {
+    let mut picks: BTreeMap<PackageName, Pick> = BTreeMap::new();
+    for (package, &slot) in selected.iter() {
+        let Package::Project(name) = package else { continue };
+        let candidates = provider.candidates(name)?;
+        let candidate = candidates.list[slot as usize];
+        let pick = Pick {
+            project: Arc::clone(&candidates.project),
+            release: candidate.release,
+            file: candidate.file,
+            extras: BTreeSet::new(),
+            requested_by: Vec::new(),
+        };
+        picks.insert(name.clone(), pick);
+    }
+    let mut notes = Vec::new();
+    let mut request = |requirement: &crate::format::pypi::Requirement, by, words: String| {
+        if let Some(pick) = picks.get_mut(&requirement.name) {
+            pick.extras.extend(requirement.extras.iter().cloned());
+            pick.requested_by.push(Request { by, requirement: words });
+        }
+    };
+    for asked in &provider.requirements {
+        request(&asked.requirement, Requester::User(asked.origin.clone()), asked.text.clone());
+    }
+    for (package, &slot) in selected.iter() {
+        let (name, extra) = match package {
+            Package::Root => continue,
+            Package::Project(name) => (name, None),
+            Package::Extra(name, extra) => (name, Some(extra)),
+        };
+        let known = provider.needs(name, slot)?;
+        let Ok(needs) = &*known else { continue };
+        if let Some(extra) = extra.filter(|extra| !needs.metadata.provides_extra.contains(extra)) {
+            let version = provider.candidates(name)?.version(slot).clone();
+            notes.push(format!("{name} {version} has no extra {extra}"));
+        }
+        for requirement in needs.requirements(extra, provider.environment) {
+            let by = Requester::Package(name.clone(), extra.cloned());
+            request(requirement, by, requirement.to_string());
+        }
+    }
+    for pick in picks.values_mut() {
+        pick.requested_by.sort();
+        if let Some(why) = &pick.file().yanked {
+            let why = if why.is_empty() { "without a reason" } else { why };
+            notes.push(format!("{} {} was withdrawn: {why}", pick.name(), pick.version()));
+        }
+    }
+    notes.sort();
+    Ok(Resolution { picks: picks.into_values().collect(), notes })
+}
+
+#[cfg(test)]
+mod tests;
