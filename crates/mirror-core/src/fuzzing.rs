@@ -8,6 +8,8 @@ use std::path::{Component, Path};
 
 use crate::fetch::{Access, Login, Scope, netrc};
 use crate::format::compression::{Compression, decoder};
+use crate::format::pypi::PackageName;
+use crate::format::pypi::filename::DistFilename;
 use crate::format::rpm::metalink::Metalink;
 use crate::format::rpm::nevra::{Evr, Nevra, specs};
 use crate::format::rpm::primary::{read_packages, read_packages_fully};
@@ -18,6 +20,8 @@ use crate::format::rpm::{FormatError, filelists, mirrorlist, other, version};
 #[cfg(feature = "signatures")]
 use crate::limits;
 use crate::path::{RESERVED, RepoPath, TreePath};
+use crate::resolve::pypi::target::Distribution;
+use crate::resolve::pypi::{self, Listed, Project};
 #[cfg(feature = "signatures")]
 use crate::signature::{Fault, Fingerprint, Keys, issuers, verify};
 
@@ -41,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     ("other", other),
     ("path", path),
     ("primary", primary),
+    ("project", project),
     ("repofile", repofile),
     ("repomd", repomd),
     ("runs", runs),
@@ -275,6 +280,34 @@ pub fn signature(data: &[u8]) {
 /// Reads what was verified.
 pub fn state(data: &[u8]) {
     crate::store::fuzzing::state(data);
+}
+
+/// Files that an index lists of a project, a line each, with the Pythons that they are for behind a
+/// space: what is taken is of the project and can be a file of a tree, and its tags are ranked.
+pub fn project(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let (name, files) = text.split_once('\n').unwrap_or((text, ""));
+    let Ok(name) = name.parse::<PackageName>() else { return };
+    let listed = files.lines().map(|line| {
+        let (filename, python) = line.split_once(' ').unwrap_or((line, ""));
+        Listed { filename, requires_python: Some(python), ..Listed::default() }
+    });
+    let project = Project::new(name.clone(), listed);
+    let Ok(targets) = Distribution::targets("el9", &[]) else { return };
+    let environments: Vec<_> = targets.iter().flat_map(pypi::Target::environments).collect();
+    for release in &project.releases {
+        for file in &release.files {
+            assert!(RepoPath::new(&file.filename).is_ok());
+            let Ok(Some(DistFilename::Wheel(wheel))) = DistFilename::parse(&file.filename, &name)
+            else {
+                continue;
+            };
+            assert!(wheel.name == name && wheel.version == release.version);
+            for environment in &environments {
+                let _ = environment.tags.rank(&wheel.tags);
+            }
+        }
+    }
 }
 
 /// Reads a `.treeinfo`.
