@@ -124,3 +124,38 @@ pub const MIRRORS: usize = 2_000;
 /// Bytes of a generation's file in which what it says before its files is looked for: a metalink
 /// names hundreds of mirrors.
 pub const GENERATION_HEADING: u64 = 4 << 20;
+
+/// Longest requirement with its marker, in bytes (longest seen: 232).
+pub const REQUIREMENT_LEN: usize = 64 << 10;
+
+/// Most version specifiers of a requirement (most seen: 23).
+pub const VERSION_SPECIFIERS: usize = 1_000;
+
+/// Deepest nesting of parentheses in a marker (deepest seen: 1).
+pub const MARKER_DEPTH: usize = 64;
+
+/// Most words of a marker (most seen: 13).
+pub const MARKER_WORDS: usize = 2_000;
+
+/// Most pairs of extras or `in`s that `and` joins in a marker (most seen: 1). Each may double the
+/// size of the marker's decision diagram: this many are 16,384 nodes.
+pub const MARKER_PAIRS: usize = 14;
+
+/// Largest requirements file, pyproject.toml or lock file, in bytes: a lock of 1,000 packages with
+/// 50 wheels each has 12 MB.
+pub const INPUT_SIZE: usize = 64 << 20;
+
+/// Most requirements files that a run reads, each as often as it is included.
+pub const INPUT_FILES: usize = 1_000;
+
+/// Deepest nesting of `-r` and `-c`, and of groups and extras that include one another.
+pub const INPUT_DEPTH: usize = 32;
+
+/// Most requirements of a run's files together, constraints included.
+pub const REQUIREMENTS: usize = 100_000;
+
+/// Most digests of a requirement or locked file.
+pub const DIGESTS: usize = 10_000;
+
+/// Most packages of a lock file, and most files of one of them.
+pub const LOCKED: usize = 100_000;

@@ -1,9 +1,20 @@
-//! The formats of Python packages: file names, pages of an index, metadata, requirements.
+//! The formats of Python packages: file names, requirements, and what says what is wanted.
+//!
+//! What is wanted is said in [`requirements`] files and lock files
+//! ([`pylock`], [`uv_lock`]); a single [`requirement`] is what all of them, and the metadata of
+//! packages, are made of.
 //!
 //! Names, versions and requirements are those of `pep440_rs` and `pep508_rs`; the aliases here are
 //! the ones to use, so that a requirement means the same everywhere.
 
+pub mod direct;
 pub mod filename;
+pub mod input;
+pub mod lock;
+pub mod pylock;
+pub mod requirement;
+pub mod requirements;
+pub mod uv_lock;
 
 pub use pep440_rs::{Version, VersionSpecifiers};
 pub use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree, PackageName, VersionOrUrl};
