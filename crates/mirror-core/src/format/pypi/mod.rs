@@ -1,6 +1,6 @@
 //! The formats of Python packages: file names, requirements, and what says what is wanted.
 //!
-//! What is wanted is said in [`requirements`] files and lock files
+//! What is wanted is said in [`requirements`] files, a project's file ([`pyproject`]) and lock files
 //! ([`pylock`], [`uv_lock`]); a single [`requirement`] is what all of them, and the metadata of
 //! packages, are made of.
 //!
@@ -12,6 +12,7 @@ pub mod filename;
 pub mod input;
 pub mod lock;
 pub mod pylock;
+pub mod pyproject;
 pub mod requirement;
 pub mod requirements;
 pub mod uv_lock;
