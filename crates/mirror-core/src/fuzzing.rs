@@ -46,13 +46,18 @@ pub const TARGETS: &[Target] = &[
     ("path", path),
     ("primary", primary),
     ("project", project),
+    ("pylock", pylock),
+    ("pyproject", pyproject),
     ("repofile", repofile),
     ("repomd", repomd),
+    ("requirement", requirement),
+    ("requirements", requirements),
     ("runs", runs),
     #[cfg(feature = "signatures")]
     ("signature", signature),
     ("state", state),
     ("treeinfo", treeinfo),
+    ("uv_lock", uv_lock),
     ("version", version),
 ];
 
@@ -200,6 +205,16 @@ pub fn primary(data: &[u8]) {
     }
 }
 
+/// Reads a `pylock.toml`.
+pub fn pylock(data: &[u8]) {
+    crate::format::pypi::fuzzing::pylock(data);
+}
+
+/// Every selection of a `pyproject.toml` comes to an end.
+pub fn pyproject(data: &[u8]) {
+    crate::format::pypi::fuzzing::pyproject(data);
+}
+
 /// A section of a `.repo` file that is read is the one that is written.
 pub fn repofile(data: &[u8]) {
     let variables = Variables::from_pairs([("releasever", "10"), ("a", "b$a")]);
@@ -229,6 +244,16 @@ pub fn repomd(data: &[u8]) {
     assert!(repomd.write(&mut text).is_ok());
     let again = Repomd::read(&*text);
     assert_eq!(again.as_ref().ok(), Some(&repomd), "{again:?}");
+}
+
+/// A requirement that is written is the one that was read.
+pub fn requirement(data: &[u8]) {
+    crate::format::pypi::fuzzing::requirement(data);
+}
+
+/// A reading of requirements files ends, however they include one another.
+pub fn requirements(data: &[u8]) {
+    crate::format::pypi::fuzzing::requirements(data);
 }
 
 /// Reads what came of the last runs.
@@ -313,6 +338,11 @@ pub fn project(data: &[u8]) {
 /// Reads a `.treeinfo`.
 pub fn treeinfo(data: &[u8]) {
     let _ = TreeInfo::read(data);
+}
+
+/// Reads a `uv.lock`.
+pub fn uv_lock(data: &[u8]) {
+    crate::format::pypi::fuzzing::uv_lock(data);
 }
 
 /// Versions have a total order; builds are read as they are printed.

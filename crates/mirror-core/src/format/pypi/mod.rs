@@ -9,6 +9,8 @@
 
 pub mod direct;
 pub mod filename;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 pub mod input;
 pub mod lock;
 pub mod pylock;
