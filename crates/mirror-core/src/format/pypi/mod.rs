@@ -13,6 +13,7 @@ pub mod filename;
 pub(crate) mod fuzzing;
 pub mod input;
 pub mod lock;
+pub mod page;
 pub mod pylock;
 pub mod pyproject;
 pub mod requirement;
@@ -21,6 +22,8 @@ pub mod uv_lock;
 
 pub use pep440_rs::{Version, VersionSpecifiers};
 pub use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree, PackageName, VersionOrUrl};
+
+use super::rpm::excerpt;
 
 /// A dependency specifier ([PEP 508]): name, extras, versions or a URL, and a marker.
 ///
