@@ -172,3 +172,10 @@ pub const PAGE_FILES: usize = 200_000;
 
 /// Longest URL, specifier or remark of a project page, in bytes (longest seen: 400).
 pub const PAGE_TEXT: usize = 8 << 10;
+
+/// Largest core metadata of a distribution (`METADATA`, `PKG-INFO`), in bytes (largest seen: 2 MB,
+/// nearly all of it the description).
+pub const CORE_METADATA_SIZE: u64 = 16 << 20;
+
+/// Most requirements, extras or dynamic fields of a release (most seen: 90).
+pub const RELEASE_FIELDS: usize = 5_000;

@@ -13,6 +13,7 @@ pub mod filename;
 pub(crate) mod fuzzing;
 pub mod input;
 pub mod lock;
+pub mod metadata;
 pub mod page;
 pub mod pylock;
 pub mod pyproject;
