@@ -179,3 +179,9 @@ pub const CORE_METADATA_SIZE: u64 = 16 << 20;
 
 /// Most requirements, extras or dynamic fields of a release (most seen: 90).
 pub const RELEASE_FIELDS: usize = 5_000;
+
+/// Largest central directory of a zip archive, in bytes (largest seen: 3 MB).
+pub const ZIP_DIRECTORY: u64 = 64 << 20;
+
+/// Most members of a zip or tar archive (most seen: 31,000).
+pub const ARCHIVE_MEMBERS: usize = 500_000;

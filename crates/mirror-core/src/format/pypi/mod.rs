@@ -20,6 +20,7 @@ pub mod pyproject;
 pub mod requirement;
 pub mod requirements;
 pub mod uv_lock;
+pub mod zip;
 
 pub use pep440_rs::{Version, VersionSpecifiers};
 pub use pep508_rs::{ExtraName, MarkerEnvironment, MarkerTree, PackageName, VersionOrUrl};
