@@ -185,3 +185,10 @@ pub const ZIP_DIRECTORY: u64 = 64 << 20;
 
 /// Most members of a zip or tar archive (most seen: 31,000).
 pub const ARCHIVE_MEMBERS: usize = 500_000;
+
+/// Largest source distribution once decompressed, in bytes (largest seen: 1 GB).
+pub const SDIST_OPEN_SIZE: u64 = 16 << 30;
+
+/// Largest `pyproject.toml` or `requires.txt` of a source distribution, in bytes (largest seen:
+/// 60 kB).
+pub const SDIST_FILE: u64 = 1 << 20;

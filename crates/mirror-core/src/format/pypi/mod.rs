@@ -19,6 +19,7 @@ pub mod pylock;
 pub mod pyproject;
 pub mod requirement;
 pub mod requirements;
+pub mod sdist;
 pub mod uv_lock;
 pub mod zip;
 
