@@ -25,6 +25,10 @@ use crate::resolve::pypi::{self, Listed, Project};
 #[cfg(feature = "signatures")]
 use crate::signature::{Fault, Fingerprint, Keys, issuers, verify};
 
+mod packages;
+
+pub use packages::{metadata, page, sdist, zip};
+
 /// The most that a document is decompressed to.
 const OPEN: u64 = 1 << 20;
 
@@ -39,10 +43,12 @@ pub const TARGETS: &[Target] = &[
     ("headers", headers),
     ("hold", hold),
     ("journal", journal),
+    ("metadata", metadata),
     ("metalink", metalink),
     ("mirrorlist", mirrorlist),
     ("netrc", netrc),
     ("other", other),
+    ("page", page),
     ("path", path),
     ("primary", primary),
     ("project", project),
@@ -53,12 +59,14 @@ pub const TARGETS: &[Target] = &[
     ("requirement", requirement),
     ("requirements", requirements),
     ("runs", runs),
+    ("sdist", sdist),
     #[cfg(feature = "signatures")]
     ("signature", signature),
     ("state", state),
     ("treeinfo", treeinfo),
     ("uv_lock", uv_lock),
     ("version", version),
+    ("zip", zip),
 ];
 
 /// No more comes out than was allowed, and what is not compressed comes out as it is.
