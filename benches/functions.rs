@@ -1,5 +1,5 @@
 //! How fast the functions are that a run's time goes to: reading metadata, comparing versions,
-//! planning, hashing.
+//! planning, hashing; pages and packages of Python indexes.
 //!
 //! ```text
 //! cargo bench -p mirror-core              all of them
@@ -8,7 +8,7 @@
 //!
 //! What whole runs take, beside other tools, is measured by `benches/peers`.
 
-#![allow(clippy::unwrap_used, missing_docs)]
+#![allow(clippy::unwrap_used, clippy::cast_possible_truncation, missing_docs)]
 
 use std::cmp::Ordering;
 use std::hint::black_box;
@@ -18,6 +18,10 @@ use std::sync::Arc;
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use mirror_core::digest::{Algorithm, Digest, Hasher, Sha256};
 use mirror_core::format::compression::{decoder, read_ahead};
+use mirror_core::format::pypi::metadata::Metadata;
+use mirror_core::format::pypi::page::write::{Project, href};
+use mirror_core::format::pypi::page::{CoreMetadata, File, Form, Page};
+use mirror_core::format::pypi::zip::{Directory, Step, Window, is_metadata};
 use mirror_core::format::rpm::FormatError;
 use mirror_core::format::rpm::primary::read_packages;
 use mirror_core::format::rpm::version;
@@ -144,5 +148,105 @@ fn hashing(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(functions, primary, versions, planning, hashing);
+/// Links of a page as large as the largest projects have.
+const LINKS: usize = 20_000;
+
+fn pages(criterion: &mut Criterion) {
+    let file = |number: usize| {
+        let filename = format!("demo-1.{number}.0-cp312-cp312-manylinux_2_17_x86_64.whl");
+        let digest = Digest::from_hex(Algorithm::Sha256, &format!("{number:064x}")).unwrap();
+        File {
+            url: href(&filename),
+            filename,
+            digests: vec![digest],
+            size: Some(1_234_567),
+            requires_python: Some(">=3.8,<4".to_owned()),
+            yanked: None,
+            core_metadata: CoreMetadata::Digest(digest),
+            upload_time: Some("2024-01-02T03:04:05.678901Z".to_owned()),
+            provenance: None,
+        }
+    };
+    let files: Vec<_> = (0..LINKS).map(file).collect();
+    let name = "demo".parse().unwrap();
+    let versions = (0..LINKS as u64).map(|number| pep440_rs::Version::new([1, number, 0]));
+    let project = Project::new(&name, "demo", None, versions.zip(&files));
+    let (html, json) = (project.html(), project.json());
+    let mut group = criterion.benchmark_group("pages");
+    group.sample_size(20);
+    for (name, form, page) in [("html", Form::Html, &html), ("json", Form::Json, &json)] {
+        group.throughput(Throughput::Bytes(page.len() as u64));
+        group.bench_function(name, |bench| {
+            bench.iter(|| {
+                let page = Page::read(form, page.as_bytes()).unwrap();
+                assert_eq!(page.files.len(), LINKS);
+                page
+            });
+        });
+    }
+    group.bench_function("json, as a tree of values", |bench| {
+        bench.iter(|| serde_json::from_str::<serde_json::Value>(&json).unwrap());
+    });
+    group.bench_function("writing html", |bench| bench.iter(|| project.html()));
+    group.bench_function("writing json", |bench| bench.iter(|| project.json()));
+}
+
+/// Members of the largest wheels.
+const MEMBERS: usize = 30_000;
+
+fn packages(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("packages");
+    group.sample_size(20);
+
+    let mut metadata = "Metadata-Version: 2.1\nName: demo\nVersion: 1.0\n".to_owned();
+    for number in 0..60 {
+        let marker = format!("extra == 'extra{}' and python_version >= '3.8'", number % 10);
+        metadata =
+            format!("{metadata}Requires-Dist: package-{number}[x]<3,>=1.{number} ; {marker}\n");
+    }
+    metadata += "\n";
+    metadata += &"A line of a description that is rather long.\n".repeat(500);
+    group.throughput(Throughput::Bytes(metadata.len() as u64));
+    group.bench_function("metadata", |bench| {
+        bench.iter(|| Metadata::read(metadata.as_bytes()).unwrap());
+    });
+
+    let directory = zip_directory();
+    let (start, size) = (100 * MEMBERS as u64, 100 * MEMBERS as u64 + directory.len() as u64);
+    group.throughput(Throughput::Bytes(directory.len() as u64));
+    group.bench_function("zip directory", |bench| {
+        bench.iter(|| {
+            let window = Window { start, bytes: &directory };
+            let read = Directory::read(window, size, is_metadata).unwrap();
+            assert!(matches!(&read, Step::Done(found) if found.members().len() == 1));
+            read
+        });
+    });
+}
+
+/// The end of an archive with members of a hundred bytes each.
+fn zip_directory() -> Vec<u8> {
+    let mut out = Vec::new();
+    for number in 0..MEMBERS {
+        let name = match number {
+            7 => "demo-1.0.dist-info/METADATA".to_owned(),
+            _ => format!("demo/collections/part{}/module_{number}.py", number % 100),
+        };
+        out.extend(b"PK\x01\x02");
+        out.extend([0; 24]);
+        out.extend((name.len() as u16).to_le_bytes());
+        out.extend([0; 12]);
+        out.extend((100 * number as u32).to_le_bytes());
+        out.extend(name.as_bytes());
+    }
+    let len = out.len() as u32;
+    out.extend(b"PK\x05\x06\0\0\0\0");
+    out.extend([(MEMBERS as u16).to_le_bytes(); 2].concat());
+    out.extend(len.to_le_bytes());
+    out.extend((100 * MEMBERS as u32).to_le_bytes());
+    out.extend([0; 2]);
+    out
+}
+
+criterion_group!(functions, primary, versions, planning, hashing, pages, packages);
 criterion_main!(functions);
