@@ -160,10 +160,6 @@ pub const DIGESTS: usize = 10_000;
 /// Most packages of a lock file, and most files of one of them.
 pub const LOCKED: usize = 100_000;
 
-/// Longest name of a distribution file, in bytes: that of its metadata, `NAME.metadata`, must still
-/// fit [`NAME_LEN`] (longest seen: 158).
-pub const DISTRIBUTION_NAME: usize = NAME_LEN - ".metadata".len();
-
 /// Largest project page of a Python index, in bytes (largest seen: 12 MB, 15,000 files).
 pub const PAGE_SIZE: u64 = 128 << 20;
 
