@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(files(66_000).to_string(), "66,000 files");
         assert_eq!(time(Duration::from_millis(400)).to_string(), "0s");
         assert_eq!(time(Duration::from_secs(125)).to_string(), "2m 05s");
-        assert_eq!(time(Duration::from_secs(7260)).to_string(), "2h 01m");
+        assert_eq!(time(Duration::from_mins(121)).to_string(), "2h 01m");
         assert_eq!(bytes(3 << 30).to_string(), "3.00 GiB");
     }
 }

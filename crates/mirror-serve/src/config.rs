@@ -62,7 +62,7 @@ impl ServerConfig {
             root: root.into(),
             max_connections: 1024,
             head_timeout: Duration::from_secs(30),
-            stall_timeout: Duration::from_secs(60),
+            stall_timeout: Duration::from_mins(1),
             shutdown_grace: Duration::from_secs(10),
             observer: None,
         }

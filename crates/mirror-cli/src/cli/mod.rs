@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(args.publication.lock.lock_wait, Some(LockWait::Forever));
         let args = sync("mirror sync --newest-only=3 --lock-wait=60 rocky");
         assert_eq!(args.selection.newest_only, NonZeroUsize::new(3));
-        let minute = LockWait::AtMost(Duration::from_secs(60));
+        let minute = LockWait::AtMost(Duration::from_mins(1));
         assert_eq!(args.publication.lock.lock_wait, Some(minute));
         let args = sync("mirror sync");
         assert_eq!((args.selection.newest_only, args.publication.lock.lock_wait), (None, None));
@@ -143,8 +143,8 @@ mod tests {
     #[test]
     fn times_are_seconds_or_as_in_the_configuration() {
         let args = sync("mirror sync --timeout 60 --lock-wait=10m");
-        assert_eq!(args.transfer.timeout, Some(Duration::from_secs(60)));
-        let wait = LockWait::AtMost(Duration::from_secs(600));
+        assert_eq!(args.transfer.timeout, Some(Duration::from_mins(1)));
+        let wait = LockWait::AtMost(Duration::from_mins(10));
         assert_eq!(args.publication.lock.lock_wait, Some(wait));
     }
 }

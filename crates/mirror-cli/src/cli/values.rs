@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn times_are_seconds_or_have_a_unit() {
-        assert_eq!(timeout("2m"), Ok(Duration::from_secs(120)));
+        assert_eq!(timeout("2m"), Ok(Duration::from_mins(2)));
         for wrong in ["0", "0s", "2d", "soon", "-1", ""] {
             assert!(timeout(wrong).is_err(), "{wrong}");
         }

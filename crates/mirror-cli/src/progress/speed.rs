@@ -65,6 +65,6 @@ mod tests {
             speed.note(start + Duration::from_secs(second), bytes);
         }
         assert_eq!(speed.per_second(), 1000);
-        assert_eq!(speed.time_for(60_000), Some(Duration::from_secs(60)));
+        assert_eq!(speed.time_for(60_000), Some(Duration::from_mins(1)));
     }
 }

@@ -10,7 +10,7 @@ use mirror_fixtures::{Repository, Upstream};
 use tempfile::TempDir;
 
 /// Longer than anything here takes, on a busy machine too.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A folder to work in, and an upstream.
 pub(crate) struct Site {

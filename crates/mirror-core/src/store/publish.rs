@@ -64,7 +64,7 @@ pub struct Retention {
 
 impl Default for Retention {
     fn default() -> Self {
-        Self { generations: 3, grace: Duration::from_secs(24 * 3600), prune: true }
+        Self { generations: 3, grace: Duration::from_hours(24), prune: true }
     }
 }
 

@@ -14,7 +14,7 @@ use mirror_fixtures::upstream::Fault;
 use super::support::{PATIENCE, Recorder, Site, job, listing, patient, sync};
 
 /// An hour of grace.
-const HOUR: Duration = Duration::from_secs(3600);
+const HOUR: Duration = Duration::from_hours(1);
 
 async fn prune(root: &Path, trees: &[&str], grace: Duration) -> (Pruning, Vec<String>) {
     let retention = Retention { generations: 2, grace, prune: true };

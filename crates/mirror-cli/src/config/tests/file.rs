@@ -8,9 +8,9 @@ fn a_file_says_what_a_command_line_can() {
     assert_eq!(config.root, Some("/srv/mirror".into()));
     assert_eq!(config.connections, Some(32));
     assert_eq!(config.keep_generations, NonZeroUsize::new(5));
-    assert_eq!(config.grace, Some(Duration::from_secs(172_800)));
+    assert_eq!(config.grace, Some(Duration::from_hours(48)));
     assert_eq!(config.prune, Some(false));
-    assert_eq!(config.lock_wait, Some(LockWait::AtMost(Duration::from_secs(600))));
+    assert_eq!(config.lock_wait, Some(LockWait::AtMost(Duration::from_mins(10))));
     let said = wanted(
         "rocky --release 9 8 --repo baseos appstream --arch x86_64 --exclude *-devel --newest-only 1",
     );

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 const ASIDE_FACTOR: u32 = 30;
 
 /// The longest that a mirror is set aside: a long run comes back to it.
-const LONGEST_ASIDE: Duration = Duration::from_secs(600);
+const LONGEST_ASIDE: Duration = Duration::from_mins(10);
 
 /// A failure that cost less is asked for once more by each file: thousands of them are seconds.
 const QUICK: Duration = Duration::from_secs(1);
