@@ -78,6 +78,7 @@ fn line(entry: &Entry) -> String {
 }
 
 #[test]
+#[allow(clippy::print_stdout)] // where a tool is missing, the test says so
 fn requirements_files_mean_what_pip_takes_them_for() {
     let Some(python) = tool("python3") else { return };
     let sha = "a".repeat(64);

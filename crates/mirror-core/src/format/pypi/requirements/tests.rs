@@ -383,7 +383,7 @@ proptest! {
         for (word, at) in words.iter().zip(breaks) {
             let at = at.min(word.len());
             let (first, second) = word.split_at(at);
-            broken.push_str(&format!("{first}\\\n{second}   # {word}\n\n"));
+            broken.extend([first, "\\\n", second, "   # ", word, "\n\n"]);
         }
         let (whole, broken) = (read(&whole).unwrap(), read(&broken).unwrap());
         prop_assert_eq!(self::words(&whole.entries), self::words(&broken.entries));
