@@ -30,7 +30,15 @@ pub enum LockWait {
 /// The lock, held until it is dropped.
 #[derive(Debug)]
 pub(super) struct Lock {
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing it would do, but for a program that this process starts just now: until it is there,
+        // it holds the same open file. Where this is refused, closing is what is left.
+        let _ = flock(&self.file, FlockOperation::Unlock);
+    }
 }
 
 impl Lock {
@@ -71,7 +79,7 @@ impl Lock {
         }
         // For who has to wait; where the root is read-only, nobody has to.
         let _ = sign(&mut file);
-        Ok(Some(Self { _file: file }))
+        Ok(Some(Self { file }))
     }
 
     /// The same at once or not at all.
@@ -89,7 +97,7 @@ impl Lock {
             Err(error) => return Err(Error::io("lock", path)(error.into())),
         }
         sign(&mut file).map_err(Error::io("write", path))?;
-        Ok(Self { _file: file })
+        Ok(Self { file })
     }
 }
 
