@@ -39,6 +39,7 @@ pub(super) struct Candidate {
     pub(super) file: usize,
     pub(super) wheel: bool,
     pub(super) pre: bool,
+    pub(super) yanked: bool,
 }
 
 /// Why an environment cannot use a version.
@@ -80,15 +81,16 @@ impl Candidates {
             match judge.best(release) {
                 Ok(file) => {
                     let pre = release.version.any_prerelease();
+                    let yanked = release.files[file].yanked.is_some();
                     let slot = u32::try_from(list.len()).unwrap_or(u32::MAX);
-                    if release.files[file].yanked.is_none() {
+                    if !yanked {
                         unyanked.push(slot);
-                        if !pre {
-                            finals.push(slot);
-                        }
+                    }
+                    if !yanked && !pre {
+                        finals.push(slot);
                     }
                     let wheel = release.files[file].is_wheel();
-                    list.push(Candidate { release: place, file, wheel, pre });
+                    list.push(Candidate { release: place, file, wheel, pre, yanked });
                     public.push(release.version.clone().without_local());
                 }
                 Err(refusal) => refused.push((place, refusal)),
@@ -110,10 +112,20 @@ impl Candidates {
         // What the user pins is good for everything that needs the project.
         for specifiers in asked.iter().filter(|specifiers| specifiers.iter().any(pins)) {
             let pinned = candidates.matching(specifiers);
-            candidates.finals = candidates.finals.union(&pinned);
-            candidates.unyanked = candidates.unyanked.union(&pinned);
+            candidates.admit(&pinned);
         }
         candidates
+    }
+
+    /// Makes candidates good for all that need the project, though withdrawn or pre-releases.
+    pub(super) fn admit(&mut self, slots: &Slots) {
+        self.finals = self.finals.union(slots);
+        self.unyanked = self.unyanked.union(slots);
+    }
+
+    /// What of a set is not good for all that need the project.
+    pub(super) fn special(&self, slots: &Slots) -> Slots {
+        slots.intersection(&self.unasked(false).complement())
     }
 
     pub(super) fn len(&self) -> u32 {

@@ -14,6 +14,8 @@
 //!   needs it.
 //! - A pre-release is taken where a specifier names one, where a project has nothing else, or where
 //!   all are allowed.
+//! - What only a release names in this way counts for others that need the project where there is no
+//!   solution without it.
 //! - A version whose metadata cannot be read, or that needs another package from a URL, is passed
 //!   over.
 //! - An extra that a version does not have adds nothing, with a note.
@@ -44,7 +46,7 @@ pub use target::{Environment, Target};
 
 use crate::format::pypi::{ExtraName, PackageName, Version};
 use crate::limits;
-use provider::{Package, Provider, Stop};
+use provider::{Package, Provider, Special, Stop};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -134,28 +136,38 @@ pub enum Requester {
     Package(PackageName, Option<ExtraName>),
 }
 
+/// How often a resolution is tried again with withdrawn versions and pre-releases that releases have
+/// named meanwhile: the second time is nearly always the last.
+const ATTEMPTS: usize = 5;
+
 /// Chooses versions that satisfy requirements in an environment.
 pub fn resolve<I: Index>(
     inputs: &Inputs,
     environment: &Environment,
     index: &I,
 ) -> Result<Resolution, ResolveError<I::Error>> {
-    let provider = Provider::new(index, inputs, environment);
     let stopped = |stop| match stop {
         Stop::Index(error) => ResolveError::Index(error),
         Stop::Steps => ResolveError::Steps,
         Stop::TwoUrls(name, one, other) => ResolveError::TwoUrls { name, one, other },
     };
-    match pubgrub::resolve(&provider, Package::Root, 0_u32) {
-        Ok(selected) => answer(&selected, &provider).map_err(stopped),
-        Err(PubGrubError::NoSolution(tree)) => {
-            Err(ResolveError::Unsolvable(explain::explain(tree, &provider)))
+    let mut special = Special::new();
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let provider = Provider::new(index, inputs, environment, special);
+        match pubgrub::resolve(&provider, Package::Root, 0_u32) {
+            Ok(selected) => return answer(&selected, &provider).map_err(stopped),
+            Err(PubGrubError::NoSolution(tree)) => match provider.more_special() {
+                Some(more) if attempts < ATTEMPTS => special = more,
+                _ => return Err(ResolveError::Unsolvable(explain::explain(tree, &provider))),
+            },
+            Err(
+                PubGrubError::ErrorRetrievingDependencies { source, .. }
+                | PubGrubError::ErrorChoosingVersion { source, .. }
+                | PubGrubError::ErrorInShouldCancel(source),
+            ) => return Err(stopped(source)),
         }
-        Err(
-            PubGrubError::ErrorRetrievingDependencies { source, .. }
-            | PubGrubError::ErrorChoosingVersion { source, .. }
-            | PubGrubError::ErrorInShouldCancel(source),
-        ) => Err(stopped(source)),
     }
 }
 

@@ -114,6 +114,9 @@ struct Tried {
     ahead: u32,
 }
 
+/// Candidates that are taken only where they are named, by project.
+pub(super) type Special = HashMap<PackageName, Slots>;
+
 /// The state of one resolution.
 pub(super) struct Provider<'a, I> {
     pub(super) index: &'a I,
@@ -130,11 +133,20 @@ pub(super) struct Provider<'a, I> {
     left: RefCell<HashMap<PackageName, Slots>>,
     /// What was tried of each project.
     tried: RefCell<HashMap<PackageName, Tried>>,
+    /// Withdrawn versions and pre-releases that releases name: those of earlier attempts, which are
+    /// good for all that need the project, and all that came up.
+    special: Special,
+    named: RefCell<Special>,
     steps: Cell<usize>,
 }
 
 impl<'a, I: Index> Provider<'a, I> {
-    pub(super) fn new(index: &'a I, inputs: &'a Inputs, environment: &'a Environment) -> Self {
+    pub(super) fn new(
+        index: &'a I,
+        inputs: &'a Inputs,
+        environment: &'a Environment,
+        special: Special,
+    ) -> Self {
         let holds = |asked: &&Asked| asked.requirement.evaluate_markers(&environment.markers, &[]);
         Self {
             index,
@@ -147,6 +159,8 @@ impl<'a, I: Index> Provider<'a, I> {
             order: RefCell::default(),
             left: RefCell::default(),
             tried: RefCell::default(),
+            named: RefCell::new(special.clone()),
+            special,
             steps: Cell::new(0),
         }
     }
@@ -162,7 +176,11 @@ impl<'a, I: Index> Provider<'a, I> {
             None => self.index.project(name).map_err(Stop::Index)?,
         };
         let project = project.unwrap_or_else(|| Arc::new(super::Project::new(name.clone(), [])));
-        let candidates = Rc::new(Candidates::new(project, self.environment, self.inputs));
+        let mut candidates = Candidates::new(project, self.environment, self.inputs);
+        if let Some(special) = self.special.get(name) {
+            candidates.admit(special);
+        }
+        let candidates = Rc::new(candidates);
         self.candidates.borrow_mut().insert(name.clone(), Rc::clone(&candidates));
         Ok(candidates)
     }
@@ -187,6 +205,13 @@ impl<'a, I: Index> Provider<'a, I> {
             }
         }
         Ok(found)
+    }
+
+    /// The withdrawn versions and pre-releases that releases name, where there are more than those
+    /// that are good for all already: with them there may be a solution yet.
+    pub(super) fn more_special(&self) -> Option<Special> {
+        let named = self.named.borrow();
+        (*named != self.special).then(|| named.clone())
     }
 
     /// What a candidate needs: read once in a resolution.
@@ -271,6 +296,12 @@ impl<'a, I: Index> Provider<'a, I> {
             let name = &requirement.name;
             let candidates = self.candidates(name)?;
             let admitted = self.admitted(&candidates, requirement);
+            let special = candidates.special(&admitted);
+            if special.count(candidates.len()) > 0 {
+                let mut named = self.named.borrow_mut();
+                let known = named.entry(name.clone()).or_insert_with(Slots::empty);
+                *known = known.union(&special);
+            }
             best.extend(
                 self.likely(&candidates, &admitted).map(|slot| (Rc::clone(&candidates), slot)),
             );
@@ -306,16 +337,17 @@ impl<'a, I: Index> Provider<'a, I> {
         }
     }
 
-    /// The best of a set of candidates: the newest, final releases first unless pre-releases are as
-    /// good.
+    /// The best of a set of candidates: the newest, but what was withdrawn last, and final releases
+    /// first unless pre-releases are as good.
     fn best(&self, candidates: &Candidates, among: &Slots) -> Option<u32> {
         let len = candidates.len();
         let wheels = self.inputs.policy.prefer_binary == Prefer::Wheels;
         let mut best = None;
         for slot in among.descending(len) {
             let candidate = &candidates.list[slot as usize];
-            let worse = (wheels && !candidate.wheel, !candidates.pre_allowed && candidate.pre);
-            if worse == (false, false) {
+            let pre = !candidates.pre_allowed && candidate.pre;
+            let worse = (candidate.yanked, wheels && !candidate.wheel, pre);
+            if worse == (false, false, false) {
                 return Some(slot);
             }
             if best.is_none_or(|(other, _)| worse < other) {

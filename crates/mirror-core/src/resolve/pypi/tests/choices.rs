@@ -147,6 +147,28 @@ fn what_was_withdrawn_is_taken_where_it_is_asked_for_exactly() {
 }
 
 #[test]
+fn what_a_release_names_is_good_for_the_others() {
+    let index = Memory::new(
+        "lib-1.0-py3-none-any.whl
+         lib-1.5-py3-none-any.whl yanked
+         lib-2.0b1-py3-none-any.whl
+         pre-1.0-py3-none-any.whl: lib>=2.0a1
+         pin-1.0-py3-none-any.whl: lib==1.5
+         any-1.0-py3-none-any.whl: lib",
+    );
+    for (requirement, file) in [
+        ("any", "lib-1.0-py3-none-any.whl"),
+        ("pre", "lib-2.0b1-py3-none-any.whl"),
+        ("pin", "lib-1.5-py3-none-any.whl"),
+    ] {
+        assert_eq!(chosen(&index, &inputs(&["any", requirement, "lib>=1"]))[1], file);
+    }
+    let lines = explanation(&index, &inputs(&["pre", "pin"])).lines;
+    assert!(lines.contains(&"pre 1.0 requires lib>=2.0a1".to_owned()), "{lines:?}");
+    assert!(lines.contains(&"pin 1.0 requires lib==1.5".to_owned()), "{lines:?}");
+}
+
+#[test]
 fn specifiers_read_versions_as_the_standard_has_it() {
     let index = Memory::new(
         "lib-1.0-py3-none-any.whl
