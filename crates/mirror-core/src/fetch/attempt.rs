@@ -158,13 +158,7 @@ impl Client {
                     break Err(Failed::after(error, last_byte.elapsed()));
                 }
                 Err(_) if window_bytes < lowest => {
-                    let reason = format!(
-                        "{window_bytes} bytes in {} s, under {} bytes a second",
-                        window.as_secs_f64(),
-                        self.options.lowest_speed
-                    );
-                    let error = Error::Stalled { url: shown.to_owned(), reason };
-                    break Err(Failed::after(error, window));
+                    break Err(Failed::after(self.too_slow(shown, window_bytes), window));
                 }
                 Err(_) => {
                     let left = end.or(request.expected.size).map(|end| end - part.size().min(end));

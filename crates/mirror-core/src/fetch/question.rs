@@ -246,13 +246,7 @@ impl Client {
                     return Err(Failed::after(error, begun.elapsed()));
                 }
                 Err(_) if window_bytes < lowest => {
-                    let reason = format!(
-                        "{window_bytes} bytes in {} s, under {} bytes a second",
-                        window.as_secs_f64(),
-                        self.options.lowest_speed
-                    );
-                    let error = Error::Stalled { url: shown.to_owned(), reason };
-                    return Err(Failed::after(error, window));
+                    return Err(Failed::after(self.too_slow(shown, window_bytes), window));
                 }
                 Err(_) => {
                     (window_end, window_bytes) = (Instant::now() + window, 0);

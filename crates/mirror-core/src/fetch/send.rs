@@ -125,6 +125,16 @@ impl Client {
         }
     }
 
+    /// What a body that comes at less than the lowest speed fails with.
+    pub(super) fn too_slow(&self, url: &str, window_bytes: u64) -> Error {
+        let reason = format!(
+            "{window_bytes} bytes in {} s, under {} bytes a second",
+            self.options.speed_window.as_secs_f64(),
+            self.options.lowest_speed
+        );
+        Error::Stalled { url: url.to_owned(), reason }
+    }
+
     /// An answer that is no file.
     pub(super) fn refusal(
         &self,
