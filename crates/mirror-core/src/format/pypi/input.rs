@@ -2,7 +2,7 @@
 //! can be wrong with it.
 //!
 //! Nothing here shows a login: URLs lose user, password and query where they are displayed, and text
-//! is shown through [`shown`].
+//! is shown through `shown`.
 
 use std::fmt;
 use std::path::{Component, Path, PathBuf};

@@ -2,7 +2,7 @@
 //!
 //! Two forms of one thing: HTML (PEP 503, with the attributes that PEPs 592, 629, 658, 714 and 740
 //! added) and JSON (PEP 691, with those of PEPs 700, 714, 740 and 792). [`Page::read`] takes either,
-//! [`write`] makes both.
+//! [`mod@write`] makes both.
 //!
 //! What a page says wrongly of *one* file makes that file [`Unusable`], with the reason; the others
 //! are as good as before. A page that is no project page, or one of a version that we do not know, is
