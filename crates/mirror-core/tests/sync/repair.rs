@@ -11,17 +11,8 @@ use mirror_core::{CancellationToken, Error, Mirror};
 use mirror_fixtures::samples;
 use mirror_fixtures::upstream::Fault;
 
-use super::support::{PATIENCE, Site, job, patient, sync};
-
-async fn verify(root: &Path) -> Check {
-    let cancel = CancellationToken::new();
-    mirror_core::verify(root, &[], PATIENCE, Arc::new(()), &cancel).await.unwrap()
-}
-
-async fn repair(root: &Path) -> Check {
-    let mirror = Mirror::open(root, patient()).await.unwrap();
-    mirror.repair(&[], Arc::new(()), &CancellationToken::new()).await.unwrap()
-}
+use super::support::{Site, job, patient, sync};
+use super::verify::{repair, verify};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o7777

@@ -14,12 +14,12 @@ use mirror_fixtures::upstream::Fault;
 
 use super::support::{PATIENCE, Site, job, listing, options, patient, sync};
 
-async fn verify(root: &Path) -> Check {
+pub(super) async fn verify(root: &Path) -> Check {
     let cancel = CancellationToken::new();
     mirror_core::verify(root, &[], PATIENCE, Arc::new(()), &cancel).await.unwrap()
 }
 
-async fn repair(root: &Path) -> Check {
+pub(super) async fn repair(root: &Path) -> Check {
     let mirror = Mirror::open(root, patient()).await.unwrap();
     mirror.repair(&[], Arc::new(()), &CancellationToken::new()).await.unwrap()
 }
