@@ -188,3 +188,9 @@ pub const SDIST_OPEN_SIZE: u64 = 16 << 30;
 /// Largest `pyproject.toml` or `requires.txt` of a source distribution, in bytes (largest seen:
 /// 60 kB).
 pub const SDIST_FILE: u64 = 1 << 20;
+
+/// Largest file of the cache of pages and metadata, in bytes: a page with what was said of it.
+pub const CACHED: u64 = PAGE_SIZE + (1 << 20);
+
+/// Largest record of a tree's sets, in bytes: 100,000 files take some 60 MB.
+pub const RECORD_SIZE: u64 = 512 << 20;

@@ -18,6 +18,7 @@
 //! is finished by whoever next opens the store.
 
 mod adopt;
+mod cache;
 mod check;
 mod files;
 mod finding;

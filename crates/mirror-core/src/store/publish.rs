@@ -249,7 +249,9 @@ impl<'a> Work<'a> {
                 self.place(&to, &to, entry)?;
             }
         }
-        replaced.sort_by_key(|entry| entry.role);
+        // What lists others comes after them: the root page of an index after its projects' pages.
+        let depth = |entry: &StoredEntry| entry.path.as_str().matches('/').count();
+        replaced.sort_by_key(|entry| (entry.role, std::cmp::Reverse(depth(entry))));
         for (number, entry) in replaced.into_iter().enumerate() {
             let staged = self.stage()?.join(number.to_string());
             let to = entry.path.under(self.folders.base());

@@ -50,6 +50,9 @@ impl Store {
         }
         if retention.prune {
             self.drop_unnamed(&dropped, wanted)?;
+            if !published.is_empty() {
+                self.trim_cache()?;
+            }
         }
         // Last, so that who was interrupted does the same again.
         for path in &dropped {
