@@ -164,6 +164,12 @@ impl Manifest {
         Ok(Self { entries, switched: None, signature: None })
     }
 
+    /// The same of other entries; see [`Manifest::new`].
+    pub(crate) fn with(&self, entries: Vec<Entry>, listed_by: &str) -> Result<Self> {
+        let Self { switched, signature, .. } = self.clone();
+        Ok(Self { switched, signature, ..Self::new(entries, listed_by)? })
+    }
+
     /// The same, with `folder` published as a whole: a client sees all of it old or all of it new.
     #[must_use]
     pub fn switching(mut self, folder: RepoPath) -> Self {

@@ -2,6 +2,7 @@
 
 mod again;
 mod fetch;
+mod finish;
 mod publish;
 mod resolve;
 mod space;

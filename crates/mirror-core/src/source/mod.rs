@@ -5,6 +5,7 @@
 //! [`Context`] into the store, verified, so nothing is fetched twice and every published byte is a
 //! blob. A new kind of content is a new source, and nothing else changes.
 
+pub mod pypi;
 pub mod rpm;
 
 use std::fs::File;
@@ -18,8 +19,8 @@ use url::Url;
 
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result};
-use crate::fetch::{self, Client, Need, Watch};
-use crate::manifest::{Manifest, StoredManifest};
+use crate::fetch::{self, Client, Need, Question, Reply, Watch};
+use crate::manifest::{Entry, Manifest, StoredEntry, StoredManifest};
 use crate::part::{Expected, Part, Verified};
 use crate::path::{RepoPath, TreePath};
 use crate::report::{Event, Reporter};
@@ -49,6 +50,18 @@ pub trait Source: Send + Sync {
 
     /// Reads the upstream.
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>>;
+
+    /// Makes what can be made only of the files themselves, such as pages with their digests: called
+    /// once all that [`Source::resolve`] listed is stored, before anything of it is published. What
+    /// it returns is published with the rest; where it fails, nothing is.
+    fn finish<'a>(
+        &'a self,
+        context: &'a Context<'a>,
+        stored: &'a [StoredEntry],
+    ) -> BoxFuture<'a, Result<Vec<Entry>>> {
+        let _ = (context, stored);
+        Box::pin(async { Ok(Vec::new()) })
+    }
 }
 
 /// A file in the store, as a source sees it.
@@ -251,6 +264,27 @@ impl<'a> Context<'a> {
     fn put(&self, verified: &Verified) -> Result<Stored> {
         let sha256 = self.store.put(verified, &self.upstream)?;
         Ok(Stored { sha256, size: verified.size() })
+    }
+
+    /// Asks a server for something small that is kept in memory; `name` is what events call it.
+    pub async fn ask(&self, name: &str, question: &Question<'_>) -> Result<Reply> {
+        let watch = Transfer { reporter: self.reporter.reporter, tree: self.reporter.tree, name };
+        self.client.ask(question, &watch).await
+    }
+
+    /// How many questions and transfers may be under way at once.
+    pub fn connections(&self) -> usize {
+        self.client.connections()
+    }
+
+    /// What an earlier run kept under `key`, a line of text; it may be gone at any time.
+    pub fn cached(&self, key: &str) -> Option<Vec<u8>> {
+        self.store.cached(key)
+    }
+
+    /// Keeps something small that was read, for later runs.
+    pub fn cache(&self, key: &str, content: &[u8]) -> Result<()> {
+        self.store.cache(key, content)
     }
 
     /// Opens a file of the store.

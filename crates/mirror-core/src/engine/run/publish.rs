@@ -21,6 +21,11 @@ impl<'a> Run<'a> {
         for tree in &mut members {
             self.check_sizes(tree)?;
         }
+        if !members.iter().any(|tree| failed(tree) || lacking(tree)) {
+            for tree in &mut members {
+                self.finish(tree).await?;
+            }
+        }
         let complete = !members.iter().any(|tree| failed(tree) || lacking(tree));
         let mut publications = Vec::new();
         let mut published = Vec::new();
@@ -114,8 +119,9 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    /// What is to be published for a tree; `None` where it holds that already.
-    fn publication(&self, tree: &mut Tree<'a>) -> Result<Option<Publication>> {
+    /// A tree's files as they are in the store, and whether each is in the tree already; `None` where
+    /// there is nothing to do for it.
+    pub(super) fn stored(&self, tree: &Tree<'a>) -> Result<Option<(Vec<StoredEntry>, Vec<bool>)>> {
         let Work::Plan { manifest, plan, content, .. } = &tree.work else {
             return Ok(None);
         };
@@ -154,6 +160,14 @@ impl<'a> Run<'a> {
                 unverified: entry.unverified.clone(),
             });
         }
+        Ok(Some((entries, in_place)))
+    }
+
+    /// What is to be published for a tree; `None` where it holds that already.
+    fn publication(&self, tree: &mut Tree<'a>) -> Result<Option<Publication>> {
+        let Some((entries, in_place)) = self.stored(tree)? else { return Ok(None) };
+        let Work::Plan { manifest, .. } = &tree.work else { return Ok(None) };
+        let previous = tree.previous.as_ref();
         let manifest = StoredManifest {
             upstream: tree.upstream.to_string(),
             fingerprint: tree.job.source.fingerprint(),

@@ -184,21 +184,13 @@ impl<'a> Run<'a> {
 
     /// The manifest that a tree is to hold; `None` where it is what it should be.
     pub(super) async fn resolution(&self, tree: &mut Tree<'a>) -> Result<Option<Manifest>> {
-        let (mirror, job) = (self.mirror, tree.job);
+        let job = tree.job;
         // Another selection is never taken for "no change".
         let mut previous = tree.previous.clone().filter(|previous| {
             previous.fingerprint == job.source.fingerprint() && previous.upstream == *tree.upstream
         });
         loop {
-            let context = Context::new(
-                &mirror.store,
-                &mirror.client,
-                &*self.reporter,
-                &tree.name,
-                tree.upstream.to_string(),
-                previous.as_deref(),
-            )
-            .over(tree.guard.as_deref(), mirror.allow.older);
+            let context = self.context(tree, previous.as_deref());
             let resolution = job.source.resolve(&context).await;
             tree.report.warnings.extend(context.into_warnings());
             match (resolution?, previous.take()) {
@@ -226,6 +218,18 @@ impl<'a> Run<'a> {
                 }
             }
         }
+    }
+
+    /// What a tree's source works with.
+    pub(super) fn context<'c>(
+        &'c self,
+        tree: &'c Tree<'a>,
+        previous: Option<&'c StoredManifest>,
+    ) -> Context<'c> {
+        let (store, client) = (&*self.mirror.store, &*self.mirror.client);
+        let upstream = tree.upstream.to_string();
+        Context::new(store, client, &*self.reporter, &tree.name, upstream, previous)
+            .over(tree.guard.as_deref(), self.mirror.allow.older)
     }
 
     fn tell_signature(&self, tree: &mut Tree<'a>, judgement: Option<&Judgement>) {
