@@ -115,6 +115,48 @@ pub enum Error {
         /// Where it was now to be published.
         new: String,
     },
+    /// Python packages that cannot be had as they are asked for.
+    #[error(
+        "{unsolved} of {targets} targets cannot have what is asked for: set {set}, {target}: {why}"
+    )]
+    Unsolved {
+        /// So many targets.
+        unsolved: usize,
+        /// Of so many.
+        targets: usize,
+        /// The first one's set.
+        set: String,
+        /// The first one.
+        target: String,
+        /// Why not, for people.
+        why: String,
+    },
+    /// A tree of Python packages that does not answer by itself what was asked for.
+    #[error("set {set}, {target}: cannot be installed from the tree alone: {why}")]
+    Unproved {
+        /// The set.
+        set: String,
+        /// The target.
+        target: String,
+        /// What is missing, for people.
+        why: String,
+    },
+    /// A set of a tree that is to be removed, and is not there.
+    #[error("the tree has no set {set}, {}", sets_there(known))]
+    NoSuchSet {
+        /// The name.
+        set: String,
+        /// The sets that there are.
+        known: Vec<String>,
+    },
+    /// A file that an index lists without a digest.
+    #[error("{index}: {filename} is listed without a digest, expected its sha256")]
+    Unhashed {
+        /// The index.
+        index: String,
+        /// The file.
+        filename: String,
+    },
     /// No tree and no group has that name, or none was named and there are several groups.
     #[error("{}", no_such_group(name.as_deref()))]
     NoSuchGroup {
@@ -546,6 +588,10 @@ fn no_such_group(name: Option<&str>) -> String {
         Some(name) => format!("no tree and no group {name} is published here"),
         None => "there are several groups".to_owned(),
     }
+}
+
+fn sets_there(known: &[String]) -> String {
+    if known.is_empty() { "and none at all".into() } else { format!("it has {}", known.join(", ")) }
 }
 
 /// The URL without what must not be shown: user, password, query values and fragment.

@@ -120,6 +120,11 @@ pub struct WheelFilename {
     pub tags: WheelTags,
 }
 
+/// Whether a file's name is that of a wheel, by its ending.
+pub fn is_wheel(filename: &str) -> bool {
+    strip_suffix(filename, ".whl").is_some()
+}
+
 impl WheelFilename {
     /// Reads a wheel's name.
     pub fn parse(filename: &str) -> Result<Self, FilenameError> {

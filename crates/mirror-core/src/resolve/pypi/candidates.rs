@@ -7,7 +7,7 @@ use std::sync::Arc;
 use pep440_rs::{Operator, VersionSpecifier};
 use pubgrub::{Ranges, VersionSet};
 
-use super::input::{Inputs, PreReleases};
+use super::input::Inputs;
 use super::project::{Kind, Project, ProjectFile, Release};
 use super::slots::Slots;
 use super::target::Environment;
@@ -106,7 +106,7 @@ impl Candidates {
         let asked = asked.filter(|asked| asked.requirement.name == project.name);
         let asked: Vec<_> = asked.filter_map(|asked| specifiers(&asked.requirement)).collect();
         let named = asked.iter().any(|specifiers| names_pre_release(specifiers));
-        let pre_allowed = only_pre || named || inputs.policy.pre_releases == PreReleases::Allow;
+        let pre_allowed = only_pre || named || inputs.policy.takes_pre_releases(&project.name);
         let (finals, unyanked) = (finals.into_slots(), unyanked.into_slots());
         let mut candidates = Self { project, list, refused, public, finals, unyanked, pre_allowed };
         // What the user pins is good for everything that needs the project.
@@ -252,6 +252,29 @@ impl Runs {
             .into_iter()
             .fold(Slots::empty(), |slots, (start, end)| slots.union(&Slots::run(start, end)))
     }
+}
+
+/// The files of a release that an environment can use, in the order of the page: what it takes of
+/// them by tags, Pythons, formats and digests.
+pub fn usable<'a>(
+    project: &'a Project,
+    release: &'a Release,
+    environment: &Environment,
+    inputs: &Inputs,
+) -> Vec<&'a ProjectFile> {
+    let judge = Judge::new(project, environment, inputs);
+    release.files.iter().filter(|file| judge.judge(file).is_ok()).collect()
+}
+
+/// The best of a release's files for an environment; `None` where it can use none.
+pub fn best<'a>(
+    project: &'a Project,
+    release: &'a Release,
+    environment: &Environment,
+    inputs: &Inputs,
+) -> Option<&'a ProjectFile> {
+    let judge = Judge::new(project, environment, inputs);
+    judge.best(release).ok().map(|place| &release.files[place])
 }
 
 /// Chooses the files of a project for an environment.

@@ -35,6 +35,11 @@ pub struct Policy {
     /// Whether pre-releases are as good as final releases. Otherwise one is taken only where a
     /// specifier names one, or where a project has nothing else.
     pub pre_releases: PreReleases,
+    /// Projects whose pre-releases are as good as final releases, whatever the others' are
+    /// (`--all-releases`).
+    pub all_releases: BTreeSet<PackageName>,
+    /// Projects whose pre-releases are not, whatever the others' are (`--only-final`).
+    pub only_final: BTreeSet<PackageName>,
     /// The projects whose wheels are left out (`--no-binary`).
     pub no_binary: Projects,
     /// The projects whose source distributions are left out (`--only-binary`).
@@ -73,6 +78,13 @@ pub struct Projects {
 }
 
 impl Policy {
+    /// Whether pre-releases of a project are taken unasked. What names the project goes before what
+    /// means all.
+    pub(crate) fn takes_pre_releases(&self, name: &PackageName) -> bool {
+        self.all_releases.contains(name)
+            || (self.pre_releases == PreReleases::Allow && !self.only_final.contains(name))
+    }
+
     /// Whether wheels, and source distributions, of a project may be taken. What names the project
     /// goes before what means all, as in pip.
     pub(super) fn formats(&self, name: &PackageName) -> [bool; 2] {

@@ -47,6 +47,11 @@ impl Pair {
         Ok(())
     }
 
+    /// The projects of both sides: whether all, and those that are named.
+    fn sides(&self) -> [(bool, &BTreeSet<PackageName>); 2] {
+        self.sides.each_ref().map(|side| (side.all, &side.names))
+    }
+
     /// The side that the project is on: by its name, else with all.
     fn side_of(&self, name: &PackageName) -> Option<usize> {
         let [first, second] = &self.sides;
@@ -88,6 +93,11 @@ impl FormatControl {
         self.0.add(1, "--only-binary", value)
     }
 
+    /// The projects of `--no-binary` and of `--only-binary`: whether all, and those that are named.
+    pub fn projects(&self) -> [(bool, &BTreeSet<PackageName>); 2] {
+        self.0.sides()
+    }
+
     /// What that project may be taken as.
     pub fn formats(&self, name: &PackageName) -> Formats {
         match self.0.side_of(name) {
@@ -116,6 +126,11 @@ impl ReleaseControl {
     /// Takes a `--pre`: all releases of all projects, but for those of `--only-final` by name.
     pub fn pre(&mut self) {
         self.0.sides[0].all = true;
+    }
+
+    /// The projects of `--all-releases` and of `--only-final`: whether all, and those that are named.
+    pub fn projects(&self) -> [(bool, &BTreeSet<PackageName>); 2] {
+        self.0.sides()
     }
 
     /// Whether pre-releases of that project are wanted; `None`: as the version specifiers say.

@@ -1,0 +1,365 @@
+//! From sets to files: every set for every target, all at once over what their indexes say.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::closure::{Closing, Closure, Library, Taken, Unsolved};
+use super::index::{Found, Shelf, Unanswered, serve};
+use super::set::{Indexes, Sdists, Set, url_of};
+use super::{Answer, Chosen, ChosenFile};
+use crate::error::{Error, Result};
+use crate::format::pypi::filename::is_wheel;
+use crate::format::pypi::input::Location;
+use crate::format::pypi::lock::Locked;
+use crate::format::pypi::page::{CoreMetadata, File, Page};
+use crate::format::pypi::requirements::{Entry, Wanted};
+use crate::format::pypi::sdist::BuildSystem;
+use crate::format::pypi::{MarkerTree, PackageName, Version};
+use crate::resolve::pypi::{
+    Environment, Index as _, Inputs, Metadata, Project, ProjectFile, Wanted as Expected,
+};
+use crate::source::Context;
+
+/// Environments that are resolved at once: most of their time they wait.
+const AT_ONCE: usize = 16;
+
+/// What was chosen of a set.
+#[derive(Debug)]
+pub(super) struct Choice {
+    /// Its files, by name.
+    pub(super) files: BTreeMap<String, Selected>,
+    /// For each target what was chosen, and why.
+    pub(super) answers: Vec<Answer>,
+}
+
+/// A file that is to be mirrored.
+#[derive(Debug, Clone)]
+pub(super) struct Selected {
+    pub(super) found: Arc<Found>,
+    /// Its place in the list.
+    pub(super) at: usize,
+    pub(super) version: Version,
+    /// What was taken for its metadata when it was resolved.
+    pub(super) used: Option<Arc<Metadata>>,
+    /// Whether it is taken without a digest.
+    pub(super) may_be_unhashed: bool,
+}
+
+impl Selected {
+    pub(super) fn file(&self) -> &File {
+        self.found.file(self.at)
+    }
+}
+
+impl Library for Shelf {
+    fn build_system(
+        &self,
+        project: &Project,
+        file: &ProjectFile,
+    ) -> Result<Result<BuildSystem, String>, Unanswered> {
+        let sdist = self.sdist(&self.found(project)?, file.position)?;
+        Ok(match sdist {
+            Some(sdist) => sdist.build_system().map_err(|error| error.to_string()),
+            None => Err("what it says of itself could not be read".to_owned()),
+        })
+    }
+}
+
+/// Chooses the files of sets that share their indexes.
+pub(super) async fn choose(
+    context: &Context<'_>,
+    indexes: &Indexes,
+    sets: Vec<Arc<Set>>,
+) -> Result<Vec<Choice>> {
+    let (shelf, wants) = Shelf::new();
+    let solving = async {
+        let mut listing = Vec::new();
+        for set in &sets {
+            let (set, shelf) = (Arc::clone(set), Arc::clone(&shelf));
+            listing.push(run(move || list(&set, &shelf)));
+        }
+        let listed: Vec<_> = stream::iter(listing).buffered(AT_ONCE).try_collect().await?;
+        let listed: Vec<Arc<Vec<Listed>>> = listed.into_iter().map(Arc::new).collect();
+        let mut jobs = Vec::new();
+        for (set, listed) in sets.iter().zip(&listed) {
+            for target in &set.targets {
+                for environment in target.environments() {
+                    let (set, shelf) = (Arc::clone(set), Arc::clone(&shelf));
+                    let listed = Arc::clone(listed);
+                    jobs.push(run(move || Ok(close(&set, &listed, &environment, &shelf))));
+                }
+            }
+        }
+        let closures: Vec<_> = stream::iter(jobs).buffered(AT_ONCE).try_collect().await?;
+        let mut closures = closures.into_iter();
+        let mut choices = Vec::new();
+        for (set, listed) in sets.iter().zip(&listed) {
+            choices.push(put_together(set, listed, &mut closures, &shelf)?);
+        }
+        Ok(choices)
+    };
+    tokio::select! {
+        biased;
+        served = serve(context, indexes, wants) => match served? {},
+        choices = solving => choices,
+    }
+}
+
+/// Runs a solver on a thread of its own.
+async fn run<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Unanswered> + Send + 'static,
+) -> Result<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::Client(error.into()))?.map_err(Unanswered::into_error)
+}
+
+/// A version of an exact list or lock: files that need no resolving.
+struct Listed {
+    found: Arc<Found>,
+    version: Version,
+    files: BTreeSet<usize>,
+    /// Who lists it, for people.
+    by: String,
+    /// Where it is installed, where that is known.
+    marker: Option<MarkerTree>,
+}
+
+type Outcome = Result<Closure, Unsolved<Unanswered>>;
+
+/// What exact lists and locks list, for all targets alike.
+fn list(set: &Set, shelf: &Shelf) -> Result<Vec<Listed>, Unanswered> {
+    let names: Vec<&PackageName> = set.wants.exact.iter().filter_map(Entry::name).collect();
+    shelf.expect(&names.into_iter().map(Expected::Project).collect::<Vec<_>>());
+    let mut listed = Vec::new();
+    for entry in &set.wants.exact {
+        listed.extend(exact(entry, shelf)?);
+    }
+    for locked in set.wants.locks.iter().flat_map(|lock| &lock.packages) {
+        listed.extend(of_lock(locked, shelf));
+    }
+    if set.selection.sdists == Sdists::Never {
+        for one in &mut listed {
+            let found = &one.found;
+            one.files.retain(|at| is_wheel(&found.file(*at).filename));
+        }
+        listed.retain(|one| !one.files.is_empty());
+    }
+    Ok(listed)
+}
+
+/// The files that an entry of an exact list names by their digests.
+fn exact(entry: &Entry, shelf: &Shelf) -> Result<Vec<Listed>, Unanswered> {
+    let wrong = |reason: String| {
+        Err(Unanswered::of(Error::metadata(
+            &entry.at.to_string(),
+            format!("{}: {reason}", entry.text),
+        )))
+    };
+    let found = match &entry.wanted {
+        Wanted::Project(requirement) => shelf.list(&requirement.name)?,
+        Wanted::File(direct) => {
+            let (Some(name), Ok(url)) = (&direct.name, url_of(direct)) else {
+                return wrong("its name leaves open which project it is of".to_owned());
+            };
+            Some(shelf.found(&*shelf.direct(name, &url)?)?)
+        }
+    };
+    let Some(found) = found else { return wrong("no index has the project".to_owned()) };
+    let hashes = &entry.hashes;
+    let mut listed = Vec::new();
+    for release in &found.project.releases {
+        if entry.pinned().is_some_and(|pinned| *pinned != release.version) {
+            continue;
+        }
+        let is_named = |file: &&ProjectFile| {
+            hashes.is_empty() || file.digests.iter().any(|digest| hashes.contains(digest))
+        };
+        let files: BTreeSet<_> =
+            release.files.iter().filter(is_named).map(|file| file.position).collect();
+        if !files.is_empty() {
+            listed.push(Listed {
+                found: Arc::clone(&found),
+                version: release.version.clone(),
+                files,
+                by: format!("{} ({})", entry.text, entry.at),
+                marker: Some(entry.marker().clone()),
+            });
+        }
+    }
+    if listed.is_empty() {
+        return wrong(format!("{} has no file of that version with such a digest", found.index));
+    }
+    Ok(listed)
+}
+
+/// The files of a locked package, each version of it by itself.
+fn of_lock(locked: &Locked, shelf: &Shelf) -> Vec<Listed> {
+    let from = locked.files.first().map(|file| file.location.clone());
+    let Some(from) = from else { return Vec::new() };
+    let url = |location: &Location| match location {
+        Location::Url(url) => Some(url.to_string()),
+        Location::Path(path) => {
+            Some(url::Url::from_file_path(std::path::absolute(path).ok()?).ok()?.to_string())
+        }
+    };
+    let file = |file: &crate::format::pypi::lock::LockedFile| {
+        Some(File {
+            filename: file.filename.clone(),
+            url: url(&file.location)?,
+            digests: file.digests.clone(),
+            size: file.size,
+            requires_python: None,
+            yanked: None,
+            core_metadata: CoreMetadata::No,
+            upload_time: None,
+            provenance: None,
+        })
+    };
+    let files = locked.files.iter().filter_map(file).collect();
+    let index = locked.index.as_ref().unwrap_or(&from).to_string();
+    let page = Page { files, ..Page::default() };
+    let found = shelf.add(Found::new(&locked.name, page, from, index));
+    let releases = found.project.releases.iter().map(|release| Listed {
+        found: Arc::clone(&found),
+        version: release.version.clone(),
+        files: release.files.iter().map(|file| file.position).collect(),
+        by: locked.at.to_string(),
+        marker: None,
+    });
+    releases.collect()
+}
+
+/// What a set takes in one environment.
+fn close(set: &Set, listed: &[Listed], environment: &Environment, shelf: &Shelf) -> Outcome {
+    let mut inputs = set.wants.inputs.clone();
+    if set.selection.sdists == Sdists::Never {
+        inputs.policy.only_binary.all = true;
+    }
+    let mut closing = Closing::new(shelf, environment, set.selection);
+    closing.resolve(&inputs)?;
+    for requirement in &set.wants.all_versions {
+        closing.take_versions(requirement, &inputs)?;
+    }
+    // Digests speak of what was listed, and not of what builds it.
+    let inputs = Inputs { hashes: std::collections::HashMap::new(), ..inputs };
+    for one in listed {
+        let marker = one.marker.as_ref();
+        if marker.is_some_and(|marker| !marker.evaluate(&environment.markers, &[])) {
+            continue;
+        }
+        closing.take_listed(&one.found.project, &one.version, &one.files, &inputs)?;
+    }
+    Ok(closing.finish())
+}
+
+/// A set's files, and its answers for people, out of what its environments take.
+fn put_together(
+    set: &Set,
+    listed: &[Listed],
+    closures: &mut impl Iterator<Item = Outcome>,
+    shelf: &Shelf,
+) -> Result<Choice> {
+    let mut choice = Choice { files: BTreeMap::new(), answers: Vec::new() };
+    let as_listed: Vec<Taken> = listed
+        .iter()
+        .map(|one| Taken {
+            project: Arc::clone(&one.found.project),
+            version: one.version.clone(),
+            files: one.files.clone(),
+            requested_by: BTreeSet::from([one.by.clone()]),
+            build: false,
+        })
+        .collect();
+    for target in &set.targets {
+        let mut answer = Answer {
+            set: set.name.clone(),
+            target: target.to_string(),
+            chosen: Vec::new(),
+            unsolved: Vec::new(),
+            notes: Vec::new(),
+        };
+        let mut closure = Closure::default();
+        for taken in &as_listed {
+            closure.add(taken.clone());
+        }
+        for _ in target.environments() {
+            match closures.next() {
+                Some(Ok(one)) => closure.join(one),
+                Some(Err(Unsolved::Because(lines))) if answer.unsolved.is_empty() => {
+                    answer.unsolved = lines;
+                }
+                Some(Err(Unsolved::Index(error))) => return Err(error.into_error()),
+                Some(Err(Unsolved::Because(_))) | None => {}
+            }
+        }
+        answer.notes.extend(closure.notes.iter().cloned());
+        for taken in closure.into_taken() {
+            let found = shelf.found(&taken.project).map_err(Unanswered::into_error)?;
+            let mut chosen = Chosen {
+                name: taken.project.name.to_string(),
+                version: taken.version.to_string(),
+                files: Vec::new(),
+                requested_by: taken.requested_by.into_iter().collect(),
+                build: taken.build,
+                index: found.index.clone(),
+            };
+            for at in taken.files {
+                let file = found.file(at);
+                let (filename, size) = (file.filename.clone(), file.size);
+                chosen.files.push(ChosenFile { filename: filename.clone(), size });
+                let found = Arc::clone(&found);
+                let selected = Selected {
+                    version: taken.version.clone(),
+                    used: shelf.described(&found, at),
+                    may_be_unhashed: set.selection.allow_unhashed,
+                    found,
+                    at,
+                };
+                add(&mut choice.files, filename, selected)?;
+            }
+            chosen.files.sort_by(|a, b| a.filename.cmp(&b.filename));
+            answer.notes.extend(unusable(&found));
+            answer.chosen.push(chosen);
+        }
+        answer.notes.sort();
+        answer.notes.dedup();
+        choice.answers.push(answer);
+    }
+    Ok(choice)
+}
+
+/// Adds a file to those of a set, or of a tree: one name is one content.
+pub(super) fn add(
+    files: &mut BTreeMap<String, Selected>,
+    filename: String,
+    selected: Selected,
+) -> Result<()> {
+    let Some(known) = files.get(&filename) else {
+        files.insert(filename, selected);
+        return Ok(());
+    };
+    let (first, second) = (known.file(), selected.file());
+    for (a, b) in first.digests.iter().flat_map(|a| second.digests.iter().map(move |b| (a, b))) {
+        if a.algorithm() == b.algorithm() && a != b {
+            return Err(Error::Conflict {
+                file: format!("{} and {}", known.found.index, selected.found.index),
+                path: filename,
+                first: a.to_string(),
+                second: b.to_string(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// What of a project's files cannot be used, in a line.
+fn unusable(found: &Found) -> Option<String> {
+    let first = found.page.unusable.first()?;
+    let more = match found.page.unusable.len() - 1 {
+        0 => String::new(),
+        more => format!(", and {more} more files cannot be used"),
+    };
+    Some(format!("{}: {}{more}", first.filename, first.fault))
+}

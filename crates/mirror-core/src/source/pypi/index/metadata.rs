@@ -1,0 +1,338 @@
+//! Metadata of files: what they need.
+//!
+//! Of a wheel it is offered beside the file (PEP 658), or is read out of the archive by range
+//! requests, or else out of the whole file. A source distribution is read as a whole. What was
+//! fetched whole is in the store, and not fetched again where it is chosen.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use super::found::Found;
+use super::pages::blocking;
+use crate::digest::Digest;
+use crate::error::{Error, Result, redact};
+use crate::fetch::{Content, Piece, Question};
+use crate::format::pypi::filename::{DistFilename, is_wheel};
+use crate::format::pypi::input::Location;
+use crate::format::pypi::metadata::Metadata;
+use crate::format::pypi::page::CoreMetadata;
+use crate::format::pypi::page::write::FILES;
+use crate::format::pypi::sdist::{Origin, Sdist};
+use crate::format::pypi::zip::{Directory, Step, TAIL, Window, is_metadata};
+use crate::format::pypi::{PackageName, Version};
+use crate::limits;
+use crate::part::Expected;
+use crate::resolve::pypi::Described;
+use crate::source::pypi::read;
+use crate::source::{Context, Stored};
+
+/// What a file's metadata says; of a source distribution also what it is made of.
+pub(super) async fn read(
+    context: &Context<'_>,
+    found: &Arc<Found>,
+    at: usize,
+) -> Result<(Described, Option<Sdist>)> {
+    let filename = &found.file(at).filename;
+    let unusable = |why: String| Ok((Described::Unusable(why), None));
+    let location = match found.location(at) {
+        Ok(location) => location,
+        Err(why) => return unusable(why),
+    };
+    let version = match DistFilename::parse(filename, &found.project.name) {
+        Ok(Some(parsed)) => parsed.version().clone(),
+        Ok(None) => return unusable(format!("{filename} is no wheel or source distribution")),
+        Err(error) => return unusable(error.to_string()),
+    };
+    let name = found.project.name.clone();
+    let reading = Reading { context, found, at, location, name, version };
+    if is_wheel(filename) {
+        let described = match reading.wheel().await? {
+            Ok(metadata) => Described::As(Arc::new(metadata)),
+            Err(why) => Described::Unusable(format!("{filename} {why}")),
+        };
+        return Ok((described, None));
+    }
+    match reading.sdist().await? {
+        Ok((metadata, sdist)) => Ok((Described::As(Arc::new(metadata)), Some(sdist))),
+        Err(why) => unusable(format!("{filename} {why}")),
+    }
+}
+
+/// A file of the store, or of this host, that is there as a whole.
+async fn open<T: Send + 'static>(
+    context: &Context<'_>,
+    stored: &Whole,
+    work: impl FnOnce(std::fs::File) -> T + Send + 'static,
+) -> Result<T> {
+    let file = match stored {
+        Whole::Stored(stored) => context.open(&stored.sha256)?,
+        Whole::Local(path) => std::fs::File::open(path).map_err(Error::io("open", path))?,
+    };
+    blocking(move || Ok(work(file))).await
+}
+
+enum Whole {
+    Stored(Stored),
+    Local(std::path::PathBuf),
+}
+
+struct Reading<'a> {
+    context: &'a Context<'a>,
+    found: &'a Arc<Found>,
+    at: usize,
+    location: Location,
+    name: PackageName,
+    version: Version,
+}
+
+type Read<T> = Result<Result<T, String>>;
+type Needs = crate::resolve::pypi::Metadata;
+
+impl Reading<'_> {
+    /// Under what it is kept: for content that nobody can change.
+    fn key(&self, what: &str) -> Option<String> {
+        let digest = self.found.digest(self.at).filter(|digest| !digest.algorithm().is_weak())?;
+        match &self.location {
+            Location::Url(url) => Some(format!("{what} {digest} {}", redact(url))),
+            Location::Path(_) => None,
+        }
+    }
+
+    fn describe(&self, document: &[u8]) -> Result<Needs, String> {
+        read::described(document, &self.name, &self.version)
+    }
+
+    async fn wheel(&self) -> Read<Needs> {
+        let key = self.key("metadata");
+        if let Some(kept) = key.as_deref().and_then(|key| self.context.cached(key))
+            && let Ok(metadata) = self.describe(&kept)
+        {
+            return Ok(Ok(metadata));
+        }
+        let document = match &self.location {
+            Location::Url(url) => match self.beside(url).await? {
+                Some(document) => Some(document),
+                None => self.by_pieces(url).await?,
+            },
+            Location::Path(_) => None,
+        };
+        if let Some(document) = document
+            && let Ok(metadata) = self.describe(&document)
+        {
+            if let Some(key) = &key {
+                self.context.cache(key, &document)?;
+            }
+            return Ok(Ok(metadata));
+        }
+        // Whatever it was that a server said of pieces, the whole file decides.
+        let whole = match self.whole().await? {
+            Ok(whole) => whole,
+            Err(why) => return Ok(Err(why)),
+        };
+        let (name, version) = (self.name.clone(), self.version.clone());
+        let document = open(self.context, &whole, move |mut file| {
+            read::wheel(&mut file, &name, &version).map_err(|error| error.to_string())
+        });
+        let document = match document.await? {
+            Ok(document) => document,
+            Err(why) => return Ok(Err(why)),
+        };
+        let metadata = self.describe(&document);
+        if let (Some(key), Ok(_)) = (&key, &metadata) {
+            self.context.cache(key, &document)?;
+        }
+        Ok(metadata)
+    }
+
+    /// What is offered beside the wheel; `None` where that is nothing good.
+    async fn beside(&self, url: &Url) -> Result<Option<Vec<u8>>> {
+        let expected = match self.found.file(self.at).core_metadata {
+            CoreMetadata::No => return Ok(None),
+            CoreMetadata::Offered => None,
+            CoreMetadata::Digest(digest) => Some(digest),
+        };
+        let mut url = url.clone();
+        url.set_path(&format!("{}.metadata", url.path()));
+        let shown = redact(&url);
+        let limit = limits::CORE_METADATA_SIZE;
+        let question = Question { url: &url, accept: None, known: None, piece: None, limit };
+        let why = match self.context.ask(&shown, &question).await {
+            Ok(reply) => {
+                let Content::Whole(document) = reply.content else { return Ok(None) };
+                match expected.map(|digest| (digest, of(&document, &digest))) {
+                    Some((expected, found)) if expected != found => {
+                        format!("expected {expected}, found {found}")
+                    }
+                    _ => match self.describe(&document) {
+                        Ok(_) => return Ok(Some(document)),
+                        Err(why) => why,
+                    },
+                }
+            }
+            Err(error) if error.is_local() => return Err(error),
+            Err(Error::Status { code, .. }) => format!("is offered, and the server answers {code}"),
+            Err(error) if error.is_transient() => return Err(error),
+            Err(error) => error.to_string(),
+        };
+        self.context.warn(format!("{shown}: {why}; reading the wheel itself"));
+        Ok(None)
+    }
+
+    /// What stands in the archive, by range requests; `None` where the server answers none, or with
+    /// what makes no archive.
+    async fn by_pieces(&self, url: &Url) -> Result<Option<Vec<u8>>> {
+        let last = match self.found.file(self.at).size {
+            Some(size) => Piece::Of(size.saturating_sub(TAIL)..size),
+            None => Piece::Last(TAIL),
+        };
+        let Some((mut start, size, mut tail)) = self.piece(url, last).await? else {
+            return Ok(None);
+        };
+        let directory = loop {
+            let window = Window { start, bytes: &tail };
+            match Directory::read(window, size, is_metadata) {
+                Ok(Step::Need(range)) => {
+                    let Some(mut more) = self.range(url, range.start..start).await? else {
+                        return Ok(None);
+                    };
+                    more.append(&mut tail);
+                    (start, tail) = (range.start, more);
+                }
+                Ok(Step::Done(directory)) => break directory,
+                Err(_) => return Ok(None),
+            }
+        };
+        let Ok(member) = directory.metadata(&self.name, &self.version) else { return Ok(None) };
+        let mut window = (start, tail);
+        for _ in 0..read::STEPS {
+            let bytes = &window.1[..];
+            let window_here = Window { start: window.0, bytes };
+            match member.read(window_here, limits::CORE_METADATA_SIZE) {
+                Ok(Step::Need(range)) => {
+                    let Some(bytes) = self.range(url, range.clone()).await? else {
+                        return Ok(None);
+                    };
+                    window = (range.start, bytes);
+                }
+                Ok(Step::Done(content)) => return Ok(Some(content)),
+                Err(_) => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    async fn range(&self, url: &Url, range: Range<u64>) -> Result<Option<Vec<u8>>> {
+        let piece = self.piece(url, Piece::Of(range)).await?;
+        Ok(piece.map(|(_, _, bytes)| bytes))
+    }
+
+    /// Where a piece begins, how large the file is, and its bytes.
+    async fn piece(&self, url: &Url, piece: Piece) -> Result<Option<(u64, u64, Vec<u8>)>> {
+        let shown = redact(url);
+        let limit = limits::ZIP_DIRECTORY + limits::CORE_METADATA_SIZE;
+        let question = Question { url, accept: None, known: None, piece: Some(piece), limit };
+        match self.context.ask(&shown, &question).await {
+            Ok(reply) => Ok(match reply.content {
+                Content::Piece { start, total, bytes } => Some((start, total, bytes)),
+                _ => None,
+            }),
+            // It is gone, or it has no such piece: the whole file tells.
+            Err(Error::Status { code: ..500, .. } | Error::Transport { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn sdist(&self) -> Read<(Needs, Sdist)> {
+        let key = self.key("sdist");
+        let kept = key.as_deref().and_then(|key| self.context.cached(key));
+        let sdist = if let Some(sdist) = kept.and_then(|kept| unpack(&kept)) {
+            sdist
+        } else {
+            let whole = match self.whole().await? {
+                Ok(whole) => whole,
+                Err(why) => return Ok(Err(why)),
+            };
+            let filename = self.found.file(self.at).filename.clone();
+            let name = self.name.clone();
+            let read = open(self.context, &whole, move |file| {
+                read::sdist(file, &filename, &name).map_err(|error| error.to_string())
+            });
+            let sdist = match read.await? {
+                Ok(sdist) => sdist,
+                Err(why) => return Ok(Err(why)),
+            };
+            if let (Some(key), Some(kept)) = (&key, pack(&sdist)) {
+                self.context.cache(key, &kept)?;
+            }
+            sdist
+        };
+        let found = match sdist.metadata(&self.name, &self.version) {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error.to_string())),
+        };
+        if found.origin == Origin::Guess && has_requirements(&found.metadata) {
+            let filename = &self.found.file(self.at).filename;
+            self.context.warn(format!(
+                "{filename}: what it needs is known from setuptools' notes alone, and a build may \
+                 ask for more"
+            ));
+        }
+        Ok(read::usable(found.metadata).map(|metadata| (metadata, sdist)))
+    }
+
+    /// The whole file. What the server does not have any more makes its version unusable.
+    async fn whole(&self) -> Read<Whole> {
+        let url = match &self.location {
+            Location::Url(url) => url.clone(),
+            Location::Path(path) => return Ok(Ok(Whole::Local(path.clone()))),
+        };
+        let file = self.found.file(self.at);
+        let expected = Expected { size: file.size, digest: self.found.digest(self.at) };
+        let name = format!("{FILES}/{}", file.filename);
+        let shown = redact(&url);
+        let limit = limits::PAYLOAD_SIZE;
+        match self.context.fetch(&name, vec![url], expected, limit).await {
+            Ok(stored) => Ok(Ok(Whole::Stored(stored))),
+            Err(Error::Status { code, .. }) if code == 404 || code == 410 => {
+                let why = format!("is listed, and the server answers {code}");
+                self.context.warn(format!("{shown}: {why}"));
+                Ok(Err(why))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What was read of a source distribution, as it is kept.
+#[derive(Serialize, Deserialize)]
+struct KeptSdist {
+    pkg_info: Option<String>,
+    pyproject: Option<String>,
+    requires_txt: Option<String>,
+}
+
+/// `None` where a part is no text.
+fn pack(sdist: &Sdist) -> Option<Vec<u8>> {
+    let Sdist { pkg_info, pyproject, requires_txt } = sdist.clone();
+    let pkg_info = pkg_info.map(String::from_utf8).transpose().ok()?;
+    serde_json::to_vec(&KeptSdist { pkg_info, pyproject, requires_txt }).ok()
+}
+
+fn unpack(kept: &[u8]) -> Option<Sdist> {
+    let KeptSdist { pkg_info, pyproject, requires_txt } = serde_json::from_slice(kept).ok()?;
+    Some(Sdist { pkg_info: pkg_info.map(String::into_bytes), pyproject, requires_txt })
+}
+
+fn has_requirements(metadata: &Metadata) -> bool {
+    !metadata.requires_dist.is_empty()
+}
+
+/// The digest of `content` by the algorithm of `like`.
+fn of(content: &[u8], like: &Digest) -> Digest {
+    let mut hasher = crate::digest::Hasher::new(Some(like.algorithm()));
+    hasher.update(content);
+    hasher.finish().1
+}

@@ -1,0 +1,337 @@
+//! Pages and metadata of indexes, for solvers that wait for them.
+//!
+//! Solvers are synchronous and run on threads of their own; what they ask for goes through a channel
+//! to [`serve`], which has many answers under way at once and puts each where all solvers see it. So
+//! each page and each piece of metadata is read once, for whatever sets and targets.
+//!
+//! What a solver waits for is begun at once; what it will probably want later waits for a free
+//! connection.
+
+mod found;
+mod metadata;
+mod pages;
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use tokio::sync::mpsc;
+use url::Url;
+
+use crate::error::{Error, Result};
+use crate::format::pypi::PackageName;
+use crate::format::pypi::sdist::Sdist;
+use crate::resolve::pypi::{Described, Index, Metadata, Project, ProjectFile, Wanted};
+use crate::source::Context;
+pub(super) use found::{Found, Place};
+use pages::Pages;
+pub(super) use pages::blocking;
+
+use super::Indexes;
+
+/// Why an index could not say. The error is one, however many solvers wait for it.
+#[derive(Clone)]
+pub(super) struct Unanswered(Arc<Error>);
+
+impl Unanswered {
+    /// An index does not have what was asked for exactly.
+    pub(super) fn of(error: Error) -> Self {
+        Self(Arc::new(error))
+    }
+
+    /// Nobody answers any more: the run ends.
+    fn stopped() -> Self {
+        Self(Arc::new(Error::Cancelled))
+    }
+
+    /// The error itself, or where it is still held elsewhere, its words.
+    pub(super) fn into_error(self) -> Error {
+        Arc::try_unwrap(self.0).unwrap_or_else(|error| {
+            let text = error.to_string();
+            match text.split_once(": ") {
+                Some((file, reason)) => Error::metadata(file, reason),
+                None => Error::metadata("index", text),
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::error::Error for Unanswered {}
+
+/// What is asked for.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Key {
+    Project(PackageName),
+    /// The project of one file.
+    Direct(PackageName, Url),
+    Metadata(Place),
+}
+
+struct Want {
+    key: Key,
+    /// Of metadata: what lists the file, and where in the list.
+    of: Option<(Arc<Found>, usize)>,
+    /// Whether a solver waits for it.
+    is_waited_for: bool,
+}
+
+impl Want {
+    fn project(key: Key, is_waited_for: bool) -> Self {
+        Self { key, of: None, is_waited_for }
+    }
+
+    fn metadata(found: &Arc<Found>, at: usize, is_waited_for: bool) -> Self {
+        let key = Key::Metadata(found.place(at));
+        Self { key, of: Some((Arc::clone(found), at)), is_waited_for }
+    }
+}
+
+/// What came.
+enum Came {
+    Project(Result<Option<Found>>),
+    Metadata(Result<(Described, Option<Sdist>)>),
+}
+
+type Answers<K, T> = HashMap<K, Result<T, Unanswered>>;
+
+#[derive(Default)]
+struct State {
+    projects: Answers<Key, Option<Arc<Found>>>,
+    metadata: Answers<Place, Described>,
+    sdists: HashMap<Place, Arc<Sdist>>,
+    /// By the address of their project: a solver has no other name for them.
+    found: HashMap<usize, Arc<Found>>,
+    is_closed: bool,
+}
+
+/// What solvers see of some indexes.
+pub(super) struct Shelf {
+    state: Mutex<State>,
+    changed: Condvar,
+    wants: mpsc::UnboundedSender<Want>,
+}
+
+/// What a shelf's solvers ask for. Dropped, it wakes those that still wait, with an error.
+pub(super) struct Wants {
+    shelf: Arc<Shelf>,
+    wants: mpsc::UnboundedReceiver<Want>,
+}
+
+impl Drop for Wants {
+    fn drop(&mut self) {
+        self.shelf.state().is_closed = true;
+        self.shelf.changed.notify_all();
+    }
+}
+
+fn address(project: &Project) -> usize {
+    std::ptr::from_ref(project).addr()
+}
+
+impl Shelf {
+    pub(super) fn new() -> (Arc<Self>, Wants) {
+        let (sender, wants) = mpsc::unbounded_channel();
+        let (state, changed) = (Mutex::default(), Condvar::new());
+        let shelf = Arc::new(Self { state, changed, wants: sender });
+        (Arc::clone(&shelf), Wants { shelf, wants })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What lists a project that this shelf gave.
+    pub(super) fn found(&self, project: &Project) -> Result<Arc<Found>, Unanswered> {
+        self.state().found.get(&address(project)).cloned().ok_or_else(Unanswered::stopped)
+    }
+
+    /// Takes in a list that no index gave.
+    pub(super) fn add(&self, found: Found) -> Arc<Found> {
+        let found = Arc::new(found);
+        self.state().found.insert(address(&found.project), Arc::clone(&found));
+        found
+    }
+
+    /// Waits for what `look` finds; `want` is asked for where it is not there yet.
+    fn wait<T: Clone>(
+        &self,
+        want: Want,
+        look: impl Fn(&State) -> Option<&Result<T, Unanswered>>,
+    ) -> Result<T, Unanswered> {
+        let mut want = Some(want);
+        let mut state = self.state();
+        loop {
+            if let Some(answer) = look(&state) {
+                return answer.clone();
+            }
+            if state.is_closed {
+                return Err(Unanswered::stopped());
+            }
+            if let Some(want) = want.take() {
+                // Where nobody hears it the shelf is closed, as the next look shows.
+                let _ = self.wants.send(want);
+            }
+            state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// What a file's metadata says; `at` is its place in the list.
+    pub(super) fn describe(&self, found: &Arc<Found>, at: usize) -> Result<Described, Unanswered> {
+        let place = found.place(at);
+        self.wait(Want::metadata(found, at, true), |state| state.metadata.get(&place))
+    }
+
+    /// What was taken for a file's metadata, if anybody asked for it.
+    pub(super) fn described(&self, found: &Found, at: usize) -> Option<Arc<Metadata>> {
+        match self.state().metadata.get(&found.place(at)) {
+            Some(Ok(Described::As(metadata))) => Some(Arc::clone(metadata)),
+            _ => None,
+        }
+    }
+
+    /// What a source distribution says of itself; `None` where it could not be read.
+    pub(super) fn sdist(
+        &self,
+        found: &Arc<Found>,
+        at: usize,
+    ) -> Result<Option<Arc<Sdist>>, Unanswered> {
+        self.describe(found, at)?;
+        Ok(self.state().sdists.get(&found.place(at)).cloned())
+    }
+
+    /// What the first index that has a project lists of it.
+    pub(super) fn list(&self, name: &PackageName) -> Result<Option<Arc<Found>>, Unanswered> {
+        let key = Key::Project(name.clone());
+        self.wait(Want::project(key.clone(), true), |state| state.projects.get(&key))
+    }
+
+    fn put(&self, key: Key, came: Came) -> Result<()> {
+        let mut state = self.state();
+        match came {
+            Came::Project(Err(error)) | Came::Metadata(Err(error)) if error.is_local() => {
+                return Err(error);
+            }
+            Came::Project(found) => {
+                let found = found.map(|found| found.map(Arc::new));
+                if let Ok(Some(found)) = &found {
+                    state.found.insert(address(&found.project), Arc::clone(found));
+                }
+                state.projects.insert(key, found.map_err(|error| Unanswered(Arc::new(error))));
+            }
+            Came::Metadata(described) => {
+                let Key::Metadata(place) = key else { return Ok(()) };
+                let described = match described {
+                    Ok((described, sdist)) => {
+                        if let Some(sdist) = sdist {
+                            state.sdists.insert(place.clone(), Arc::new(sdist));
+                        }
+                        Ok(described)
+                    }
+                    Err(error) => Err(Unanswered(Arc::new(error))),
+                };
+                state.metadata.insert(place, described);
+            }
+        }
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+}
+
+impl Index for Shelf {
+    type Error = Unanswered;
+
+    fn project(&self, name: &PackageName) -> Result<Option<Arc<Project>>, Unanswered> {
+        Ok(self.list(name)?.map(|found| Arc::clone(&found.project)))
+    }
+
+    fn direct(&self, name: &PackageName, url: &Url) -> Result<Arc<Project>, Unanswered> {
+        let key = Key::Direct(name.clone(), url.clone());
+        let found =
+            self.wait(Want::project(key.clone(), true), |state| state.projects.get(&key))?;
+        found.map(|found| Arc::clone(&found.project)).ok_or_else(Unanswered::stopped)
+    }
+
+    fn metadata(&self, project: &Project, file: &ProjectFile) -> Result<Described, Unanswered> {
+        self.describe(&self.found(project)?, file.position)
+    }
+
+    fn expect(&self, wanted: &[Wanted<'_>]) {
+        let state = self.state();
+        let new = wanted.iter().filter_map(|wanted| match wanted {
+            Wanted::Project(name) => {
+                let key = Key::Project((*name).clone());
+                (!state.projects.contains_key(&key)).then(|| Want::project(key, false))
+            }
+            Wanted::Metadata(project, file) => {
+                let found = state.found.get(&address(project))?;
+                let want = Want::metadata(found, file.position, false);
+                let is_there =
+                    matches!(&want.key, Key::Metadata(place) if state.metadata.contains_key(place));
+                (!is_there).then_some(want)
+            }
+        });
+        for want in new {
+            let _ = self.wants.send(want);
+        }
+    }
+}
+
+/// Answers what a shelf's solvers ask for, until it is dropped. An error is one of this host.
+pub(super) async fn serve(
+    context: &Context<'_>,
+    indexes: &Indexes,
+    mut wants: Wants,
+) -> Result<std::convert::Infallible> {
+    let pages = Pages::new(context, indexes);
+    let mut begun = HashSet::new();
+    let mut later = VecDeque::new();
+    let mut running = FuturesUnordered::new();
+    let at_once = context.connections().max(1);
+    let answer = async |want: Want| {
+        let came = match (&want.key, want.of) {
+            (Key::Project(name), _) => Came::Project(pages.project(name).await),
+            (Key::Direct(name, url), _) => Came::Project(pages::direct(name, url).map(Some)),
+            (Key::Metadata(_), Some((found, at))) => {
+                Came::Metadata(metadata::read(context, &found, at).await)
+            }
+            (Key::Metadata(_), None) => Came::Project(Ok(None)),
+        };
+        (want.key, came)
+    };
+    loop {
+        tokio::select! {
+            biased;
+            Some(want) = wants.wants.recv() => {
+                if want.is_waited_for {
+                    if begun.insert(want.key.clone()) {
+                        running.push(answer(want));
+                    }
+                } else {
+                    later.push_back(want);
+                }
+            }
+            Some((key, came)) = running.next() => wants.shelf.put(key, came)?,
+        }
+        while running.len() < at_once
+            && let Some(want) = later.pop_front()
+        {
+            if begun.insert(want.key.clone()) {
+                running.push(answer(want));
+            }
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! Pages: which files there are.
+
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::OnceCell;
+use url::Url;
+
+use super::Indexes;
+use super::found::{Found, empty, of_folder, shown};
+use crate::digest::Digest;
+use crate::error::{Error, Result, redact};
+use crate::fetch::{Content, Question, Validators};
+use crate::format::pypi::PackageName;
+use crate::format::pypi::filename::DistFilename;
+use crate::format::pypi::input::Location;
+use crate::format::pypi::page::{File, Form, Page, PageError};
+use crate::limits;
+use crate::source::Context;
+
+/// Pages larger than this are read beside what serves transfers.
+const LARGE: usize = 16 << 10;
+
+/// The pages of some indexes.
+pub(super) struct Pages<'a> {
+    context: &'a Context<'a>,
+    indexes: &'a Indexes,
+    /// Each of the places with links to files, once it was read.
+    links: Vec<OnceCell<(Page, Location)>>,
+}
+
+impl<'a> Pages<'a> {
+    pub(super) fn new(context: &'a Context<'a>, indexes: &'a Indexes) -> Self {
+        let links = indexes.find_links.iter().map(|_| OnceCell::new()).collect();
+        Self { context, indexes, links }
+    }
+
+    /// What the first place that has the project lists of it.
+    pub(super) async fn project(&self, name: &PackageName) -> Result<Option<Found>> {
+        for (place, links) in self.indexes.find_links.iter().zip(&self.links) {
+            let (page, from) = links.get_or_try_init(|| self.links(place)).await?;
+            let is_of =
+                |file: &&File| matches!(DistFilename::parse(&file.filename, name), Ok(Some(_)));
+            let files: Vec<File> = page.files.iter().filter(is_of).cloned().collect();
+            if !files.is_empty() {
+                let page = Page { files, base: page.base.clone(), ..Page::default() };
+                return Ok(Some(Found::new(name, page, from.clone(), shown(place))));
+            }
+        }
+        for index in &self.indexes.indexes {
+            let Some((page, from)) = self.page(index, name).await? else { continue };
+            return Ok(Some(Found::new(name, page, from, redact(index))));
+        }
+        Ok(None)
+    }
+
+    /// All files of a folder or page.
+    async fn links(&self, place: &Location) -> Result<(Page, Location)> {
+        match place {
+            Location::Url(url) => {
+                let name = redact(url);
+                let Some((page, from)) = self.read(url, &name).await? else {
+                    return Err(Error::metadata(
+                        &name,
+                        "expected a page of links, and there is none",
+                    ));
+                };
+                Ok((page, Location::Url(from)))
+            }
+            Location::Path(path) => {
+                let path = std::path::absolute(path).map_err(Error::io("find", path))?;
+                let (place, page) = blocking(move || read_links(&path)).await?;
+                Ok((page, place))
+            }
+        }
+    }
+
+    /// An index's page of a project.
+    async fn page(&self, index: &Url, name: &PackageName) -> Result<Option<(Page, Location)>> {
+        let mut url = index.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.pop_if_empty().push(name.as_ref()).push("");
+        }
+        if url.scheme() == "file" {
+            let wrong = || Error::metadata(url.as_str(), "is no folder of this host");
+            let folder = url.to_file_path().map_err(|()| wrong())?;
+            let name = name.clone();
+            return blocking(move || read_folder(&folder, &name)).await;
+        }
+        let shown = redact(&url);
+        let Some((page, from)) = self.read(&url, &shown).await? else { return Ok(None) };
+        page.expect_project(name).map_err(|error| Error::metadata(&shown, error))?;
+        Ok(Some((page, Location::Url(from))))
+    }
+
+    /// A page, from the server or, where that says that it did not change, from the cache.
+    async fn read(&self, url: &Url, shown: &str) -> Result<Option<(Page, Url)>> {
+        let key = format!("page {shown}");
+        let known = self.context.cached(&key).and_then(Kept::read);
+        if let Some((kept, body)) = known {
+            match self.ask(url, shown, Some(&kept.validators())).await? {
+                Some((Content::Unchanged, ..)) => {
+                    let form = Form::from_content_type(&kept.content_type);
+                    if let (Ok(form), Ok(from)) = (form, Url::parse(&kept.url))
+                        && let Ok(page) = parse(form, body).await?
+                    {
+                        return Ok(Some((page, from)));
+                    }
+                    // What was kept is of no use: from the beginning.
+                }
+                answer => return self.take(answer, &key, shown).await,
+            }
+        }
+        let answer = self.ask(url, shown, None).await?;
+        self.take(answer, &key, shown).await
+    }
+
+    async fn take(
+        &self,
+        answer: Option<(Content, Kept)>,
+        key: &str,
+        shown: &str,
+    ) -> Result<Option<(Page, Url)>> {
+        let wrong = |error: PageError| Error::metadata(shown, error);
+        let Some((content, kept)) = answer else { return Ok(None) };
+        let Content::Whole(body) = content else {
+            return Err(Error::metadata(shown, "expected a page, found another answer"));
+        };
+        let form = Form::from_content_type(&kept.content_type).map_err(wrong)?;
+        let url = Url::parse(&kept.url).map_err(|error| Error::metadata(shown, error))?;
+        let to_keep = (!kept.validators().is_empty()).then(|| kept.write(&body)).flatten();
+        let page = parse(form, body).await?.map_err(wrong)?;
+        if let Some(bytes) = to_keep {
+            self.context.cache(key, &bytes)?;
+        }
+        Ok(Some((page, url)))
+    }
+
+    /// `None` where the index does not have it.
+    async fn ask(
+        &self,
+        url: &Url,
+        shown: &str,
+        known: Option<&Validators>,
+    ) -> Result<Option<(Content, Kept)>> {
+        let accept = Some(Form::ACCEPT);
+        let question = Question { url, accept, known, piece: None, limit: limits::PAGE_SIZE };
+        match self.context.ask(shown, &question).await {
+            Ok(reply) => {
+                let kept = Kept {
+                    url: without_login(reply.url).to_string(),
+                    content_type: reply.content_type.unwrap_or_default(),
+                    etag: reply.validators.etag,
+                    last_modified: reply.validators.last_modified,
+                };
+                Ok(Some((reply.content, kept)))
+            }
+            Err(Error::Status { code: 404 | 410, .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// The project that consists of one file, with the digest of its fragment.
+pub(super) fn direct(name: &PackageName, url: &Url) -> Result<Found> {
+    let wrong = |reason: &str| Error::metadata(&redact(url), reason);
+    let location = Location::parse(url.as_str()).map_err(|fault| wrong(&fault.to_string()))?;
+    let filename = location.filename().ok_or_else(|| wrong("expected the name of a file"))?;
+    let mut digests = Vec::new();
+    for pair in url.fragment().unwrap_or_default().split('&') {
+        let Some((algorithm, hex)) = pair.split_once('=') else { continue };
+        digests.extend(Digest::parse(algorithm, hex).ok());
+    }
+    digests.sort_unstable_by(|a, b| b.cmp(a));
+    let page = Page {
+        files: vec![File { filename, url: url.to_string(), digests, ..empty() }],
+        ..Page::default()
+    };
+    Ok(Found::new(name, page, location.clone(), shown(&location)))
+}
+
+/// What is kept before a page's bytes, on a line.
+#[derive(Debug, Serialize, Deserialize)]
+struct Kept {
+    /// Where it came from in the end.
+    url: String,
+    content_type: String,
+    etag: Option<String>,
+    last_modified: Option<String>,
+}
+
+impl Kept {
+    fn validators(&self) -> Validators {
+        Validators { etag: self.etag.clone(), last_modified: self.last_modified.clone() }
+    }
+
+    fn write(&self, body: &[u8]) -> Option<Vec<u8>> {
+        let mut bytes = serde_json::to_vec(self).ok()?;
+        bytes.push(b'\n');
+        bytes.extend_from_slice(body);
+        Some(bytes)
+    }
+
+    fn read(mut bytes: Vec<u8>) -> Option<(Self, Vec<u8>)> {
+        let line = bytes.iter().position(|byte| *byte == b'\n')?;
+        let kept = serde_json::from_slice(&bytes[..line]).ok()?;
+        bytes.drain(..=line);
+        Some((kept, bytes))
+    }
+}
+
+/// The login is asked with, and not kept.
+fn without_login(mut url: Url) -> Url {
+    // Both refuse only URLs without a host, which have neither.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url
+}
+
+async fn parse(form: Form, body: Vec<u8>) -> Result<Result<Page, PageError>> {
+    if body.len() < LARGE {
+        return Ok(Page::read(form, &body));
+    }
+    blocking(move || Ok(Page::read(form, &body))).await
+}
+
+pub(in crate::source::pypi) async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
+    tokio::task::spawn_blocking(work).await.map_err(|error| Error::Client(error.into()))?
+}
+
+/// The files of a folder, or those that a page of this host links to.
+fn read_links(path: &Path) -> Result<(Location, Page)> {
+    if path.is_dir() {
+        let mut files = Vec::new();
+        for entry in path.read_dir().map_err(Error::io("read", path))? {
+            let entry = entry.map_err(Error::io("read", path))?;
+            if let Ok(name) = entry.file_name().into_string()
+                && entry.path().is_file()
+            {
+                files.push((name, entry.path()));
+            }
+        }
+        files.sort();
+        return Ok((Location::Path(path.to_owned()), of_folder(files)));
+    }
+    let page = read_page(path)?;
+    Ok((Location::Path(path.to_owned()), page))
+}
+
+/// A project's page in a tree on this host; `None` where there is none.
+fn read_folder(folder: &Path, name: &PackageName) -> Result<Option<(Page, Location)>> {
+    let path = folder.join("index.html");
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let page = read_page(&path)?;
+    page.expect_project(name)
+        .map_err(|error| Error::metadata(&path.display().to_string(), error))?;
+    Ok(Some((page, Location::Path(path))))
+}
+
+fn read_page(path: &Path) -> Result<Page> {
+    let wrong = |error: PageError| Error::metadata(&path.display().to_string(), error);
+    let found = path.metadata().map_err(Error::io("look at", path))?;
+    if found.len() > limits::PAGE_SIZE {
+        return Err(wrong(PageError::Limit { what: "bytes", limit: limits::PAGE_SIZE }));
+    }
+    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    Page::read(Form::Html, &bytes).map_err(wrong)
+}

@@ -1,0 +1,123 @@
+//! A mirrored tree as an index: what it can answer by itself.
+
+use std::collections::HashMap;
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use url::Url;
+
+use super::closure::{Closing, Library, Unsolved};
+use super::record::{Record, SetRecord};
+use super::set::Selection;
+use crate::format::pypi::PackageName;
+use crate::format::pypi::sdist::BuildSystem;
+use crate::resolve::pypi::{Described, Environment, Index, Listed, Metadata, Project, ProjectFile};
+
+/// What is known of a file that is in the tree.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    /// What it needs, or why that is not known.
+    pub(super) metadata: Result<Arc<Metadata>, String>,
+    /// Of a source distribution: what it takes to build it.
+    pub(super) build: Option<Result<BuildSystem, String>>,
+}
+
+/// A tree as an index.
+#[derive(Debug)]
+pub(super) struct Tree {
+    projects: HashMap<PackageName, Arc<Project>>,
+    known: HashMap<String, Known>,
+}
+
+/// A target that the tree alone has no answer for.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Unproved {
+    /// The set.
+    pub set: String,
+    /// The target.
+    pub target: String,
+    /// Why, in lines for people.
+    pub why: Vec<String>,
+}
+
+impl Tree {
+    /// The tree of that record; `known` has what is known of each of its files.
+    pub(super) fn new(record: &Record, known: HashMap<String, Known>) -> Self {
+        let mut files: HashMap<PackageName, Vec<Listed<'_>>> = HashMap::new();
+        for (filename, file) in &record.files {
+            let Ok(name) = file.project.parse() else { continue };
+            files.entry(name).or_default().push(Listed {
+                filename,
+                requires_python: file.requires_python.as_deref(),
+                yanked: file.yanked.as_deref(),
+                digests: file.sha256().map(Into::into).into_iter().collect(),
+            });
+        }
+        let project = |(name, files): (PackageName, Vec<_>)| {
+            (name.clone(), Arc::new(Project::new(name, files)))
+        };
+        Self { projects: files.into_iter().map(project).collect(), known }
+    }
+
+    /// For which targets the tree alone has no answer to what the set asks.
+    pub(super) fn prove(&self, name: &str, set: &SetRecord) -> Vec<Unproved> {
+        let unproved = |target: String, why| Unproved { set: name.to_owned(), target, why };
+        let (targets, wants) = (set.targets(), set.wants());
+        let (targets, (inputs, all_versions)) = match (&targets, &wants) {
+            (Ok(targets), Ok(wants)) => (targets, wants),
+            (Err(why), _) | (_, Err(why)) => {
+                return vec![unproved("any".to_owned(), vec![why.clone()])];
+            }
+        };
+        let selection = Selection { newest: set.newest, ..Selection::default() };
+        let prove = |environment: &Environment| -> Result<(), Unsolved<Infallible>> {
+            let mut closing = Closing::new(self, environment, selection);
+            closing.resolve(inputs)?;
+            for requirement in all_versions {
+                closing.take_versions(requirement, inputs)?;
+            }
+            Ok(())
+        };
+        let mut found = Vec::new();
+        for target in targets {
+            let answers = target.environments();
+            let failed = answers.iter().find_map(|environment| prove(environment).err());
+            if let Some(Unsolved::Because(why)) = failed {
+                found.push(unproved(target.to_string(), why));
+            }
+        }
+        found
+    }
+}
+
+impl Index for Tree {
+    type Error = Infallible;
+
+    fn project(&self, name: &PackageName) -> Result<Option<Arc<Project>>, Infallible> {
+        Ok(self.projects.get(name).cloned())
+    }
+
+    fn direct(&self, name: &PackageName, _: &Url) -> Result<Arc<Project>, Infallible> {
+        let none = || Arc::new(Project::new(name.clone(), []));
+        Ok(self.projects.get(name).cloned().unwrap_or_else(none))
+    }
+
+    fn metadata(&self, _: &Project, file: &ProjectFile) -> Result<Described, Infallible> {
+        Ok(match self.known.get(&*file.filename).map(|known| &known.metadata) {
+            Some(Ok(metadata)) => Described::As(Arc::clone(metadata)),
+            Some(Err(why)) => Described::Unusable(why.clone()),
+            None => Described::Unusable(format!("{} is not there", file.filename)),
+        })
+    }
+}
+
+impl Library for Tree {
+    fn build_system(
+        &self,
+        _: &Project,
+        file: &ProjectFile,
+    ) -> Result<Result<BuildSystem, String>, Infallible> {
+        let known = self.known.get(&*file.filename).and_then(|known| known.build.clone());
+        Ok(known.unwrap_or_else(|| Err("it is not there".to_owned())))
+    }
+}

@@ -1,0 +1,340 @@
+//! Python packages: named sets of requirements × targets → manifest.
+//!
+//! A set is resolved for each of its targets over what its indexes list; nothing is downloaded for
+//! that but pages, metadata, and source distributions, and nothing is run. The tree is the union of
+//! its sets, and keeps a record of them (`sets.json`), so that a run replaces its own and leaves the
+//! others as they are. Once the packages are there, their metadata and the pages are made of the files
+//! themselves, and before anything is published each set is resolved again over the tree alone.
+
+mod choose;
+mod closure;
+mod index;
+mod library;
+mod read;
+mod record;
+mod set;
+mod tree;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::future::{BoxFuture, try_join_all};
+use url::Url;
+
+pub use library::Unproved;
+pub use set::{Indexes, Sdists, Selection, Set, SetName, SetNameError, Wants, Wheels};
+
+use super::{Context, Resolution, Source};
+use crate::digest::{Digest, Sha256};
+use crate::error::{Error, Result};
+use crate::format::pypi::input::Location;
+use crate::format::pypi::page::write::FILES;
+use crate::manifest::{Entry, Manifest, Origin, Remote, Role, StoredEntry};
+use crate::part::Expected;
+use crate::path::RepoPath;
+use choose::{Choice, Selected};
+use record::{FileRecord, ProjectRecord, Record, SetRecord};
+use tree::Pending;
+
+/// A tree of Python packages as a [`Source`]: the union of its named sets, of which a run resolves
+/// some anew and leaves the others as they are.
+#[derive(Debug)]
+pub struct PypiSource {
+    sets: Vec<Arc<Set>>,
+    removed: Vec<SetName>,
+    answers: Mutex<Vec<Answer>>,
+    pending: Mutex<Option<Pending>>,
+}
+
+impl PypiSource {
+    /// The sets that are to be resolved anew; others of the tree stay as they are.
+    pub fn new(sets: Vec<Set>) -> Self {
+        let sets = sets.into_iter().map(Arc::new).collect();
+        let (removed, answers, pending) = Default::default();
+        Self { sets, removed, answers, pending }
+    }
+
+    /// Without these sets; one that the tree does not have is an error of the run.
+    #[must_use]
+    pub fn remove(mut self, names: Vec<SetName>) -> Self {
+        self.removed = names;
+        self
+    }
+
+    /// What the last run chose, in the order of sets and targets.
+    pub fn answers(&self) -> Vec<Answer> {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+/// What was chosen of a set for a target.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Answer {
+    /// The set.
+    pub set: SetName,
+    /// The target, as [`Target`](crate::resolve::pypi::Target) is displayed.
+    pub target: String,
+    /// What was chosen, by name; of `3.11`, which stands for several patch releases, the union.
+    pub chosen: Vec<Chosen>,
+    /// Why there is no answer, in lines for people; empty where there is one.
+    pub unsolved: Vec<String>,
+    /// What a user may want to know, though it stands in nothing's way.
+    pub notes: Vec<String>,
+}
+
+/// A version that was chosen.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Chosen {
+    /// The project.
+    pub name: String,
+    /// The version.
+    pub version: String,
+    /// Its files that are mirrored for the target.
+    pub files: Vec<ChosenFile>,
+    /// Who asked for it: the user (a file and line) or a project, each with the requirement.
+    pub requested_by: Vec<String>,
+    /// Whether it serves builds of source distributions alone.
+    pub build: bool,
+    /// The index that it comes from, without login.
+    pub index: String,
+}
+
+/// A file that was chosen.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct ChosenFile {
+    /// Its name.
+    pub filename: String,
+    /// In bytes, where that is known.
+    pub size: Option<u64>,
+}
+
+impl Source for PypiSource {
+    fn identity(&self) -> String {
+        "python packages".to_owned()
+    }
+
+    fn fingerprint(&self) -> String {
+        let mut asked = format!("pypi 1 without {:?}", self.removed);
+        for set in &self.sets {
+            let record = SetRecord::new(set, BTreeSet::new());
+            let text = serde_json::to_string(&record).unwrap_or_default();
+            let _ = write!(asked, " {} {:?} {text}", set.name, set.selection);
+        }
+        format!("pypi 1 {}", &Sha256::of(asked.as_bytes()).hex()[..32])
+    }
+
+    fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>> {
+        Box::pin(async { self.manifest(context).await.map(Resolution::Manifest) })
+    }
+
+    fn finish<'a>(
+        &'a self,
+        context: &'a Context<'a>,
+        stored: &'a [StoredEntry],
+    ) -> BoxFuture<'a, Result<Vec<Entry>>> {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
+        Box::pin(async move {
+            match pending {
+                Some(pending) => pending.finish(context, stored).await,
+                None => Ok(Vec::new()),
+            }
+        })
+    }
+}
+
+impl PypiSource {
+    async fn manifest(&self, context: &Context<'_>) -> Result<Manifest> {
+        let old = Record::published(context)?;
+        let mut record = old.clone();
+        for name in &self.removed {
+            if record.sets.remove(name.as_str()).is_none() {
+                let known = record.sets.keys().cloned().collect();
+                return Err(Error::NoSuchSet { set: name.to_string(), known });
+            }
+        }
+        let choices = self.choose(context).await?;
+        let mut selected = BTreeMap::new();
+        for (set, choice) in self.sets.iter().zip(choices) {
+            let files = choice.files.keys().cloned().collect();
+            record.sets.insert(set.name.to_string(), SetRecord::new(set, files));
+            for (filename, file) in choice.files {
+                choose::add(&mut selected, filename, file)?;
+            }
+        }
+        for (filename, file) in &selected {
+            let name = file.found.project.name.to_string();
+            let status = file.found.page.status.as_ref();
+            record.projects.insert(name, ProjectRecord::new("", status));
+            record.files.insert(filename.clone(), FileRecord::new(file));
+        }
+        record.trim();
+        let mut entries = Vec::with_capacity(record.files.len());
+        for filename in record.files.keys() {
+            entries.push(match selected.get(filename) {
+                Some(file) => entry(context, filename, file, old.files.get(filename)).await?,
+                None => kept(context, filename)?,
+            });
+        }
+        let used = selected.into_iter().filter_map(|(name, file)| Some((name, file.used?)));
+        let pending = Pending { record, old, used: used.collect() };
+        *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
+        Manifest::new(entries, context.tree())
+    }
+
+    /// Chooses the files of all sets: those that share their indexes together.
+    async fn choose(&self, context: &Context<'_>) -> Result<Vec<Choice>> {
+        let mut groups: Vec<(&Indexes, Vec<usize>)> = Vec::new();
+        for (at, set) in self.sets.iter().enumerate() {
+            match groups.iter_mut().find(|(indexes, _)| **indexes == set.indexes) {
+                Some((_, members)) => members.push(at),
+                None => groups.push((&set.indexes, vec![at])),
+            }
+        }
+        let choosing = groups.iter().map(|(indexes, members)| {
+            let sets = members.iter().map(|at| Arc::clone(&self.sets[*at])).collect();
+            choose::choose(context, indexes, sets)
+        });
+        let chosen = try_join_all(choosing).await?;
+        let places = groups.iter().flat_map(|(_, members)| members.iter().copied());
+        let mut choices: Vec<_> = places.zip(chosen.into_iter().flatten()).collect();
+        choices.sort_by_key(|(at, _)| *at);
+        let choices: Vec<_> = choices.into_iter().map(|(_, choice)| choice).collect();
+        let answers: Vec<_> = choices.iter().flat_map(|one| one.answers.clone()).collect();
+        let mut unsolved = answers.iter().filter(|answer| !answer.unsolved.is_empty());
+        let error = unsolved.next().map(|first| Error::Unsolved {
+            unsolved: 1 + unsolved.count(),
+            targets: answers.len(),
+            set: first.set.to_string(),
+            target: first.target.clone(),
+            why: first.unsolved.join("; "),
+        });
+        *self.answers.lock().unwrap_or_else(PoisonError::into_inner) = answers;
+        error.map_or(Ok(choices), Err)
+    }
+}
+
+impl FileRecord {
+    /// What its list says of a file; the rest is known once it is there.
+    fn new(selected: &Selected) -> Self {
+        let file = selected.file();
+        Self {
+            project: selected.found.project.name.to_string(),
+            version: selected.version.to_string(),
+            index: selected.found.index.clone(),
+            requires_python: file.requires_python.clone(),
+            yanked: file.yanked.clone(),
+            upload_time: file.upload_time.clone(),
+            provenance: file.provenance.clone(),
+            ..Self::default()
+        }
+    }
+}
+
+/// Why a file without a digest is taken.
+const UNHASHED: &str = "its index gives no digest";
+
+/// The entry of a file that was chosen; `old` is what is published under its name.
+async fn entry(
+    context: &Context<'_>,
+    filename: &str,
+    selected: &Selected,
+    old: Option<&FileRecord>,
+) -> Result<Entry> {
+    let (found, file) = (&selected.found, selected.file());
+    let path = format!("{FILES}/{filename}");
+    let listed = |reason: String| Error::metadata(&found.index, reason);
+    let location = found.location(selected.at).map_err(listed)?;
+    let mut digest = found.digest(selected.at);
+    let mut unverified = None;
+    let (origin, size) = match location {
+        Location::Url(url) => {
+            if digest.is_none() {
+                if !selected.may_be_unhashed {
+                    let (index, filename) = (found.index.clone(), filename.to_owned());
+                    return Err(Error::Unhashed { index, filename });
+                }
+                unverified = Some(UNHASHED.into());
+                // Its name stands for one content: what was fetched once is not fetched again.
+                digest = old.and_then(FileRecord::sha256).map(Into::into);
+            }
+            (Origin::Remote(remote(url)), file.size)
+        }
+        Location::Path(local) => {
+            let (mut opened, found) = read_local(&local).await?;
+            let expected = Expected { size: None, digest: digest.or(Some(found)) };
+            let stored = context.add(&path, &mut opened, &expected)?;
+            (Origin::Stored { sha256: stored.sha256, remote: None }, Some(stored.size))
+        }
+    };
+    if let Origin::Stored { sha256, .. } = origin {
+        digest = Some(sha256.into());
+    }
+    if let (Some(new), Some(old)) = (digest.and_then(|digest| digest.as_sha256()), old)
+        && old.sha256().is_some_and(|old| old != new)
+    {
+        let [first, second] = [old.sha256.clone(), new.hex()].map(|hex| format!("sha256:{hex}"));
+        return Err(Error::Conflict { file: found.index.clone(), path, first, second });
+    }
+    Ok(Entry {
+        path: safe(&path)?,
+        size,
+        digest,
+        origin,
+        role: Role::Payload,
+        subject: Some(found.project.name.to_string().into()),
+        unverified,
+    })
+}
+
+/// The entry of a file of a set that stays as it is.
+fn kept(context: &Context<'_>, filename: &str) -> Result<Entry> {
+    let path = format!("{FILES}/{filename}");
+    let published = context.published().and_then(|published| published.get(&path));
+    let Some(StoredEntry { path, size, sha256, remote, role, subject, unverified, .. }) =
+        published.cloned()
+    else {
+        let reason = format!("{filename} is of a set, and not in the published generation");
+        return Err(Error::metadata(record::NAME, reason));
+    };
+    let origin = match remote {
+        Some(remote) => Origin::Remote(remote),
+        None => Origin::Stored { sha256, remote: None },
+    };
+    let digest = Some(sha256.into());
+    Ok(Entry { path, size: Some(size), digest, origin, role, subject, unverified })
+}
+
+fn safe(path: &str) -> Result<RepoPath> {
+    RepoPath::new(path).map_err(|source| Error::Path { file: path.to_owned(), source })
+}
+
+/// A file at a URL: below its folder.
+fn remote(url: Url) -> Remote {
+    let (folder, name) = url.path().rsplit_once('/').unwrap_or(("", url.path()));
+    let (folder, name) = (folder.to_owned(), name.to_owned());
+    let mut base = url;
+    base.set_path(&folder);
+    Remote::at([base].into(), &name)
+}
+
+/// A file of this host, and its SHA-256.
+async fn read_local(path: &std::path::Path) -> Result<(File, Digest)> {
+    let path = path.to_owned();
+    index::blocking(move || {
+        let mut file = File::open(&path).map_err(Error::io("open", &path))?;
+        let mut hasher = crate::digest::Hasher::new(None);
+        let mut buffer = vec![0; 1 << 20];
+        loop {
+            let read = std::io::Read::read(&mut file, &mut buffer);
+            match read.map_err(Error::io("read", &path))? {
+                0 => break,
+                read => hasher.update(&buffer[..read]),
+            }
+        }
+        std::io::Seek::rewind(&mut file).map_err(Error::io("read", &path))?;
+        Ok((file, hasher.finish().1))
+    })
+    .await
+}

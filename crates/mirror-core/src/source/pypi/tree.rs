@@ -1,0 +1,350 @@
+//! What the tree holds beside the packages, made of the packages themselves: their metadata, the
+//! pages, and the record of the sets. And the proof, before any of it is published, that the tree
+//! alone answers what was asked.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::sync::Arc;
+
+use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+
+use super::library::{Known, Tree, Unproved};
+use super::read;
+use super::record::{self, FileRecord, Record};
+use crate::digest::Sha256;
+use crate::error::{Cause, Error, Result};
+use crate::format::pypi::filename::is_wheel;
+use crate::format::pypi::page::write::{FILES, Project, root_html, root_json};
+use crate::format::pypi::page::{self, CoreMetadata};
+use crate::format::pypi::{PackageName, Version};
+use crate::manifest::{Entry, Origin, Role, StoredEntry};
+use crate::part::Expected;
+use crate::path::RepoPath;
+use crate::resolve::pypi::Metadata;
+use crate::source::{Context, Stored};
+
+/// Files that are read at once.
+const AT_ONCE: usize = 4;
+
+/// What resolving leaves for when the packages are there.
+#[derive(Debug)]
+pub(super) struct Pending {
+    /// What the tree is to hold, but for what only the files tell.
+    pub(super) record: Record,
+    /// What the published generation holds.
+    pub(super) old: Record,
+    /// What was taken for a wheel's metadata when it was resolved.
+    pub(super) used: HashMap<String, Arc<Metadata>>,
+}
+
+/// What a file says of itself.
+struct Said {
+    known: Known,
+    /// A wheel's metadata.
+    document: Option<Vec<u8>>,
+    title: Option<String>,
+    requires_python: Option<String>,
+}
+
+impl Pending {
+    /// Makes what the tree holds beside the packages, and proves it.
+    pub(super) async fn finish(
+        mut self,
+        context: &Context<'_>,
+        stored: &[StoredEntry],
+    ) -> Result<Vec<Entry>> {
+        self.take_digests(stored)?;
+        if !self.take_what_is_known() {
+            let known = self.read_all(context).await?;
+            self.record.give_titles();
+            let unproved = prove(self.record.clone(), known).await?;
+            if let Some(first) = unproved.first() {
+                return Err(Error::Unproved {
+                    set: first.set.clone(),
+                    target: first.target.clone(),
+                    why: first.why.join("; "),
+                });
+            }
+        }
+        let mut made = self.metadata(context)?;
+        made.extend(pages(context, &self.record)?);
+        made.push(add(context, record::NAME, &self.record.write()?, Role::Metadata)?);
+        Ok(made)
+    }
+
+    fn take_digests(&mut self, stored: &[StoredEntry]) -> Result<()> {
+        for entry in stored {
+            let name = entry.path.as_str().strip_prefix(FILES).and_then(|n| n.strip_prefix('/'));
+            let Some(file) = name.and_then(|name| self.record.files.get_mut(name)) else {
+                let reason = "is not part of any set";
+                return Err(Error::metadata(entry.path.as_str(), reason));
+            };
+            file.sha256 = entry.sha256.hex();
+            file.size = entry.size;
+        }
+        Ok(())
+    }
+
+    /// Takes over what the published generation knows of the same files; true where the tree is to
+    /// hold nothing else than it does.
+    fn take_what_is_known(&mut self) -> bool {
+        for (name, file) in &mut self.record.files {
+            let Some(old) = self.old.files.get(name) else { continue };
+            if old.sha256 == file.sha256 {
+                file.metadata.clone_from(&old.metadata);
+                file.title.clone_from(&old.title);
+                if file.requires_python.is_none() {
+                    file.requires_python.clone_from(&old.requires_python);
+                }
+            }
+        }
+        let mut record = self.record.clone();
+        record.give_titles();
+        let is_same = record == self.old;
+        if is_same {
+            self.record = record;
+        }
+        is_same
+    }
+
+    /// Reads what each file says of itself into the record.
+    async fn read_all(&mut self, context: &Context<'_>) -> Result<HashMap<String, Known>> {
+        let mut reading = Vec::new();
+        for (name, file) in &self.record.files {
+            reading.push(look(context, name, file));
+        }
+        let said: Vec<_> = stream::iter(reading).buffered(AT_ONCE).try_collect().await?;
+        let mut all = HashMap::new();
+        for (name, said) in said {
+            let used = self.used.get(&name);
+            if let (Some(used), Ok(found)) = (used, &said.known.metadata)
+                && used != found
+            {
+                return Err(Error::metadata(&name, other_metadata(used, found)));
+            }
+            let Some(file) = self.record.files.get_mut(&name) else { continue };
+            file.title = said.title;
+            if file.requires_python.is_none() {
+                file.requires_python = said.requires_python;
+            }
+            if let Some(document) = said.document {
+                let stored = keep(context, &format!("{FILES}/{name}.metadata"), &document)?;
+                file.metadata = Some(stored.sha256.hex());
+            }
+            all.insert(name, said.known);
+        }
+        Ok(all)
+    }
+
+    /// The metadata beside the wheels.
+    fn metadata(&self, context: &Context<'_>) -> Result<Vec<Entry>> {
+        let mut made = Vec::new();
+        for (name, file) in &self.record.files {
+            let Some(sha256) = file.metadata.as_deref().and_then(Sha256::from_hex) else {
+                continue;
+            };
+            let path = format!("{FILES}/{name}.metadata");
+            if context.find(&sha256.into())?.is_none() {
+                // It was lost: the wheel has it.
+                let Said { document, .. } = look_now(context, name, file)?;
+                keep(context, &path, &document.unwrap_or_default())?;
+            }
+            made.push(entry(&path, sha256, Role::Metadata)?);
+        }
+        Ok(made)
+    }
+}
+
+impl Record {
+    /// Gives each project the spelling of its newest file.
+    fn give_titles(&mut self) {
+        let mut newest: HashMap<&str, (Option<Version>, &str)> = HashMap::new();
+        for file in self.files.values() {
+            let Some(title) = &file.title else { continue };
+            let version = file.version.parse().ok();
+            let best = newest.entry(&file.project).or_insert((None, title));
+            if version >= best.0 {
+                *best = (version, title);
+            }
+        }
+        for (name, project) in &mut self.projects {
+            let title = newest.get(name.as_str()).map_or(name.as_str(), |(_, title)| title);
+            title.clone_into(&mut project.title);
+        }
+    }
+}
+
+fn other_metadata(used: &Metadata, found: &Metadata) -> String {
+    let needs = |metadata: &Metadata| {
+        let all: Vec<_> = metadata.requires_dist.iter().map(ToString::to_string).collect();
+        let python = metadata.requires_python.iter().map(|python| format!("Python {python}"));
+        python.chain(all).collect::<Vec<_>>().join(", ")
+    };
+    format!(
+        "the index gave other metadata than the file has: expected what needs [{}], found what \
+         needs [{}]",
+        needs(used),
+        needs(found)
+    )
+}
+
+async fn look(context: &Context<'_>, name: &str, file: &FileRecord) -> Result<(String, Said)> {
+    let Some(sha256) = file.sha256() else { return Err(Error::metadata(name, "is not stored")) };
+    let (opened, name, file) = (context.open(&sha256)?, name.to_owned(), file.clone());
+    let work = move || {
+        let said = said(opened, &name, &file);
+        Ok((name, said))
+    };
+    super::index::blocking(work).await
+}
+
+fn look_now(context: &Context<'_>, name: &str, file: &FileRecord) -> Result<Said> {
+    let Some(sha256) = file.sha256() else { return Err(Error::metadata(name, "is not stored")) };
+    Ok(said(context.open(&sha256)?, name, file))
+}
+
+/// What a file says of itself. That it cannot be read stands in the way of those alone who need it.
+fn said(content: File, filename: &str, file: &FileRecord) -> Said {
+    let nothing = |why: String| Said {
+        known: Known { metadata: Err(format!("{filename}: {why}")), build: None },
+        document: None,
+        title: None,
+        requires_python: None,
+    };
+    let (Ok(name), Ok(version)) = (file.project.parse(), file.version.parse()) else {
+        return nothing("expected a project and a version".to_owned());
+    };
+    let result = if is_wheel(filename) {
+        said_by_wheel(content, &name, &version)
+    } else {
+        said_by_sdist(content, filename, &name, &version)
+    };
+    result.unwrap_or_else(|error| nothing(error.to_string()))
+}
+
+fn said_by_wheel(mut content: File, name: &PackageName, version: &Version) -> Result<Said, Cause> {
+    let document = read::wheel(&mut content, name, version)?;
+    let metadata = read::described(&document, name, version);
+    Ok(Said {
+        title: title(&document, name),
+        requires_python: python(metadata.as_ref().ok()),
+        known: Known { metadata: metadata.map(Arc::new), build: None },
+        document: Some(document),
+    })
+}
+
+fn said_by_sdist(
+    content: File,
+    filename: &str,
+    name: &PackageName,
+    version: &Version,
+) -> Result<Said, Cause> {
+    let sdist = read::sdist(content, filename, name)?;
+    let metadata = sdist.metadata(name, version).map_err(|error| error.to_string());
+    let metadata = metadata.and_then(|found| read::usable(found.metadata));
+    let build = sdist.build_system().map_err(|error| error.to_string());
+    Ok(Said {
+        title: sdist.pkg_info.as_deref().and_then(|document| title(document, name)),
+        requires_python: python(metadata.as_ref().ok()),
+        known: Known { metadata: metadata.map(Arc::new), build: Some(build) },
+        document: None,
+    })
+}
+
+fn python(metadata: Option<&Metadata>) -> Option<String> {
+    metadata?.requires_python.as_ref().map(ToString::to_string)
+}
+
+/// As a project spells itself: the `Name` of its metadata, where that is its name.
+fn title(document: &[u8], name: &PackageName) -> Option<String> {
+    let line = document.split(|byte| *byte == b'\n').find_map(|line| {
+        let (field, value) = line.split_at_checked(5)?;
+        field.eq_ignore_ascii_case(b"name:").then_some(value)
+    })?;
+    let title = std::str::from_utf8(line).ok()?.trim();
+    title.parse::<PackageName>().is_ok_and(|found| found == *name).then(|| title.to_owned())
+}
+
+/// What the tree of that record has no answer for.
+async fn prove(record: Record, known: HashMap<String, Known>) -> Result<Vec<Unproved>> {
+    let work = move || {
+        let tree = Tree::new(&record, known);
+        let unproved = record.sets.iter().flat_map(|(name, set)| tree.prove(name, set));
+        Ok(unproved.collect())
+    };
+    super::index::blocking(work).await
+}
+
+/// The pages of all projects, and the root's.
+fn pages(context: &Context<'_>, record: &Record) -> Result<Vec<Entry>> {
+    let mut projects: BTreeMap<&str, Vec<(Version, page::File)>> = BTreeMap::new();
+    for (filename, file) in &record.files {
+        let version = file.version.parse().map_err(|error| Error::metadata(filename, error))?;
+        projects.entry(&file.project).or_default().push((version, listed(filename, file)));
+    }
+    let mut made = Vec::new();
+    let mut root: Vec<(PackageName, &str)> = Vec::new();
+    for (name, files) in &projects {
+        let parsed: PackageName = name.parse().map_err(|error| Error::metadata(name, error))?;
+        let (title, status) = match record.projects.get(*name) {
+            Some(project) => (project.title.as_str(), project.status()),
+            None => (*name, None),
+        };
+        let files = files.iter().map(|(version, file)| (version.clone(), file));
+        let page = Project::new(&parsed, title, status.as_ref(), files);
+        for (path, content) in [
+            (format!("{name}/index.html"), page.html()),
+            (format!("{name}/index.v1_json"), page.json()),
+        ] {
+            made.push(add(context, &path, content.as_bytes(), Role::EntryPoint)?);
+        }
+        root.push((parsed, title));
+    }
+    let root = || root.iter().map(|(name, title)| (name, *title));
+    let html = root_html(root());
+    made.push(add(context, "index.html", html.as_bytes(), Role::EntryPoint)?);
+    let json = root_json(root());
+    made.push(add(context, "index.v1_json", json.as_bytes(), Role::EntryPoint)?);
+    Ok(made)
+}
+
+/// A file as its project's pages show it.
+fn listed(filename: &str, file: &FileRecord) -> page::File {
+    let metadata = file.metadata.as_deref().and_then(Sha256::from_hex);
+    page::File {
+        filename: filename.to_owned(),
+        url: String::new(),
+        digests: file.sha256().map(Into::into).into_iter().collect(),
+        size: Some(file.size),
+        requires_python: file.requires_python.clone(),
+        yanked: file.yanked.clone(),
+        core_metadata: metadata
+            .map_or(CoreMetadata::No, |sha256| CoreMetadata::Digest(sha256.into())),
+        upload_time: file.upload_time.clone(),
+        provenance: file.provenance.clone(),
+    }
+}
+
+fn add(context: &Context<'_>, path: &str, bytes: &[u8], role: Role) -> Result<Entry> {
+    let stored = keep(context, path, bytes)?;
+    entry(path, stored.sha256, role)
+}
+
+fn keep(context: &Context<'_>, path: &str, mut bytes: &[u8]) -> Result<Stored> {
+    let digest = Some(Sha256::of(bytes).into());
+    let expected = Expected { size: Some(bytes.len() as u64), digest };
+    context.add(path, &mut bytes, &expected)
+}
+
+fn entry(path: &str, sha256: Sha256, role: Role) -> Result<Entry> {
+    let wrong = |source| Error::Path { file: path.to_owned(), source };
+    Ok(Entry {
+        path: RepoPath::new(path).map_err(wrong)?,
+        size: None,
+        digest: Some(sha256.into()),
+        origin: Origin::Stored { sha256, remote: None },
+        role,
+        subject: None,
+        unverified: None,
+    })
+}
