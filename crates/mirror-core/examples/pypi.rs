@@ -1,11 +1,13 @@
 //! Mirrors Python packages for some targets, and says what was chosen:
-//! `cargo run --example pypi -- ROOT INDEX TARGET[,TARGET…] REQUIREMENT…`
+//! `cargo run --example pypi -- ROOT INDEX TARGET[,TARGET…] REQUIREMENT…`, where a target is a
+//! distribution such as `el9`, or `3.11@manylinux_2_28_x86_64`
 
 use std::path::Path;
 use std::sync::Arc;
 
 use mirror_core::format::pypi::input::{Location, Place};
 use mirror_core::format::pypi::requirements::Reading;
+use mirror_core::resolve::pypi::Target;
 use mirror_core::resolve::pypi::target::Distribution;
 use mirror_core::source::pypi::{Indexes, PypiSource, Selection, Set, Wants};
 use mirror_core::{CancellationToken, Job, Mirror, Mode, Options};
@@ -30,7 +32,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         selection: Selection::default(),
     };
     for target in targets.split(',') {
-        set.targets.extend(Distribution::targets(target, &[])?);
+        match target.split_once('@') {
+            Some((python, platform)) => {
+                let (python, platform) = (python.parse()?, platform.parse()?);
+                set.targets.push(Target { python, platform });
+            }
+            None => set.targets.extend(Distribution::targets(target, &[])?),
+        }
     }
     let source = Arc::new(PypiSource::new(vec![set]));
     let job = Job { source: source.clone(), tree: "pypi".parse()?, group: "pypi".to_owned() };

@@ -292,6 +292,18 @@ impl<'a> Context<'a> {
         self.store.open_blob(sha256)
     }
 
+    /// Opens a file of [`Source::finish`]: out of the store, or where the tree has had it before there
+    /// was a store, out of the tree.
+    pub fn open_entry(&self, path: &RepoPath, sha256: &Sha256) -> Result<File> {
+        if self.store.holds(sha256)? {
+            return self.store.open_blob(sha256);
+        }
+        let tree = TreePath::new(self.tree());
+        let tree = tree.map_err(|source| Error::Path { file: self.tree().to_owned(), source })?;
+        let path = path.under(&tree.under(self.store.root()));
+        File::open(&path).map_err(Error::io("open", &path))
+    }
+
     /// The content that a digest names, if the store holds it.
     pub fn find(&self, digest: &Digest) -> Result<Option<Sha256>> {
         self.store.find(digest, &self.upstream)

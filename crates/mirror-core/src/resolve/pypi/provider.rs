@@ -381,7 +381,15 @@ impl<'a, I: Index> Provider<'a, I> {
         if under_way > batch / 2 {
             return;
         }
-        let below = range.intersection(&Slots::run(0, tried.ahead.min(slot)));
+        let mut below = range.intersection(&Slots::run(0, tried.ahead.min(slot)));
+        if below.count(len) == 0 {
+            // What asks for it moves along with it, version by version, and leaves one or two to
+            // choose from each time: the next ones are the neighbours.
+            if slot.saturating_sub(tried.ahead) > batch / 2 {
+                return;
+            }
+            below = Slots::run(0, tried.ahead.min(slot));
+        }
         let final_or_allowed =
             |&slot: &u32| candidates.pre_allowed || !candidates.list[slot as usize].pre;
         let next = below.descending(len).filter(final_or_allowed);

@@ -43,6 +43,8 @@ pub(super) struct Selected {
     pub(super) version: Version,
     /// What was taken for its metadata when it was resolved.
     pub(super) used: Option<Arc<Metadata>>,
+    /// Whether a build of it may find that it needs something else.
+    pub(super) is_guessed: bool,
     /// Whether it is taken without a digest.
     pub(super) may_be_unhashed: bool,
 }
@@ -61,7 +63,7 @@ impl Library for Shelf {
     ) -> Result<Result<BuildSystem, String>, Unanswered> {
         let sdist = self.sdist(&self.found(project)?, file.position)?;
         Ok(match sdist {
-            Some(sdist) => sdist.build_system().map_err(|error| error.to_string()),
+            Some(read) => read.sdist.build_system().map_err(|error| error.to_string()),
             None => Err("what it says of itself could not be read".to_owned()),
         })
     }
@@ -313,6 +315,7 @@ fn put_together(
                 let selected = Selected {
                     version: taken.version.clone(),
                     used: shelf.described(&found, at),
+                    is_guessed: shelf.is_guessed(&found, at),
                     may_be_unhashed: set.selection.allow_unhashed,
                     found,
                     at,

@@ -164,6 +164,15 @@ impl PypiSource {
             }
         }
         for (filename, file) in &selected {
+            if file.is_guessed {
+                let needs = file.used.iter().flat_map(|used| &used.requires_dist);
+                let needs: Vec<_> = needs.map(ToString::to_string).collect();
+                let needs = if needs.is_empty() { "nothing".to_owned() } else { needs.join(", ") };
+                context.warn(format!(
+                    "{filename}: does not say for certain what it needs; taken for it: {needs}; a \
+                     build may ask for more"
+                ));
+            }
             let name = file.found.project.name.to_string();
             let status = file.found.page.status.as_ref();
             record.projects.insert(name, ProjectRecord::new("", status));

@@ -59,19 +59,18 @@ pub(super) fn sdist(file: File, filename: &str, name: &PackageName) -> Result<Sd
     Ok(if is_zip { Sdist::read_zip(&mut file, name)? } else { Sdist::read_tar(file, name)? })
 }
 
-/// Metadata as resolution sees it; an error where it is not that release's, or a field that bears on
-/// resolution does not parse.
-pub(super) fn described(
+/// The metadata of a release; an error where the document is not that.
+pub(super) fn metadata(
     document: &[u8],
     name: &PackageName,
     version: &Version,
-) -> Result<resolve::Metadata, String> {
+) -> Result<Metadata, String> {
     let metadata = Metadata::read(document).map_err(|error| error.to_string())?;
     metadata.expect(name, version).map_err(|error| error.to_string())?;
-    usable(metadata)
+    Ok(metadata)
 }
 
-/// The same of metadata that is that release's.
+/// Metadata as resolution sees it; an error where a field that bears on that does not parse.
 pub(super) fn usable(metadata: Metadata) -> Result<resolve::Metadata, String> {
     if let Some(fault) = metadata.faults.first() {
         return Err(fault.to_string());

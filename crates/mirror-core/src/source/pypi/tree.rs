@@ -190,7 +190,8 @@ fn other_metadata(used: &Metadata, found: &Metadata) -> String {
 
 async fn look(context: &Context<'_>, name: &str, file: &FileRecord) -> Result<(String, Said)> {
     let Some(sha256) = file.sha256() else { return Err(Error::metadata(name, "is not stored")) };
-    let (opened, name, file) = (context.open(&sha256)?, name.to_owned(), file.clone());
+    let opened = context.open_entry(&path_of(name)?, &sha256)?;
+    let (name, file) = (name.to_owned(), file.clone());
     let work = move || {
         let said = said(opened, &name, &file);
         Ok((name, said))
@@ -200,7 +201,11 @@ async fn look(context: &Context<'_>, name: &str, file: &FileRecord) -> Result<(S
 
 fn look_now(context: &Context<'_>, name: &str, file: &FileRecord) -> Result<Said> {
     let Some(sha256) = file.sha256() else { return Err(Error::metadata(name, "is not stored")) };
-    Ok(said(context.open(&sha256)?, name, file))
+    Ok(said(context.open_entry(&path_of(name)?, &sha256)?, name, file))
+}
+
+fn path_of(name: &str) -> Result<RepoPath> {
+    super::safe(&format!("{FILES}/{name}"))
 }
 
 /// What a file says of itself. That it cannot be read stands in the way of those alone who need it.
@@ -224,7 +229,7 @@ fn said(content: File, filename: &str, file: &FileRecord) -> Said {
 
 fn said_by_wheel(mut content: File, name: &PackageName, version: &Version) -> Result<Said, Cause> {
     let document = read::wheel(&mut content, name, version)?;
-    let metadata = read::described(&document, name, version);
+    let metadata = read::metadata(&document, name, version).and_then(read::usable);
     Ok(Said {
         title: title(&document, name),
         requires_python: python(metadata.as_ref().ok()),
@@ -337,9 +342,8 @@ fn keep(context: &Context<'_>, path: &str, mut bytes: &[u8]) -> Result<Stored> {
 }
 
 fn entry(path: &str, sha256: Sha256, role: Role) -> Result<Entry> {
-    let wrong = |source| Error::Path { file: path.to_owned(), source };
     Ok(Entry {
-        path: RepoPath::new(path).map_err(wrong)?,
+        path: super::safe(path)?,
         size: None,
         digest: Some(sha256.into()),
         origin: Origin::Stored { sha256, remote: None },

@@ -313,11 +313,12 @@ impl Requirements {
     /// Whether the files are an exact list: each requirement is of one version (or one file), with the
     /// digests of the files that will do. Nothing needs to be resolved then.
     ///
-    /// As for pip, one digest asks for all, and so does `--require-hashes`: an error names what lacks
+    /// As for pip, one `--hash` asks for all (a digest in a URL does not), and so does
+    /// `--require-hashes`: an error names what lacks
     /// one. `--no-require-hashes` takes that back. A constraint of the same project may give version
     /// and digests.
     pub fn is_exact(&self) -> Result<bool, InputError> {
-        let hashed = self.entries.iter().find(|entry| entry.has_digest());
+        let hashed = self.entries.iter().find(|entry| !entry.hashes.is_empty());
         let reason = match (self.options.require_hashes, hashed) {
             (Some(false), _) | (None, None) => return Ok(false),
             (Some(true), _) => "--require-hashes asks for it".to_owned(),

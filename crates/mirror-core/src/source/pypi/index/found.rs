@@ -25,6 +25,9 @@ pub(in crate::source::pypi) struct Found {
     pub(in crate::source::pypi) page: Page,
     /// Where the list came from.
     from: Location,
+    /// The URL that was asked for it, where that has a login: it holds for its whole host, as for
+    /// every client.
+    asked: Option<Url>,
     /// The index, without its login, for people.
     pub(in crate::source::pypi) index: String,
 }
@@ -44,7 +47,14 @@ impl Found {
             digests: file.digests.clone(),
         });
         let project = Arc::new(Project::new(name.clone(), listed));
-        Self { project, page, from, index }
+        Self { project, page, from, asked: None, index }
+    }
+
+    /// The same, asked for with the login of `index`.
+    pub(super) fn asked_at(mut self, index: &Url) -> Self {
+        let has_login = !index.username().is_empty() || index.password().is_some();
+        self.asked = has_login.then(|| index.clone());
+        self
     }
 
     /// The file at that place of the list.
@@ -61,7 +71,14 @@ impl Found {
             Location::Path(path) => Url::from_file_path(path)
                 .map_err(|()| wrong(&"is listed by a file without an absolute path"))?,
         };
-        let url = self.page.url(file, &base).map_err(|fault| wrong(&fault))?;
+        let mut url = self.page.url(file, &base).map_err(|fault| wrong(&fault))?;
+        if let Some(asked) = self.asked.as_ref().filter(|asked| asked.origin() == url.origin())
+            && url.username().is_empty()
+        {
+            // Both refuse only URLs without a host, which have another origin.
+            let _ = url.set_username(asked.username());
+            let _ = url.set_password(asked.password());
+        }
         match (url.scheme(), &self.from) {
             ("file", Location::Path(_)) => {
                 let path = url.to_file_path();

@@ -4,11 +4,12 @@
 //! requests, or else out of the whole file. A source distribution is read as a whole. What was
 //! fetched whole is in the store, and not fetched again where it is chosen.
 
+use std::collections::HashSet;
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
-use url::Url;
+use url::{Origin, Url};
 
 use super::found::Found;
 use super::pages::blocking;
@@ -20,7 +21,7 @@ use crate::format::pypi::input::Location;
 use crate::format::pypi::metadata::Metadata;
 use crate::format::pypi::page::CoreMetadata;
 use crate::format::pypi::page::write::FILES;
-use crate::format::pypi::sdist::{Origin, Sdist};
+use crate::format::pypi::sdist::{Origin as Source, Sdist};
 use crate::format::pypi::zip::{Directory, Step, TAIL, Window, is_metadata};
 use crate::format::pypi::{PackageName, Version};
 use crate::limits;
@@ -29,12 +30,16 @@ use crate::resolve::pypi::Described;
 use crate::source::pypi::read;
 use crate::source::{Context, Stored};
 
+/// Hosts that answer no range requests: their files are fetched whole at once.
+pub(super) type WholeOnly = Mutex<HashSet<Origin>>;
+
 /// What a file's metadata says; of a source distribution also what it is made of.
 pub(super) async fn read(
     context: &Context<'_>,
+    whole_only: &WholeOnly,
     found: &Arc<Found>,
     at: usize,
-) -> Result<(Described, Option<Sdist>)> {
+) -> Result<(Described, Option<FromSdist>)> {
     let filename = &found.file(at).filename;
     let unusable = |why: String| Ok((Described::Unusable(why), None));
     let location = match found.location(at) {
@@ -47,7 +52,7 @@ pub(super) async fn read(
         Err(error) => return unusable(error.to_string()),
     };
     let name = found.project.name.clone();
-    let reading = Reading { context, found, at, location, name, version };
+    let reading = Reading { context, whole_only, found, at, location, name, version };
     if is_wheel(filename) {
         let described = match reading.wheel().await? {
             Ok(metadata) => Described::As(Arc::new(metadata)),
@@ -59,6 +64,14 @@ pub(super) async fn read(
         Ok((metadata, sdist)) => Ok((Described::As(Arc::new(metadata)), Some(sdist))),
         Err(why) => unusable(format!("{filename} {why}")),
     }
+}
+
+/// What a source distribution says of itself.
+#[derive(Debug)]
+pub(in crate::source::pypi) struct FromSdist {
+    pub(in crate::source::pypi) sdist: Sdist,
+    /// Whether a build cannot find that it needs something else.
+    pub(in crate::source::pypi) is_certain: bool,
 }
 
 /// A file of the store, or of this host, that is there as a whole.
@@ -81,6 +94,7 @@ enum Whole {
 
 struct Reading<'a> {
     context: &'a Context<'a>,
+    whole_only: &'a WholeOnly,
     found: &'a Arc<Found>,
     at: usize,
     location: Location,
@@ -101,16 +115,20 @@ impl Reading<'_> {
         }
     }
 
-    fn describe(&self, document: &[u8]) -> Result<Needs, String> {
-        read::described(document, &self.name, &self.version)
+    fn whole_only(&self) -> MutexGuard<'_, HashSet<Origin>> {
+        self.whole_only.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn understand(&self, document: &[u8]) -> Result<Metadata, String> {
+        read::metadata(document, &self.name, &self.version)
     }
 
     async fn wheel(&self) -> Read<Needs> {
         let key = self.key("metadata");
         if let Some(kept) = key.as_deref().and_then(|key| self.context.cached(key))
-            && let Ok(metadata) = self.describe(&kept)
+            && let Ok(metadata) = self.understand(&kept)
         {
-            return Ok(Ok(metadata));
+            return Ok(read::usable(metadata));
         }
         let document = match &self.location {
             Location::Url(url) => match self.beside(url).await? {
@@ -119,32 +137,50 @@ impl Reading<'_> {
             },
             Location::Path(_) => None,
         };
-        if let Some(document) = document
-            && let Ok(metadata) = self.describe(&document)
-        {
-            if let Some(key) = &key {
-                self.context.cache(key, &document)?;
-            }
-            return Ok(Ok(metadata));
+        let document = match document.filter(|document| self.understand(document).is_ok()) {
+            Some(document) => document,
+            // Whatever it was that a server said of pieces, the whole file decides.
+            None => match self.whole_wheel().await? {
+                Ok(document) => document,
+                Err(why) => return Ok(Err(why)),
+            },
+        };
+        if let Some(key) = &key {
+            self.context.cache(key, &document)?;
         }
-        // Whatever it was that a server said of pieces, the whole file decides.
+        Ok(self.understand(&document).and_then(read::usable))
+    }
+
+    /// What stands in the archive, as a whole.
+    async fn whole_wheel(&self) -> Read<Vec<u8>> {
+        let (name, version) = (self.name.clone(), self.version.clone());
+        self.of_whole(move |mut file| {
+            let document = read::wheel(&mut file, &name, &version);
+            let document = document.map_err(|error| error.to_string())?;
+            read::metadata(&document, &name, &version).map(|_| document)
+        })
+        .await
+    }
+
+    /// What `work` makes of the whole file. That it can make nothing of it is kept too: the file is
+    /// known by its digest, and will be no better the next time.
+    async fn of_whole<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(std::fs::File) -> Result<T, String> + Send + 'static,
+    ) -> Read<T> {
+        let key = self.key("unusable");
+        if let Some(why) = key.as_deref().and_then(|key| self.context.cached(key)) {
+            return Ok(Err(String::from_utf8_lossy(&why).into_owned()));
+        }
         let whole = match self.whole().await? {
             Ok(whole) => whole,
             Err(why) => return Ok(Err(why)),
         };
-        let (name, version) = (self.name.clone(), self.version.clone());
-        let document = open(self.context, &whole, move |mut file| {
-            read::wheel(&mut file, &name, &version).map_err(|error| error.to_string())
-        });
-        let document = match document.await? {
-            Ok(document) => document,
-            Err(why) => return Ok(Err(why)),
-        };
-        let metadata = self.describe(&document);
-        if let (Some(key), Ok(_)) = (&key, &metadata) {
-            self.context.cache(key, &document)?;
+        let made = open(self.context, &whole, work).await?;
+        if let (Err(why), Some(key)) = (&made, &key) {
+            self.context.cache(key, why.as_bytes())?;
         }
-        Ok(metadata)
+        Ok(made)
     }
 
     /// What is offered beside the wheel; `None` where that is nothing good.
@@ -166,7 +202,7 @@ impl Reading<'_> {
                     Some((expected, found)) if expected != found => {
                         format!("expected {expected}, found {found}")
                     }
-                    _ => match self.describe(&document) {
+                    _ => match self.understand(&document) {
                         Ok(_) => return Ok(Some(document)),
                         Err(why) => why,
                     },
@@ -184,6 +220,9 @@ impl Reading<'_> {
     /// What stands in the archive, by range requests; `None` where the server answers none, or with
     /// what makes no archive.
     async fn by_pieces(&self, url: &Url) -> Result<Option<Vec<u8>>> {
+        if self.whole_only().contains(&url.origin()) {
+            return Ok(None);
+        }
         let last = match self.found.file(self.at).size {
             Some(size) => Piece::Of(size.saturating_sub(TAIL)..size),
             None => Piece::Last(TAIL),
@@ -235,29 +274,28 @@ impl Reading<'_> {
         let limit = limits::ZIP_DIRECTORY + limits::CORE_METADATA_SIZE;
         let question = Question { url, accept: None, known: None, piece: Some(piece), limit };
         match self.context.ask(&shown, &question).await {
-            Ok(reply) => Ok(match reply.content {
-                Content::Piece { start, total, bytes } => Some((start, total, bytes)),
-                _ => None,
-            }),
+            Ok(reply) => {
+                if let Content::Piece { start, total, bytes } = reply.content {
+                    return Ok(Some((start, total, bytes)));
+                }
+                self.whole_only().insert(url.origin());
+                Ok(None)
+            }
             // It is gone, or it has no such piece: the whole file tells.
             Err(Error::Status { code: ..500, .. } | Error::Transport { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    async fn sdist(&self) -> Read<(Needs, Sdist)> {
+    async fn sdist(&self) -> Read<(Needs, FromSdist)> {
         let key = self.key("sdist");
         let kept = key.as_deref().and_then(|key| self.context.cached(key));
         let sdist = if let Some(sdist) = kept.and_then(|kept| unpack(&kept)) {
             sdist
         } else {
-            let whole = match self.whole().await? {
-                Ok(whole) => whole,
-                Err(why) => return Ok(Err(why)),
-            };
             let filename = self.found.file(self.at).filename.clone();
             let name = self.name.clone();
-            let read = open(self.context, &whole, move |file| {
+            let read = self.of_whole(move |file| {
                 read::sdist(file, &filename, &name).map_err(|error| error.to_string())
             });
             let sdist = match read.await? {
@@ -273,13 +311,7 @@ impl Reading<'_> {
             Ok(found) => found,
             Err(error) => return Ok(Err(error.to_string())),
         };
-        if found.origin == Origin::Guess && has_requirements(&found.metadata) {
-            let filename = &self.found.file(self.at).filename;
-            self.context.warn(format!(
-                "{filename}: what it needs is known from setuptools' notes alone, and a build may \
-                 ask for more"
-            ));
-        }
+        let sdist = FromSdist { sdist, is_certain: found.origin != Source::Guess };
         Ok(read::usable(found.metadata).map(|metadata| (metadata, sdist)))
     }
 
@@ -324,10 +356,6 @@ fn pack(sdist: &Sdist) -> Option<Vec<u8>> {
 fn unpack(kept: &[u8]) -> Option<Sdist> {
     let KeptSdist { pkg_info, pyproject, requires_txt } = serde_json::from_slice(kept).ok()?;
     Some(Sdist { pkg_info: pkg_info.map(String::into_bytes), pyproject, requires_txt })
-}
-
-fn has_requirements(metadata: &Metadata) -> bool {
-    !metadata.requires_dist.is_empty()
 }
 
 /// The digest of `content` by the algorithm of `like`.

@@ -21,10 +21,10 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::format::pypi::PackageName;
-use crate::format::pypi::sdist::Sdist;
 use crate::resolve::pypi::{Described, Index, Metadata, Project, ProjectFile, Wanted};
 use crate::source::Context;
 pub(super) use found::{Found, Place};
+use metadata::FromSdist;
 use pages::Pages;
 pub(super) use pages::blocking;
 
@@ -101,8 +101,8 @@ impl Want {
 
 /// What came.
 enum Came {
-    Project(Result<Option<Found>>),
-    Metadata(Result<(Described, Option<Sdist>)>),
+    Project(Result<Option<Arc<Found>>>),
+    Metadata(Result<(Described, Option<FromSdist>)>),
 }
 
 type Answers<K, T> = HashMap<K, Result<T, Unanswered>>;
@@ -111,7 +111,7 @@ type Answers<K, T> = HashMap<K, Result<T, Unanswered>>;
 struct State {
     projects: Answers<Key, Option<Arc<Found>>>,
     metadata: Answers<Place, Described>,
-    sdists: HashMap<Place, Arc<Sdist>>,
+    sdists: HashMap<Place, Arc<FromSdist>>,
     /// By the address of their project: a solver has no other name for them.
     found: HashMap<usize, Arc<Found>>,
     is_closed: bool,
@@ -202,12 +202,17 @@ impl Shelf {
         }
     }
 
+    /// Whether a file is a source distribution whose build may find that it needs something else.
+    pub(super) fn is_guessed(&self, found: &Found, at: usize) -> bool {
+        self.state().sdists.get(&found.place(at)).is_some_and(|sdist| !sdist.is_certain)
+    }
+
     /// What a source distribution says of itself; `None` where it could not be read.
     pub(super) fn sdist(
         &self,
         found: &Arc<Found>,
         at: usize,
-    ) -> Result<Option<Arc<Sdist>>, Unanswered> {
+    ) -> Result<Option<Arc<FromSdist>>, Unanswered> {
         self.describe(found, at)?;
         Ok(self.state().sdists.get(&found.place(at)).cloned())
     }
@@ -225,7 +230,6 @@ impl Shelf {
                 return Err(error);
             }
             Came::Project(found) => {
-                let found = found.map(|found| found.map(Arc::new));
                 if let Ok(Some(found)) = &found {
                     state.found.insert(address(&found.project), Arc::clone(found));
                 }
@@ -297,16 +301,21 @@ pub(super) async fn serve(
     mut wants: Wants,
 ) -> Result<std::convert::Infallible> {
     let pages = Pages::new(context, indexes);
+    let whole_only = Mutex::default();
     let mut begun = HashSet::new();
     let mut later = VecDeque::new();
     let mut running = FuturesUnordered::new();
     let at_once = context.connections().max(1);
     let answer = async |want: Want| {
         let came = match (&want.key, want.of) {
-            (Key::Project(name), _) => Came::Project(pages.project(name).await),
-            (Key::Direct(name, url), _) => Came::Project(pages::direct(name, url).map(Some)),
+            (Key::Project(name), _) => {
+                Came::Project(pages.project(name).await.map(|found| found.map(Arc::new)))
+            }
+            (Key::Direct(name, url), _) => {
+                Came::Project(pages::direct(name, url).map(|found| Some(Arc::new(found))))
+            }
             (Key::Metadata(_), Some((found, at))) => {
-                Came::Metadata(metadata::read(context, &found, at).await)
+                Came::Metadata(metadata::read(context, &whole_only, &found, at).await)
             }
             (Key::Metadata(_), None) => Came::Project(Ok(None)),
         };

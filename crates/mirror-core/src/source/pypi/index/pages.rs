@@ -44,12 +44,16 @@ impl<'a> Pages<'a> {
             let files: Vec<File> = page.files.iter().filter(is_of).cloned().collect();
             if !files.is_empty() {
                 let page = Page { files, base: page.base.clone(), ..Page::default() };
-                return Ok(Some(Found::new(name, page, from.clone(), shown(place))));
+                let found = Found::new(name, page, from.clone(), shown(place));
+                return Ok(Some(match place {
+                    Location::Url(url) => found.asked_at(url),
+                    Location::Path(_) => found,
+                }));
             }
         }
         for index in &self.indexes.indexes {
             let Some((page, from)) = self.page(index, name).await? else { continue };
-            return Ok(Some(Found::new(name, page, from, redact(index))));
+            return Ok(Some(Found::new(name, page, from, redact(index)).asked_at(index)));
         }
         Ok(None)
     }
