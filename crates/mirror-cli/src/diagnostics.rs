@@ -120,6 +120,14 @@ pub(crate) enum Failure {
         /// What there is.
         known: Vec<String>,
     },
+    /// A tree that holds no Python packages of ours.
+    #[error("{}: no tree of Python packages at {tree}", root.display())]
+    NoPackages {
+        /// Where they were looked for.
+        tree: String,
+        /// The root.
+        root: PathBuf,
+    },
     /// A file that would be overwritten.
     #[error("{}: is there already", .0.display())]
     Exists(PathBuf),
@@ -151,11 +159,13 @@ impl Failure {
             | Self::Calendar { .. }
             | Self::UnitPath(_)
             | Self::NoSuchTree { .. }
+            | Self::NoPackages { .. }
             | Self::Unconfirmed
             | Self::Core(
                 Error::NestedTrees { .. }
                 | Error::TreeMoved { .. }
                 | Error::NoSuchGroup { .. }
+                | Error::NoSuchSet { .. }
                 | Error::AmbiguousGeneration { .. }
                 | Error::NoGeneration { .. }
                 | Error::Certificates { .. },
@@ -218,6 +228,9 @@ impl Failure {
             Self::Exists(_) => Some("--force overwrites it; nothing was written".to_owned()),
             Self::Unconfirmed => Some("--yes drops it, --dry-run only shows it".to_owned()),
             Self::NoSuchTree { name, known } => Some(did_you_mean(name, known)),
+            Self::NoPackages { .. } => {
+                Some("`mirror pypi` makes one; name another tree, or another --root".to_owned())
+            }
             Self::Netrc { .. } => {
                 Some("logins come from the file that NETRC names, else from ~/.netrc".to_owned())
             }

@@ -4,6 +4,7 @@
 //! come first or after `--`.
 
 mod apart;
+mod check;
 mod completions;
 mod init;
 mod man;
@@ -20,6 +21,7 @@ mod verify;
 use clap::{Parser, Subcommand};
 
 pub(crate) use apart::{Apart, value_apart};
+pub(crate) use check::CheckArgs;
 pub(crate) use completions::CompletionsArgs;
 pub(crate) use init::InitArgs;
 pub(crate) use man::ManArgs;
@@ -53,7 +55,7 @@ Exit codes:
   0    done
   1    failed
   2    wrong usage or configuration
-  3    incomplete, its old state stays; or findings (verify)
+  3    incomplete, its old state stays; or findings (verify, check)
   130  interrupted; a rerun continues
 
 Configuration: --config FILE, else ./mirror.toml, else /etc/mirror/mirror.toml.
@@ -80,6 +82,9 @@ pub(crate) enum Command {
     /// Read every byte of the mirrors and hold it against what was published
     #[command(long_about = verify::ABOUT, after_long_help = verify::EXAMPLES)]
     Verify(VerifyArgs),
+    /// Prove that mirrored Python packages can be installed from the mirror alone
+    #[command(long_about = check::ABOUT, after_long_help = check::EXAMPLES)]
+    Check(CheckArgs),
     /// Drop what no kept generation names, and trees that are named
     #[command(long_about = prune::ABOUT, after_long_help = prune::EXAMPLES)]
     Prune(PruneArgs),

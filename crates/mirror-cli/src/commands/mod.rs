@@ -1,6 +1,7 @@
 //! The commands: each turns its arguments into calls of the library, and their results into output.
 
 mod calendar;
+mod check;
 mod completions;
 mod init;
 mod lists;
@@ -39,6 +40,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Rollback(args) => rollback::run(&args),
         Command::Prune(args) => prune::run(&args),
         Command::Verify(args) => verify::run(&args),
+        Command::Check(args) => check::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -6,6 +6,7 @@
 //! others as they are. Once the packages are there, their metadata and the pages are made of the files
 //! themselves, and before anything is published each set is resolved again over the tree alone.
 
+mod check;
 mod choose;
 mod closure;
 mod index;
@@ -23,6 +24,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::{BoxFuture, try_join_all};
 use url::Url;
 
+pub use check::{Checked, Fault, check};
 pub use library::Unproved;
 pub use set::{Indexes, Sdists, Selection, Set, SetName, SetNameError, Wants, Wheels};
 

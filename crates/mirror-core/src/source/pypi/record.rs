@@ -196,7 +196,7 @@ impl FileRecord {
 }
 
 impl SetRecord {
-    /// What a set asks for; `version_of` tells the version that a file's name says.
+    /// What a set asks for, and the files that it got.
     pub(super) fn new(set: &Set, files: BTreeSet<String>) -> Self {
         let Wants { inputs, all_versions, .. } = &set.wants;
         Self {
@@ -208,6 +208,10 @@ impl SetRecord {
             targets: set.targets.iter().map(TargetRecord::new).collect(),
             files,
         }
+    }
+
+    pub(super) fn target_count(&self) -> usize {
+        self.targets.len()
     }
 
     pub(super) fn targets(&self) -> Result<Vec<Target>, String> {

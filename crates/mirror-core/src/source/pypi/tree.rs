@@ -38,8 +38,8 @@ pub(super) struct Pending {
 }
 
 /// What a file says of itself.
-struct Said {
-    known: Known,
+pub(super) struct Said {
+    pub(super) known: Known,
     /// A wheel's metadata.
     document: Option<Vec<u8>>,
     title: Option<String>,
@@ -209,7 +209,7 @@ fn path_of(name: &str) -> Result<RepoPath> {
 }
 
 /// What a file says of itself. That it cannot be read stands in the way of those alone who need it.
-fn said(content: File, filename: &str, file: &FileRecord) -> Said {
+pub(super) fn said(content: File, filename: &str, file: &FileRecord) -> Said {
     let nothing = |why: String| Said {
         known: Known { metadata: Err(format!("{filename}: {why}")), build: None },
         document: None,
