@@ -141,6 +141,9 @@ pub enum Requester {
 /// named meanwhile: the second time is nearly always the last.
 const ATTEMPTS: usize = 5;
 
+/// Versions of a project that are named where they were passed over; the others are counted.
+const PASSED_OVER: usize = 3;
+
 /// Chooses versions that satisfy requirements in an environment.
 pub fn resolve<I: Index>(
     inputs: &Inputs,
@@ -192,6 +195,18 @@ fn answer<I: Index>(
         picks.insert(name.clone(), pick);
     }
     let mut notes = Vec::new();
+    for (package, &slot) in selected.iter() {
+        let Package::Project(name) = package else { continue };
+        let passed = provider.passed_over(name, slot);
+        let candidates = provider.candidates(name)?;
+        for (slot, why) in passed.iter().take(PASSED_OVER) {
+            notes.push(format!("{name} {} is passed over: {why}", candidates.version(*slot)));
+        }
+        if passed.len() > PASSED_OVER {
+            let more = passed.len() - PASSED_OVER;
+            notes.push(format!("{name}: {more} more versions are passed over for their metadata"));
+        }
+    }
     let mut request = |requirement: &crate::format::pypi::Requirement, by, words: String| {
         if let Some(pick) = picks.get_mut(&requirement.name) {
             pick.extras.extend(requirement.extras.iter().cloned());

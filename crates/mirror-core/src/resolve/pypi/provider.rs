@@ -236,6 +236,19 @@ impl<'a, I: Index> Provider<'a, I> {
         self.needs.borrow().get(name)?.get(&slot).cloned()
     }
 
+    /// The versions newer than `slot` that were passed over for what their metadata says, newest
+    /// first, each with why.
+    pub(super) fn passed_over(&self, name: &PackageName, slot: u32) -> Vec<(u32, String)> {
+        let needs = self.needs.borrow();
+        let known = needs.get(name).into_iter().flatten();
+        let mut passed: Vec<_> = known
+            .filter(|(other, _)| **other > slot)
+            .filter_map(|(other, needs)| Some((*other, needs.as_ref().as_ref().err()?.clone())))
+            .collect();
+        passed.sort_by_key(|(slot, _)| Reverse(*slot));
+        passed
+    }
+
     /// Holds metadata against the environment.
     fn judge(&self, metadata: Arc<Metadata>) -> Result<Needs, String> {
         if let Some(python) = &metadata.requires_python
