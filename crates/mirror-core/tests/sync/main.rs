@@ -1,4 +1,4 @@
-//! Whole runs of the engine over RPM repositories, against upstreams on loopback.
+//! Whole runs of the engine over RPM repositories and Python indexes, against upstreams on loopback.
 
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 #![allow(clippy::case_sensitive_file_extension_comparisons)] // the names are ours
@@ -18,6 +18,7 @@ mod mirrors;
 mod network;
 mod prune;
 mod publication;
+mod pypi;
 mod questions;
 mod real;
 mod repair;

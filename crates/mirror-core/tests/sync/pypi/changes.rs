@@ -1,0 +1,207 @@
+//! What later runs do: nothing, or what changed; and sets beside one another.
+
+use std::fs;
+
+use mirror_core::Mode;
+use mirror_core::report::Outcome;
+use mirror_core::source::pypi::PypiSource;
+use mirror_fixtures::Fault;
+use mirror_fixtures::pypi::{Forms, Index, Offer, Release, samples};
+
+use super::support::{Site, With as _, contents, names};
+use crate::support::listing;
+
+/// Everything that was asked is one conditional request for each project's page, and what comes is
+/// nothing but headers.
+#[tokio::test]
+async fn a_second_run_asks_once_for_each_project_and_writes_nothing() {
+    for (forms, offer) in
+        [(Forms::Both, Offer::Digest), (Forms::Html, Offer::No), (Forms::Json, Offer::True)]
+    {
+        let site = Site::new(samples::demo().forms(forms).offer(offer));
+        let wanted = ["hello[all]", "source-helped", "withdrawn==1.1"];
+        let targets = ["3.11 manylinux_2_34_x86_64", "3.12.1 win_amd64"];
+        let set = || site.set(&wanted).targets(&targets);
+        site.sync(vec![set()]).await.good();
+        let before = listing(&site.tree());
+        site.upstream.clear_requests();
+        let run = site.sync(vec![set()]).await;
+        assert_eq!(run.tree().outcome, Outcome::Unchanged, "{}", run.words());
+        assert_eq!(listing(&site.tree()), before, "{forms:?} {offer:?}");
+        let requests = site.upstream.requests();
+        let mut paths: Vec<_> = requests.iter().map(|request| request.path.clone()).collect();
+        paths.sort();
+        let once = paths.len();
+        paths.dedup();
+        assert_eq!(once, paths.len(), "{paths:?}");
+        for request in &requests {
+            let asked = (request.path.starts_with("simple/"), request.header("if-none-match"));
+            assert!(asked.0 && asked.1.is_some(), "{request:?}");
+        }
+        assert_eq!(site.upstream.body_bytes(), 0);
+        assert!(!run.answers[0].chosen.is_empty(), "what was chosen is told all the same");
+    }
+}
+
+#[tokio::test]
+async fn what_a_server_without_validators_sends_again_changes_nothing() {
+    let site = Site::new(samples::demo());
+    site.sync(vec![site.set(&["hello"])]).await.good();
+    let before = listing(&site.tree());
+    site.upstream.fault_all(Fault::NoValidators);
+    site.upstream.clear_requests();
+    let run = site.sync(vec![site.set(&["hello"])]).await;
+    assert_eq!(run.tree().outcome, Outcome::Unchanged);
+    assert_eq!(listing(&site.tree()), before);
+    assert!(site.upstream.requests().iter().all(|r| r.path.starts_with("simple/")));
+}
+
+/// A cache that was damaged, or another one's, costs requests and nothing else.
+#[tokio::test]
+async fn a_damaged_cache_is_as_none() {
+    let site = Site::new(samples::demo());
+    site.sync(vec![site.set(&["hello"])]).await.good();
+    let before = listing(&site.tree());
+    let cache =
+        contents(&site.root().join(".mirror")).into_keys().filter(|path| path.contains("cache"));
+    let mut damaged = 0;
+    for path in cache {
+        let path = site.root().join(".mirror").join(path);
+        let mut bytes = fs::read(&path).unwrap();
+        let half = bytes.len() / 2;
+        if let Some(byte) = bytes.get_mut(half) {
+            *byte = !*byte;
+            fs::write(&path, bytes).unwrap();
+            damaged += 1;
+        }
+    }
+    assert!(damaged > 3, "there is a cache on disk");
+    let run = site.sync(vec![site.set(&["hello"])]).await;
+    assert!(run.report.is_complete(), "{}", run.words());
+    assert_eq!(listing(&site.tree()), before);
+}
+
+#[tokio::test]
+async fn a_new_version_replaces_the_old_one_and_leaves_other_pages_alone() {
+    let mut site = Site::new(samples::demo());
+    site.sync(vec![site.set(&["hello", "words"])]).await.good();
+    let before = listing(&site.tree());
+    site.change(|index| index.add(Release::new("hello", "1.2").requires("greeting<3")));
+    site.upstream.clear_requests();
+    let run = site.sync(vec![site.set(&["hello", "words"])]).await.good();
+    assert_eq!(run.chosen(0), names(&["hello 1.2", "greeting 2.1", "words 5"]));
+    let after = listing(&site.tree());
+    for path in ["words/index.html", "words/index.v1_json", "greeting/index.html"] {
+        let path = site.tree().join(path);
+        assert_eq!(before[&path], after[&path], "{}", path.display());
+    }
+    assert!(site.text("hello/index.html").contains("hello-1.2-"));
+    assert!(!site.text("hello/index.html").contains("hello-1.1-"));
+    let fetched = site.upstream.requests().into_iter().filter(|r| r.path.ends_with(".whl"));
+    let fetched: Vec<_> = fetched.map(|request| request.path).collect();
+    assert_eq!(fetched, ["files/hello-1.2-py3-none-any.whl"]);
+    // Who read the old page still finds its package: removals come a generation later.
+    assert!(site.packages().contains("hello-1.1-py3-none-any.whl"));
+    assert!(!site.text("index.html").contains("native"));
+}
+
+#[tokio::test]
+async fn what_is_withdrawn_later_is_told_or_replaced() {
+    let mut site = Site::new(samples::demo());
+    let asked = |site: &Site| vec![site.set(&["greeting<3", "words==5"])];
+    site.sync(asked(&site)).await.good();
+    site.change(|index| {
+        index.yank("greeting", "2.1", "broken");
+        index.yank("words", "5", "");
+    });
+    let run = site.sync(asked(&site)).await.good();
+    assert_eq!(run.chosen(0), names(&["greeting 2.0", "words 5"]));
+    assert!(site.text("words/index.html").contains("data-yanked=\"\""));
+}
+
+#[tokio::test]
+async fn a_tree_is_the_union_of_its_sets() {
+    let site = Site::new(samples::demo());
+    let one = || site.set(&["greeting<2", "words"]).named("one");
+    let two = || site.set(&["greeting>=3", "x"]).named("two");
+    site.sync(vec![one()]).await.good();
+    site.sync(vec![two()]).await.good();
+    let all = names(&[
+        "greeting-1.0-py3-none-any.whl",
+        "greeting-3.0-py3-none-any.whl",
+        "words-5-py3-none-any.whl",
+        "x-0-py3-none-any.whl",
+    ]);
+    assert_eq!(site.packages(), all, "versions may differ between sets");
+    let page = site.text("greeting/index.html");
+    assert!(page.contains("greeting-1.0-") && page.contains("greeting-3.0-"), "{page}");
+
+    // A set is replaced by what it is now, and the other stays, without a question about it.
+    site.upstream.clear_requests();
+    site.sync(vec![site.set(&["x"]).named("two")]).await.good();
+    assert!(!site.text("greeting/index.html").contains("greeting-3.0-"));
+    assert!(site.text("words/index.html").contains("words-5-"));
+    assert_eq!(site.upstream.count("simple/words/"), 0);
+
+    let run = site.run(PypiSource::new(vec![]).remove(vec!["one".parse().unwrap()]), Mode::Apply);
+    run.await.good();
+    let root = site.text("index.html");
+    assert!(
+        root.contains(">x<") && !root.contains("words") && !root.contains("greeting"),
+        "{root}"
+    );
+
+    let run = site.run(PypiSource::new(vec![]).remove(vec!["three".parse().unwrap()]), Mode::Apply);
+    let said = run.await.bad();
+    assert!(said.contains("no set three") && said.contains("two"), "{said}");
+}
+
+/// Several sets of one run, and those of one run each, make the same tree.
+#[tokio::test]
+async fn sets_of_one_run_make_the_tree_that_sets_of_several_make() {
+    let site = Site::new(samples::demo());
+    let sets = || {
+        vec![
+            site.set(&["hello"]).named("one"),
+            site.set(&["greeting>=3", "x"]).named("two").targets(&["3.12.1 win_amd64"]),
+        ]
+    };
+    site.sync(sets()).await.good();
+    let together = contents(&site.tree());
+    fs::remove_dir_all(site.root()).unwrap();
+    for set in sets() {
+        site.sync(vec![set]).await.good();
+    }
+    assert!(together == contents(&site.tree()));
+}
+
+#[tokio::test]
+async fn one_filename_with_two_contents_is_an_error() {
+    let site = Site::new(samples::demo());
+    let other = Index::new().release(Release::new("words", "5").requires("x"));
+    let other = mirror_fixtures::Upstream::serve_files(other.files());
+    let set = super::support::set("other", &format!("{}/simple/", other.url()), &["words"]);
+    let mut both = set.clone();
+    both.indexes.indexes.push(format!("{}/simple/", site.upstream.url()).parse().unwrap());
+    let run = site.sync(vec![site.set(&["words"]), both.clone()]).await;
+    assert!(run.bad().contains("words-5-py3-none-any.whl"), "{}", run.bad());
+    assert!(!site.tree().exists());
+    site.sync(vec![site.set(&["words"])]).await.good();
+    let before = listing(&site.tree());
+    let run = site.sync(vec![both]).await;
+    assert!(run.bad().contains("words-5-py3-none-any.whl"), "{}", run.bad());
+    assert_eq!(listing(&site.tree()), before);
+}
+
+#[tokio::test]
+async fn a_damaged_tree_is_healed_from_what_is_stored_or_fetched() {
+    let site = Site::new(samples::demo());
+    site.sync(vec![site.set(&["hello"])]).await.good();
+    let before = contents(&site.tree());
+    fs::remove_file(site.tree().join("greeting/index.html")).unwrap();
+    fs::remove_file(site.tree().join("files/greeting-2.1-py3-none-any.whl.metadata")).unwrap();
+    fs::remove_file(site.tree().join("files/greeting-2.1-py3-none-any.whl")).unwrap();
+    let run = site.sync(vec![site.set(&["hello"])]).await;
+    assert!(run.report.is_complete(), "{}", run.words());
+    assert!(contents(&site.tree()) == before);
+}

@@ -1,0 +1,8 @@
+//! Python packages, from indexes on loopback to trees that real pip installs from.
+
+mod answers;
+mod changes;
+mod files;
+mod inputs;
+mod support;
+mod tree;
