@@ -205,3 +205,15 @@ async fn a_damaged_tree_is_healed_from_what_is_stored_or_fetched() {
     assert!(run.report.is_complete(), "{}", run.words());
     assert!(contents(&site.tree()) == before);
 }
+
+/// What was no good then is no good now: an old release that is malformed is not read in each run.
+#[tokio::test]
+async fn what_cannot_be_used_is_not_asked_for_again() {
+    let site = Site::new(samples::demo());
+    site.sync(vec![site.set(&["malformed"])]).await.good();
+    site.upstream.clear_requests();
+    let run = site.sync(vec![site.set(&["malformed"])]).await;
+    assert_eq!(run.tree().outcome, Outcome::Unchanged, "{}", run.words());
+    let asked: Vec<_> = site.upstream.requests().into_iter().map(|r| r.path).collect();
+    assert_eq!(asked, ["simple/malformed/", "simple/middle/"][..1]);
+}

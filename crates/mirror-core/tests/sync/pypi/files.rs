@@ -1,7 +1,7 @@
 //! Which files of what was chosen are mirrored.
 
 use mirror_core::source::pypi::{Sdists, Wheels};
-use mirror_fixtures::pypi::{Build, Index, Release, Sdist, samples};
+use mirror_fixtures::pypi::{Build, Index, Release, Says, Sdist, samples};
 
 use super::support::{Site, With as _, names};
 
@@ -120,7 +120,7 @@ async fn sources_say_what_they_need_in_many_ways() {
         assert_eq!(run.chosen(0), expected, "{}", run.words());
     }
     let run = site.sync(vec![site.set(&["source-egg"])]).await;
-    assert!(run.words().contains("setuptools' notes alone"), "{}", run.words());
+    assert!(run.words().contains("source_egg-1.0.tar.gz"), "{}", run.words());
 }
 
 #[tokio::test]
@@ -150,4 +150,18 @@ async fn the_newest_versions_by_their_order_and_not_by_their_text() {
         "post-1.0.post1-py3-none-any.whl",
     ]);
     assert_eq!(site.packages(), expected);
+}
+
+/// What only a build could tell is not passed over in silence: the tree may lack what it asks for.
+#[tokio::test]
+async fn what_only_a_build_would_tell_is_said() {
+    for says in [Says::Dynamic, Says::Nothing] {
+        let site = Site::new(
+            Index::new()
+                .release(samples::tiny_backend())
+                .release(Release::new("told", "1").sdist(Sdist::new().says(says))),
+        );
+        let run = site.sync(vec![site.set(&["told"])]).await;
+        assert!(run.words().contains("told-1.tar.gz"), "{says:?}: {run:#?}");
+    }
 }

@@ -194,3 +194,31 @@ async fn a_file_by_its_url_and_by_its_path() {
     assert_eq!(run.chosen(0), names(&["early 2.0rc1", "x 7"]));
     assert_eq!(site.packages(), names(&["early-2.0rc1-py3-none-any.whl", "x-7-py3-none-any.whl"]));
 }
+
+#[tokio::test]
+async fn a_login_is_sent_and_never_shown_nor_kept() {
+    let site = Site::new(samples::demo());
+    site.upstream.require_login("me", "secret");
+    let run = site.sync(vec![site.set(&["words"])]).await;
+    assert!(run.bad().contains("401"), "{}", run.bad());
+    let url = site.upstream.url().replace("http://", "http://me:secret@");
+    let set = super::support::set("demo", &format!("{url}/simple/"), &["words"]);
+    let run = site.sync(vec![set]).await.good();
+    assert!(!format!("{run:?}").contains("secret"), "{run:#?}");
+    for (path, content) in super::support::contents(&site.root()) {
+        let text = String::from_utf8_lossy(&content);
+        assert!(!text.contains("secret"), "{path}");
+    }
+}
+
+/// As in pip: `--hash` asks for all digests, what a URL ends in does not.
+#[tokio::test]
+async fn a_digest_in_a_url_asks_for_none_of_the_others() {
+    let site = Site::new(samples::demo());
+    let name = "early-2.0rc1-py3-none-any.whl";
+    let digest = Hash::Sha256.hex(&site.index.file(name).bytes);
+    let url = site.upstream.url_of(&format!("files/{name}"));
+    let set = site.set(&[&format!("early @ {url}#sha256={digest}"), "words"]);
+    let run = site.sync(vec![set]).await.good();
+    assert_eq!(run.chosen(0), names(&["early 2.0rc1", "words 5"]));
+}

@@ -1,5 +1,6 @@
 //! Python packages, from indexes on loopback to trees that real pip installs from.
 
+mod adoption;
 mod answers;
 mod changes;
 mod files;

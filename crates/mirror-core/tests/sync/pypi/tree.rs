@@ -172,7 +172,7 @@ async fn odd_names_and_archives_are_safe() {
 }
 
 /// Installs from a tree with pip, and nothing else.
-fn pip(tree: &Path, wanted: &[&str]) -> Option<BTreeSet<String>> {
+pub(super) fn pip(tree: &Path, wanted: &[&str]) -> Option<BTreeSet<String>> {
     let upstream = Upstream::serve(tree);
     let folder = tempfile::tempdir().unwrap();
     let mut command = Command::new(tool("pip3")?);
