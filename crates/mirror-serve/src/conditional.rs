@@ -1,6 +1,7 @@
 //! Validators and the conditions that requests put on them (RFC 9110, sections 8.8 and 13).
 //!
-//! The entity tag is `"INODE-SIZE-MTIME"` in hexadecimal, the time in nanoseconds. It is *strong*:
+//! The entity tag is `"INODE-SIZE-MTIME"` in hexadecimal, the time in nanoseconds, with an ending
+//! where one file is sent by two types. It is *strong*:
 //! published files are never written in place but replaced by another inode (where an inode number
 //! is used again, time or size differ), and the same blob linked at several paths, or published
 //! again by a rollback, keeps its tag. Two servers that share no file system give two tags.
@@ -42,8 +43,9 @@ enum Comparison {
 }
 
 impl Validators {
-    /// The validators of a file with this `stamp`, in a response made `now`.
-    pub(crate) fn new(stamp: &Stamp, now: SystemTime) -> Self {
+    /// The validators of a file with this `stamp`, in a response made `now`. `form` tells one form
+    /// of a file from another, since a strong tag is of one form alone.
+    pub(crate) fn new(stamp: &Stamp, form: &str, now: SystemTime) -> Self {
         let nanos = i128::from(stamp.mtime) * 1_000_000_000 + i128::from(stamp.mtime_nanos);
         let sign = if nanos < 0 { "n" } else { "" };
         let modified = u64::try_from(stamp.mtime)
@@ -51,7 +53,7 @@ impl Validators {
             .and_then(|seconds| UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
         Self {
             etag: format!(
-                "\"{:x}-{:x}-{sign}{:x}\"",
+                "\"{:x}-{:x}-{sign}{:x}{form}\"",
                 stamp.inode,
                 stamp.size,
                 nanos.unsigned_abs()
@@ -174,17 +176,18 @@ mod tests {
     }
 
     fn weigh(list: &[(&'static str, &str)]) -> Verdict {
-        Validators::new(&STAMP, now()).weigh(&headers(list))
+        Validators::new(&STAMP, "", now()).weigh(&headers(list))
     }
 
     #[test]
     fn the_tag_changes_with_inode_size_and_nanosecond() {
-        let tag = |stamp| Validators::new(&stamp, now()).etag;
+        let tag = |stamp| Validators::new(&stamp, "", now()).etag;
         let base = tag(STAMP);
         assert!(base.starts_with("\"ab-10-") && base.ends_with('"'));
         assert_ne!(base, tag(Stamp { inode: 1, ..STAMP }));
         assert_ne!(base, tag(Stamp { size: 1, ..STAMP }));
         assert_ne!(base, tag(Stamp { mtime_nanos: 1, ..STAMP }));
+        assert_ne!(base, Validators::new(&STAMP, "-v1", now()).etag);
         assert_ne!(
             tag(Stamp { mtime: 1, mtime_nanos: 0, ..STAMP }),
             tag(Stamp { mtime: -1, mtime_nanos: 0, ..STAMP })
@@ -194,18 +197,18 @@ mod tests {
     #[test]
     fn a_time_to_come_is_given_as_now() {
         let stamp = Stamp { mtime: i64::MAX, ..STAMP };
-        let validators = Validators::new(&stamp, now());
+        let validators = Validators::new(&stamp, "", now());
         assert!(validators.modified.is_none_or(|modified| modified <= now()));
         let stamp = Stamp { mtime: 2_000_000_000, ..STAMP };
-        assert_eq!(Validators::new(&stamp, now()).modified, Some(now()));
+        assert_eq!(Validators::new(&stamp, "", now()).modified, Some(now()));
         let stamp = Stamp { mtime: -5, ..STAMP };
-        assert_eq!(Validators::new(&stamp, now()).modified, None);
+        assert_eq!(Validators::new(&stamp, "", now()).modified, None);
     }
 
     #[test]
     fn preconditions_in_the_order_of_rfc_9110() {
         use Verdict::{Failed, NotModified, Proceed};
-        let etag = Validators::new(&STAMP, now()).etag;
+        let etag = Validators::new(&STAMP, "", now()).etag;
         let weak = format!("W/{etag}");
         let list = format!("\"a,b\" , {weak},\"c\"");
         for (headers, verdict) in [
@@ -243,7 +246,7 @@ mod tests {
 
     #[test]
     fn if_range_wants_the_very_same_content() {
-        let validators = Validators::new(&STAMP, now());
+        let validators = Validators::new(&STAMP, "", now());
         let applies =
             |value: &str| validators.range_applies(&headers(&[("if-range", value)]), now());
         assert!(validators.range_applies(&HeaderMap::new(), now()));

@@ -3,6 +3,7 @@
 //! It serves the files below one *root* to dnf, pip, uv, curl and browsers, over HTTP/1.1:
 //!
 //! * `GET` and `HEAD`, conditional requests, byte ranges (several at once too), folder listings;
+//! * pages of a Python index as HTML or JSON, by what the client accepts (PEP 691);
 //! * straight from the file system, as it stands at each request: publication is a rename, so
 //!   there is nothing to reload and no cache to go stale. A response keeps the file that it opened:
 //!   one that is replaced meanwhile is still sent whole, one that is cut short ends the connection;
@@ -37,6 +38,7 @@ mod config;
 mod event;
 mod listing;
 mod media_type;
+mod negotiate;
 mod range;
 mod respond;
 mod server;

@@ -5,7 +5,9 @@
 /// Names that say more than their ending. pip and uv refuse an index that is `application/json`:
 /// they want the type of PEP 691.
 const NAMES: &[(&str, &str)] = &[
-    ("index.json", "application/vnd.pypi.simple.v1+json"),
+    ("index.json", SIMPLE_JSON),
+    ("index.v1_json", SIMPLE_JSON),
+    ("index.v1_html", SIMPLE_HTML),
     (".treeinfo", TEXT),
     ("treeinfo", TEXT),
     (".discinfo", TEXT),
@@ -27,7 +29,7 @@ const ENDINGS: &[(&str, &str)] = &[
     (".tar", "application/x-tar"),
     (".zip", "application/zip"),
     (".whl", OCTETS),
-    (".html", "text/html; charset=utf-8"),
+    (".html", HTML),
     (".json", "application/json"),
     (".css", "text/css; charset=utf-8"),
     (".svg", "image/svg+xml"),
@@ -60,12 +62,16 @@ const KEY_PREFIX: &str = "rpm-gpg-key";
 const ENTRY_POINTS: &[&str] = &["repomd.xml", "repomd.xml.asc", "repomd.xml.key", "index.json"];
 
 /// Endings of entry points.
-const ENTRY_POINT_ENDINGS: &[&str] = &[".html"];
+const ENTRY_POINT_ENDINGS: &[&str] = &[".html", ".v1_html", ".v1_json"];
 
 /// Plain text.
 pub(crate) const TEXT: &str = "text/plain; charset=utf-8";
 /// A page.
 pub(crate) const HTML: &str = "text/html; charset=utf-8";
+/// A page of a Python index (PEP 691).
+pub(crate) const SIMPLE_HTML: &str = "application/vnd.pypi.simple.v1+html";
+/// The same in JSON.
+pub(crate) const SIMPLE_JSON: &str = "application/vnd.pypi.simple.v1+json";
 const OCTETS: &str = "application/octet-stream";
 
 /// The media type of a file called `name`.
@@ -100,7 +106,10 @@ mod tests {
             ("repomd.xml", "application/xml"),
             ("0123-primary.xml.gz", "application/gzip"),
             ("0123-primary.xml.zst", "application/zstd"),
-            ("index.json", "application/vnd.pypi.simple.v1+json"),
+            ("index.json", SIMPLE_JSON),
+            ("index.v1_json", SIMPLE_JSON),
+            ("index.v1_html", SIMPLE_HTML),
+            ("index.html", HTML),
             ("other.json", "application/json"),
             ("x-1-py3-none-any.whl", OCTETS),
             ("x-1-py3-none-any.whl.metadata", TEXT),
@@ -117,7 +126,7 @@ mod tests {
 
     #[test]
     fn only_names_that_are_reused_must_be_asked_for_again() {
-        for name in ["repomd.xml", "repomd.xml.asc", "index.html", "index.json"] {
+        for name in ["repomd.xml", "repomd.xml.asc", "index.html", "index.json", "index.v1_json"] {
             assert!(is_entry_point(name), "{name}");
         }
         for name in ["0123-primary.xml.gz", "bash-5.rpm", "x.whl", "x.whl.metadata"] {

@@ -12,7 +12,7 @@ use hyper::body::Incoming;
 use hyper::header::{
     ACCEPT_RANGES, ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE,
     ETAG, HOST, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, LOCATION, RANGE, RETRY_AFTER,
-    USER_AGENT,
+    USER_AGENT, VARY,
 };
 use hyper::http::request::Parts;
 use hyper::{Method, Request, Response, StatusCode, Version};
@@ -24,6 +24,7 @@ use crate::event::Observer;
 use crate::event::{Access, BodyEnd, Report};
 use crate::listing::{Listing, Refused};
 use crate::media_type;
+use crate::negotiate::{Form, VARY_ACCEPT};
 use crate::range::{Selection, select};
 use crate::target::Target;
 use crate::tree::{Found, Missing, Opened, Root};
@@ -116,7 +117,8 @@ async fn reply(shared: &Arc<Shared>, request: &Parts, now: SystemTime) -> Reply 
     };
     let looking = tokio::task::spawn_blocking({
         let (shared, target) = (Arc::clone(shared), Arc::clone(&target));
-        move || look(&shared, &target)
+        let wanted = Form::wanted(&request.headers);
+        move || look(&shared, &target, wanted)
     });
     match looking.await {
         Ok(Ok(Seen::File(opened))) => Reply::file(request, opened, now),
@@ -138,8 +140,8 @@ enum Seen {
 }
 
 /// The part of a request that blocks.
-fn look(shared: &Shared, target: &Target) -> Result<Seen, Missing> {
-    let folder = match shared.root.find(target)? {
+fn look(shared: &Shared, target: &Target, wanted: Form) -> Result<Seen, Missing> {
+    let folder = match shared.root.find(target, wanted)? {
         Found::File(opened) => return Ok(Seen::File(opened)),
         Found::Unslashed => return Ok(Seen::Unslashed),
         Found::Folder(folder) => folder,
@@ -210,7 +212,7 @@ impl Reply {
     }
 
     fn file(request: &Parts, opened: Opened, now: SystemTime) -> Self {
-        let validators = Validators::new(&opened.stamp, now);
+        let validators = Validators::new(&opened.stamp, opened.form.map_or("", Form::tag), now);
         match validators.weigh(&request.headers) {
             Verdict::Failed => return Self::status(StatusCode::PRECONDITION_FAILED),
             Verdict::NotModified => {
@@ -221,7 +223,7 @@ impl Reply {
             Verdict::Proceed => {}
         }
         let size = opened.stamp.size;
-        let kind = media_type::of(&opened.name);
+        let kind = opened.form.map_or_else(|| media_type::of(&opened.name), Form::media_type);
         let mut reply;
         let segments = match selection(request, &validators, size, now) {
             Selection::Unsatisfiable => {
@@ -265,6 +267,9 @@ impl Reply {
         }
         if media_type::is_entry_point(&opened.name) {
             self.set(CACHE_CONTROL, REVALIDATE);
+        }
+        if opened.form.is_some() {
+            self.set(VARY, VARY_ACCEPT);
         }
     }
 

@@ -17,9 +17,10 @@ use hyper::StatusCode;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
+use crate::negotiate::{Form, JSON_NAME};
 use crate::target::Target;
 
-/// The page that is sent for a folder that holds it.
+/// The page that is sent for a folder that holds it; [`JSON_NAME`] is its other form.
 const INDEX: &str = "index.html";
 
 /// The served folder, by its path: it is opened at each request, so that a root that is mounted or
@@ -44,6 +45,8 @@ pub(crate) struct Opened {
     pub(crate) file: File,
     pub(crate) name: String,
     pub(crate) stamp: Stamp,
+    /// The form that was chosen, where the folder that was asked for has its page in several.
+    pub(crate) form: Option<Form>,
 }
 
 /// What tells one content of a file from another without reading it.
@@ -80,13 +83,13 @@ impl Root {
         rustix::fs::open(&self.0, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())
     }
 
-    /// Finds what `target` names.
-    pub(crate) fn find(&self, target: &Target) -> Result<Found, Missing> {
+    /// Finds what `target` names; of a page with several forms, the one that is `wanted`.
+    pub(crate) fn find(&self, target: &Target, wanted: Form) -> Result<Found, Missing> {
         let root = self.open().map_err(|errno| Missing {
             status: StatusCode::SERVICE_UNAVAILABLE,
             fault: Some(format!("cannot open root {}: {errno}", self.0.display())),
         })?;
-        find_below(root, target).map_err(|errno| Missing::new(errno, target))
+        find_below(root, target, wanted).map_err(|errno| Missing::new(errno, target))
     }
 }
 
@@ -110,9 +113,9 @@ impl Missing {
     }
 }
 
-fn find_below(root: OwnedFd, target: &Target) -> rustix::io::Result<Found> {
+fn find_below(root: OwnedFd, target: &Target, wanted: Form) -> rustix::io::Result<Found> {
     let Some(path) = &target.path else {
-        return find_in_folder(&root);
+        return find_in_folder(&root, wanted);
     };
     let (parents, name) = path.as_str().rsplit_once('/').unwrap_or(("", path.as_str()));
     let mut folder = root;
@@ -120,22 +123,24 @@ fn find_below(root: OwnedFd, target: &Target) -> rustix::io::Result<Found> {
         folder = enter(folder.as_fd(), parent)?;
     }
     match kind(folder.as_fd(), name)? {
-        FileType::Directory if target.folder => find_in_folder(&enter(folder.as_fd(), name)?),
+        FileType::Directory if target.folder => {
+            find_in_folder(&enter(folder.as_fd(), name)?, wanted)
+        }
         FileType::Directory => Ok(Found::Unslashed),
         FileType::RegularFile if !target.folder => Ok(Found::File(open(folder.as_fd(), name)?)),
         _ => Err(Errno::NOENT),
     }
 }
 
-fn find_in_folder(folder: &OwnedFd) -> rustix::io::Result<Found> {
-    match kind(folder.as_fd(), INDEX) {
-        Ok(FileType::RegularFile) => match open(folder.as_fd(), INDEX) {
+fn find_in_folder(folder: &OwnedFd, wanted: Form) -> rustix::io::Result<Found> {
+    if is_file(folder, INDEX)? {
+        let form = is_file(folder, JSON_NAME)?.then_some(wanted);
+        let name = if form == Some(Form::Json) { JSON_NAME } else { INDEX };
+        match open(folder.as_fd(), name) {
             // It went between the look and the opening.
             Err(Errno::NOENT) => {}
-            opened => return opened.map(Found::File),
-        },
-        Ok(_) | Err(Errno::NOENT) => {}
-        Err(errno) => return Err(errno),
+            opened => return Ok(Found::File(Opened { form, ..opened? })),
+        }
     }
     rustix::fs::openat(
         folder,
@@ -144,6 +149,14 @@ fn find_in_folder(folder: &OwnedFd) -> rustix::io::Result<Found> {
         Mode::empty(),
     )
     .map(Found::Folder)
+}
+
+fn is_file(folder: &OwnedFd, name: &str) -> rustix::io::Result<bool> {
+    match kind(folder.as_fd(), name) {
+        Ok(kind) => Ok(kind == FileType::RegularFile),
+        Err(Errno::NOENT) => Ok(false),
+        Err(errno) => Err(errno),
+    }
 }
 
 fn enter(folder: BorrowedFd<'_>, name: &str) -> rustix::io::Result<OwnedFd> {
@@ -172,7 +185,7 @@ fn open(folder: BorrowedFd<'_>, name: &str) -> rustix::io::Result<Opened> {
     if !metadata.is_file() {
         return Err(Errno::NOENT);
     }
-    Ok(Opened { file, name: name.to_owned(), stamp: Stamp::of(&metadata) })
+    Ok(Opened { file, name: name.to_owned(), stamp: Stamp::of(&metadata), form: None })
 }
 
 impl Stamp {

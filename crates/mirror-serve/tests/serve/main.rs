@@ -6,6 +6,7 @@ mod curl;
 mod headers;
 mod life;
 mod listings;
+mod pages;
 mod paths;
 mod ranges;
 mod support;
