@@ -10,9 +10,9 @@ use super::values::listen_address;
 pub(super) const ABOUT: &str = "\
 Serve the mirrors over HTTP
 
-Serves the published trees, and nothing of the mirror's own state, to dnf, curl and browsers, on \
-every address of this host unless --listen says otherwise. Prints the trees' URLs and the text of \
-a .repo file for the nodes. A sync may run meanwhile.";
+Serves the published trees, and nothing of the mirror's own state, to dnf, pip, uv, curl and browsers, \
+on every address of this host unless --listen says otherwise. Prints the trees' URLs and the \
+configuration of the clients: a .repo file, and those of pip and uv. A sync may run meanwhile.";
 
 /// `mirror serve`.
 #[derive(Debug, Args)]

@@ -7,6 +7,7 @@ mod init;
 mod lists;
 mod man;
 mod prune;
+mod python_clients;
 mod repos;
 mod rollback;
 mod serve;

@@ -10,12 +10,13 @@ use mirror_core::path::{RepoPath, TreePath};
 use mirror_core::store::Store;
 use mirror_serve::{BodyEnd, Event, Server, ServerConfig};
 
+use super::python_clients;
 use crate::cli::ServeArgs;
 use crate::console::{self, Tag};
 use crate::diagnostics::{Exit, Failure};
 use crate::signals;
 
-/// Where repositories are looked for when no state says where they are: folders within folders, and
+/// Where trees are looked for when no state says where they are: folders within folders, and
 /// folders in all.
 const DEEPEST: usize = 8;
 const MOST_FOLDERS: usize = 20_000;
@@ -95,7 +96,7 @@ fn published(root: &Path) -> Result<Vec<TreePath>, Failure> {
     }
 }
 
-/// The folders below the root that hold a repository, found by looking.
+/// The folders below the root that hold a repository or Python packages, found by looking.
 pub(super) fn repositories(root: &Path) -> Vec<TreePath> {
     let mut found = Vec::new();
     let mut folders = vec![(String::new(), 0)];
@@ -103,7 +104,7 @@ pub(super) fn repositories(root: &Path) -> Vec<TreePath> {
     while let Some((path, depth)) = folders.pop() {
         let folder = root.join(&path);
         looked_at += 1;
-        if folder.join("repodata/repomd.xml").exists() {
+        if folder.join("repodata/repomd.xml").exists() || python_clients::is_tree(&folder) {
             found.extend(TreePath::new(if path.is_empty() { "." } else { &path }));
             continue;
         }
@@ -164,7 +165,8 @@ fn own_address() -> IpAddr {
     ask().map_or(std::net::Ipv4Addr::LOCALHOST.into(), |address| address.ip())
 }
 
-/// The trees' URLs, and the text of a `.repo` file for the repositories among them.
+/// The trees' URLs, and the configuration of the clients: a `.repo` file for the repositories among
+/// them, those of pip and uv for Python packages.
 fn greeting(root: &Path, base: &str, trees: &[TreePath]) -> String {
     let mut text = format!("serving {} at {base}/\n", root.display());
     if trees.is_empty() {
@@ -172,6 +174,7 @@ fn greeting(root: &Path, base: &str, trees: &[TreePath]) -> String {
     }
     text.push('\n');
     let mut repo_file = String::new();
+    let mut python = String::new();
     for tree in trees {
         let url = tree_url(base, tree);
         let _ = writeln!(text, "  {url}");
@@ -179,11 +182,15 @@ fn greeting(root: &Path, base: &str, trees: &[TreePath]) -> String {
         if folder.join("repomd.xml").exists() {
             repo_file += &stanza(tree, &url);
         }
+        if python_clients::is_tree(&tree.under(root)) {
+            python += &python_clients::configuration(&url);
+        }
     }
     if !repo_file.is_empty() {
         text += "\nfor the nodes, as /etc/yum.repos.d/mirror.repo:\n";
         text += &repo_file;
     }
+    text += &python;
     text.push('\n');
     text
 }

@@ -1,5 +1,6 @@
 //! `mirror serve`.
 
+use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::time::{Duration, Instant};
@@ -56,6 +57,45 @@ gpgcheck=1
     assert!(ran.err.contains("\"GET /up/repodata/repomd.xml HTTP/1.1\" 200 "), "{}", ran.err);
     assert!(ran.err.ends_with("stopping; a second Ctrl-C stops at once\n"), "{}", ran.err);
     assert_eq!(ran.code, Some(0));
+}
+
+/// A tree that was carried here without the state, or that another tool wrote.
+#[test]
+fn prints_how_pip_and_uv_use_a_tree_of_python_packages() {
+    let site = Site::empty();
+    fs::create_dir_all(site.path("mirror/pypi/files")).unwrap();
+    fs::write(site.path("mirror/pypi/index.html"), "<!DOCTYPE html>").unwrap();
+    let mut server = site
+        .command("serve --root mirror --listen 127.0.0.1:0 --base-url http://mirror.example:8080")
+        .spawn()
+        .unwrap();
+    let mut out = BufReader::new(server.stdout.take().unwrap());
+    let mut printed = String::new();
+    while !printed.contains("default = true") {
+        assert_ne!(out.read_line(&mut printed).unwrap(), 0, "{printed}");
+    }
+    signal(&server, "TERM");
+    assert!(server.wait().unwrap().success());
+    assert_eq!(
+        printed,
+        "\
+serving mirror at http://mirror.example:8080/
+
+  http://mirror.example:8080/pypi/
+
+for pip, as /etc/pip.conf:
+
+[global]
+index-url = http://mirror.example:8080/pypi/
+trusted-host = mirror.example
+
+for uv, as /etc/uv/uv.toml:
+
+[[index]]
+url = \"http://mirror.example:8080/pypi/\"
+default = true
+"
+    );
 }
 
 #[test]
