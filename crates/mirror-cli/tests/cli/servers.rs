@@ -23,7 +23,12 @@ impl Drop for Serving {
 
 /// `mirror serve` over the site's root.
 pub(crate) fn embedded(site: &Site) -> Serving {
-    let mut child = site.command("serve --root mirror --listen 127.0.0.1:0").spawn().unwrap();
+    embedded_by(&mut site.command("serve --root mirror --listen 127.0.0.1:0"))
+}
+
+/// The same, by a command of the caller's.
+pub(crate) fn embedded_by(command: &mut Command) -> Serving {
+    let mut child = command.spawn().unwrap();
     let mut first = String::new();
     BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
     let url = first.trim().strip_prefix("serving mirror at ").unwrap().to_owned();
@@ -32,6 +37,19 @@ pub(crate) fn embedded(site: &Site) -> Serving {
 
 /// nginx, listening on a free port of loopback, with more of a server block.
 pub(crate) fn nginx(site: &Site, program: &Path, scheme: &str, server: &str) -> Serving {
+    nginx_with(site, program, scheme, |port| {
+        let tls = if scheme == "https" { "ssl" } else { "" };
+        format!("access_log off; server {{ listen 127.0.0.1:{port} {tls}; {server} }}")
+    })
+}
+
+/// nginx with an `http` block that listens on that port.
+pub(crate) fn nginx_with(
+    site: &Site,
+    program: &Path,
+    scheme: &str,
+    http: impl FnOnce(u16) -> String,
+) -> Serving {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let folder = site.path("nginx");
     fs::create_dir_all(&folder).unwrap();
@@ -39,14 +57,13 @@ pub(crate) fn nginx(site: &Site, program: &Path, scheme: &str, server: &str) -> 
     let temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]
         .map(|kind| format!("{kind}_temp_path {};", at(kind)))
         .join(" ");
-    let tls = if scheme == "https" { "ssl" } else { "" };
     // One process, so that killing it ends it.
     let config = format!(
         "daemon off; master_process off; pid {}; error_log {}; events {{}}
-        http {{ access_log off; {temporary}
-        server {{ listen 127.0.0.1:{port} {tls}; {server} }} }}",
+        http {{ {temporary} {} }}",
         at("pid"),
         at("log"),
+        http(port),
     );
     fs::write(folder.join("nginx.conf"), config).unwrap();
     let child = Command::new(program)
