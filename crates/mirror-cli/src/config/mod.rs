@@ -9,6 +9,8 @@ mod access;
 mod error;
 mod expand;
 mod file;
+#[allow(dead_code, unused_imports)] // until a command asks indexes
+pub(crate) mod indexes;
 mod listing;
 mod offer;
 mod preset;

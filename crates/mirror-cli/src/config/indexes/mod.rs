@@ -1,0 +1,294 @@
+//! Which indexes are asked: what the command line, the requirements files, `mirror.toml`, and the
+//! host's own configuration of pip and uv say, in this order.
+//!
+//! | | index | further indexes, find-links, trusted hosts |
+//! |---|---|---|
+//! | 1 | options | all of the options' |
+//! | 2 | requirements files | and all of theirs |
+//! | 3 | `mirror.toml` | and those of the first of these that names any |
+//! | 4 | `PIP_INDEX_URL` | `PIP_EXTRA_INDEX_URL`, … |
+//! | 5 | `pip.conf` ([`pip`]) | |
+//! | 6 | `UV_DEFAULT_INDEX`, `UV_INDEX_URL` | `UV_INDEX`, `UV_EXTRA_INDEX_URL`, `UV_FIND_LINKS` |
+//! | 7 | `uv.toml` ([`uv`]) | |
+//! | 8 | what was compiled in, else the installed pip's own | |
+//!
+//! All of it is a function of its arguments: who calls reads the files and the environment.
+
+mod pip;
+mod uv;
+
+use std::fmt;
+use std::path::PathBuf;
+
+use mirror_core::format::pypi::input::{Location, Place};
+use mirror_core::format::pypi::requirements::Options;
+
+pub(crate) use pip::files as pip_files;
+pub(crate) use uv::files as uv_files;
+
+/// A file's path and text.
+pub(crate) type Text = (PathBuf, String);
+
+/// What decides.
+pub(crate) struct Inputs<'a> {
+    /// What the command line says.
+    pub(crate) options: Given,
+    /// What the requirements files say.
+    pub(crate) requirements: &'a Options,
+    /// What `mirror.toml` says.
+    pub(crate) config: Given,
+    /// A variable of the environment; one that is empty counts as not set.
+    pub(crate) variable: &'a dyn Fn(&str) -> Option<String>,
+    /// Those of [`pip_files`] that exist, in that order.
+    pub(crate) pip_conf: &'a [Text],
+    /// Those of [`uv_files`] that exist, in that order.
+    pub(crate) uv_toml: &'a [Text],
+    /// The index that was compiled in.
+    pub(crate) built_in: Option<&'a str>,
+    /// The index that the installed pip would ask; called only where nothing else names one.
+    pub(crate) pip_default: &'a dyn Fn() -> Option<String>,
+}
+
+/// What one place says, as written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Given {
+    /// The index.
+    pub(crate) index_url: Option<String>,
+    /// Further indexes.
+    pub(crate) extra_index_urls: Vec<String>,
+    /// Folders and pages with links to files.
+    pub(crate) find_links: Vec<String>,
+    /// Whether no index is asked.
+    pub(crate) no_index: Option<bool>,
+    /// Hosts whose certificate need not be good.
+    pub(crate) trusted_hosts: Vec<String>,
+    /// The certificates that are trusted.
+    pub(crate) cert: Option<PathBuf>,
+}
+
+/// Where a value is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum IndexOrigin {
+    /// An option.
+    Option(&'static str),
+    /// A line of a requirements file.
+    Requirements(Place),
+    /// `mirror.toml`.
+    Config,
+    /// A variable of the environment.
+    Variable(&'static str),
+    /// A `pip.conf`.
+    PipConf(PathBuf),
+    /// A `uv.toml`.
+    UvToml(PathBuf),
+    /// Compiled in.
+    BuiltIn,
+    /// The installed pip's default.
+    Pip,
+}
+
+/// As the end of `index https://… (from …)`.
+impl fmt::Display for IndexOrigin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Option(name) | Self::Variable(name) => f.write_str(name),
+            Self::Requirements(at) => write!(f, "{at}"),
+            Self::Config => f.write_str("mirror.toml"),
+            Self::PipConf(path) | Self::UvToml(path) => write!(f, "{}", path.display()),
+            Self::BuiltIn => f.write_str("this program"),
+            Self::Pip => f.write_str("the installed pip"),
+        }
+    }
+}
+
+/// A value and where it is from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct From<T> {
+    /// The value.
+    pub(crate) value: T,
+    /// Where it is from.
+    pub(crate) origin: IndexOrigin,
+}
+
+/// What is asked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Indexes {
+    /// The indexes, best first: a project belongs to the first that has it. uv's further indexes come
+    /// before its default, all others behind the index.
+    pub(crate) indexes: Vec<From<Location>>,
+    /// Folders and pages with links to files.
+    pub(crate) find_links: Vec<From<Location>>,
+    /// Hosts whose certificate need not be good.
+    pub(crate) trusted_hosts: Vec<From<String>>,
+    /// The certificates that are trusted.
+    pub(crate) cert: Option<From<PathBuf>>,
+    /// What is odd.
+    pub(crate) notes: Vec<String>,
+}
+
+/// Why there are none.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum IndexError {
+    /// Nothing names one.
+    #[error("no index is named")]
+    None,
+    /// A value that does not parse.
+    #[error("{origin}: {reason}")]
+    Value {
+        /// Where it is from.
+        origin: IndexOrigin,
+        /// What was expected and found.
+        reason: String,
+    },
+}
+
+impl IndexError {
+    /// What to do next.
+    pub(crate) const fn hint(&self) -> Option<&'static str> {
+        match self {
+            Self::None => Some(
+                "name one: --index-url https://pypi.example/simple, index_url in mirror.toml, or \
+                 index-url in /etc/pip.conf",
+            ),
+            Self::Value { .. } => None,
+        }
+    }
+}
+
+/// What one place says, and which; in the order of the table.
+struct Level {
+    given: Given,
+    /// The origin of a value, by what pip's option for it is called.
+    origin: Box<dyn Fn(&'static str) -> IndexOrigin>,
+    /// Whether its further indexes come before its index.
+    extra_first: bool,
+}
+
+impl Level {
+    fn new(given: Given, origin: impl Fn(&'static str) -> IndexOrigin + 'static) -> Self {
+        Self { given, origin: Box::new(origin), extra_first: false }
+    }
+
+    fn says_nothing(&self) -> bool {
+        self.given == Given::default()
+    }
+}
+
+impl Indexes {
+    /// Puts together what is asked.
+    pub(crate) fn of(inputs: &Inputs<'_>) -> Result<Self, IndexError> {
+        let mut all = Self::default();
+        let mut levels = vec![Level::new(inputs.config.clone(), |_| IndexOrigin::Config)];
+        levels.push(pip::environment(inputs.variable)?);
+        levels.extend(pip::conf(inputs.pip_conf)?);
+        levels.push(uv::environment(inputs.variable));
+        levels.extend(uv::toml(inputs.uv_toml, &mut all.notes)?);
+        levels.retain(|level| !level.says_nothing());
+
+        let option = Level::new(inputs.options.clone(), IndexOrigin::Option);
+        let (mut extra, mut extra_first) = (Vec::new(), false);
+        let lists = |given: &Given| given.extra_index_urls.clone();
+        extra.extend(parsed(&lists(&option.given), &option, "--extra-index-url")?);
+        extra.extend(said(&inputs.requirements.extra_index_urls));
+        if let Some(level) = levels.iter().find(|level| !level.given.extra_index_urls.is_empty()) {
+            extra.extend(parsed(&lists(&level.given), level, "--extra-index-url")?);
+            extra_first = level.extra_first;
+        }
+        all.find_links.extend(parsed(&option.given.find_links, &option, "--find-links")?);
+        all.find_links.extend(said(&inputs.requirements.find_links));
+        if let Some(level) = levels.iter().find(|level| !level.given.find_links.is_empty()) {
+            all.find_links.extend(parsed(&level.given.find_links, level, "--find-links")?);
+        }
+        all.trusted_hosts.extend(hosts(&option));
+        for host in &inputs.requirements.trusted_hosts {
+            let origin = IndexOrigin::Requirements(host.at.clone());
+            all.trusted_hosts.push(From { value: host.value.clone(), origin });
+        }
+        let level = levels.iter().find(|level| !level.given.trusted_hosts.is_empty());
+        all.trusted_hosts.extend(level.into_iter().flat_map(hosts));
+        let mut ordered = std::iter::once(&option).chain(&levels);
+        all.cert = ordered.find_map(|level| {
+            let value = level.given.cert.clone()?;
+            Some(From { value, origin: (level.origin)("--cert") })
+        });
+        if all.cert.is_none() {
+            all.cert = ["REQUESTS_CA_BUNDLE", "SSL_CERT_FILE"].into_iter().find_map(|name| {
+                let value = PathBuf::from((inputs.variable)(name)?);
+                Some(From { value, origin: IndexOrigin::Variable(name) })
+            });
+        }
+
+        let no_index = option.given.no_index.or(inputs.requirements.no_index.then_some(true));
+        let no_index = no_index.or_else(|| levels.iter().find_map(|level| level.given.no_index));
+        if no_index == Some(true) {
+            return if all.find_links.is_empty() { Err(IndexError::None) } else { Ok(all) };
+        }
+        let index = index(inputs, &option, &levels)?;
+        match index {
+            Some(index) if extra_first => all.indexes.extend(extra.into_iter().chain([index])),
+            Some(index) => all.indexes.extend([index].into_iter().chain(extra)),
+            None => all.indexes = extra,
+        }
+        if all.indexes.is_empty() && all.find_links.is_empty() {
+            return Err(IndexError::None);
+        }
+        Ok(all)
+    }
+}
+
+/// The index.
+fn index(
+    inputs: &Inputs<'_>,
+    option: &Level,
+    levels: &[Level],
+) -> Result<Option<From<Location>>, IndexError> {
+    if let Some(text) = &option.given.index_url {
+        return location(text, (option.origin)("--index-url")).map(Some);
+    }
+    if let Some(index) = &inputs.requirements.index_url {
+        return Ok(said(std::slice::from_ref(index)).next());
+    }
+    for level in levels {
+        if let Some(text) = &level.given.index_url {
+            return location(text, (level.origin)("--index-url")).map(Some);
+        }
+    }
+    if let Some(text) = inputs.built_in.filter(|text| !text.is_empty()) {
+        return location(text, IndexOrigin::BuiltIn).map(Some);
+    }
+    (inputs.pip_default)().map(|text| location(&text, IndexOrigin::Pip)).transpose()
+}
+
+fn location(text: &str, origin: IndexOrigin) -> Result<From<Location>, IndexError> {
+    match Location::parse(text) {
+        Ok(value) => Ok(From { value, origin }),
+        Err(fault) => Err(IndexError::Value { origin, reason: fault.to_string() }),
+    }
+}
+
+fn parsed(
+    texts: &[String],
+    level: &Level,
+    name: &'static str,
+) -> Result<Vec<From<Location>>, IndexError> {
+    texts.iter().map(|text| location(text, (level.origin)(name))).collect()
+}
+
+fn said(
+    values: &[mirror_core::format::pypi::requirements::Said<Location>],
+) -> impl Iterator<Item = From<Location>> {
+    values.iter().map(|said| From {
+        // A path beside the file that names it.
+        value: said.beside().unwrap_or_else(|| said.value.clone()),
+        origin: IndexOrigin::Requirements(said.at.clone()),
+    })
+}
+
+fn hosts(level: &Level) -> Vec<From<String>> {
+    let origin = (level.origin)("--trusted-host");
+    let hosts = level.given.trusted_hosts.iter();
+    hosts.map(|host| From { value: host.clone(), origin: origin.clone() }).collect()
+}
+
+#[cfg(test)]
+mod tests;
