@@ -164,10 +164,8 @@ impl Accesses {
     /// With what `url` is asked for.
     pub(super) fn terms(&self, url: &Url) -> Result<Terms> {
         let mut terms = Terms::default();
-        let mut authorization = None;
-        if !url.username().is_empty() || url.password().is_some() {
-            authorization = Some(login_of(url).header().map_err(|reason| wrong(url, reason))?);
-        }
+        let login = Login::of(url).map(|login| login.header()).transpose();
+        let mut authorization = login.map_err(|reason| wrong(url, reason))?;
         let rules = self.0.read().unwrap_or_else(PoisonError::into_inner);
         for Rule { access, authorization: own, headers } in
             rules.iter().filter(|rule| rule.access.scope.covers(url))
@@ -242,15 +240,20 @@ fn wrong(url: &Url, reason: &str) -> Error {
     Error::Protocol { url, kind: Kind::Other, reason }
 }
 
-fn login_of(url: &Url) -> Login {
-    let plain = |text: &str| {
-        let bytes = percent_encoding::percent_decode_str(text);
-        bytes.decode_utf8_lossy().into_owned()
-    };
-    Login::Basic { user: plain(url.username()), password: plain(url.password().unwrap_or("")) }
-}
-
 impl Login {
+    /// The user and password that stand in a URL.
+    pub fn of(url: &Url) -> Option<Self> {
+        if url.username().is_empty() && url.password().is_none() {
+            return None;
+        }
+        let plain = |text: &str| {
+            let bytes = percent_encoding::percent_decode_str(text);
+            bytes.decode_utf8_lossy().into_owned()
+        };
+        let password = plain(url.password().unwrap_or(""));
+        Some(Self::Basic { user: plain(url.username()), password })
+    }
+
     fn header(&self) -> Result<HeaderValue, &'static str> {
         use base64::Engine as _;
         let text = match self {

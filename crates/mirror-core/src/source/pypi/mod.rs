@@ -11,6 +11,7 @@ mod choose;
 mod closure;
 mod index;
 mod library;
+mod listing;
 mod read;
 mod record;
 mod set;
@@ -26,6 +27,7 @@ use url::Url;
 
 pub use check::{Checked, Fault, check};
 pub use library::Unproved;
+pub use listing::{ListedSet, published_sets};
 pub use set::{Indexes, Sdists, Selection, Set, SetName, SetNameError, Wants, Wheels};
 
 use super::{Context, Resolution, Source};

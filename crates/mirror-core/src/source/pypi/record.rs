@@ -218,6 +218,12 @@ impl SetRecord {
         self.targets.iter().map(TargetRecord::read).collect()
     }
 
+    /// What was asked for, in the user's words.
+    pub(super) fn words(&self) -> impl Iterator<Item = &str> {
+        let all_versions = self.all_versions.iter().map(String::as_str);
+        self.requirements.iter().map(|line| &*line.text).chain(all_versions)
+    }
+
     /// What is resolved in the tree, and the projects of which it has many versions.
     pub(super) fn wants(&self) -> Result<(Inputs, Vec<Requirement>), String> {
         let lines = |lines: &[Line]| lines.iter().map(Line::read).collect::<Result<_, _>>();
