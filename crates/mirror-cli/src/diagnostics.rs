@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mirror_core::error::Kind;
+use mirror_core::format::pypi::input::{Fault, InputError};
 use mirror_core::{Error, report};
 use mirror_serve::BindError;
 
 use crate::cli::Apart;
 use crate::config::ConfigError;
+use crate::config::indexes::IndexError;
 use crate::console::{self, Tag};
 use crate::suggest::nearest;
 
@@ -86,6 +88,40 @@ pub(crate) enum Failure {
         /// The same command with the positional arguments first.
         better: String,
     },
+    /// The same, of a requirement.
+    #[error("{option} takes {value:?}, which is a requirement")]
+    ListTookRequirement {
+        /// The option.
+        option: &'static str,
+        /// Its value.
+        value: String,
+        /// The same command with the requirements first.
+        better: String,
+    },
+    /// A file's name where a requirement is expected.
+    #[error("{0:?} is the name of a file, expected a requirement")]
+    FileAsRequirement(String),
+    /// What says what Python packages to mirror.
+    #[error(transparent)]
+    Input(#[from] InputError),
+    /// A file that does, and that cannot be read.
+    #[error("{file}: cannot read{}: {source}", named_at.as_ref().map(|at| format!(", named at {at}")).unwrap_or_default())]
+    ReadInput {
+        /// The file.
+        file: String,
+        /// Where it is named, if no option does.
+        named_at: Option<String>,
+        /// The system's reason.
+        source: io::Error,
+    },
+    /// Where Python packages come from.
+    #[error("set {set}: {source}")]
+    Index {
+        /// The set.
+        set: String,
+        /// What is wrong.
+        source: IndexError,
+    },
     /// An option's value that does not stand behind its equals sign.
     #[error("{} takes its value behind an equals sign, found {:?} after a space", .0.option, .0.value)]
     ValueApart(Apart),
@@ -103,6 +139,19 @@ pub(crate) enum Failure {
     /// A root that holds no tree.
     #[error("{}: no mirror here", .0.display())]
     NoTrees(PathBuf),
+    /// A set that is to be removed, and is not there.
+    #[error("tree {tree} has no set {name}")]
+    NoSuchSet {
+        /// The tree.
+        tree: String,
+        /// The name.
+        name: String,
+        /// The sets that there are.
+        known: Vec<String>,
+    },
+    /// A tree that holds no Python packages of ours.
+    #[error("{}: no Python packages are published here", .0.display())]
+    NoPythonPackages(PathBuf),
     /// A root whose first sync did not come to its end, or has not yet.
     #[error("{}: nothing is published here", .0.display())]
     NothingPublished(PathBuf),
@@ -155,11 +204,17 @@ impl Failure {
             | Self::Variable { .. }
             | Self::Netrc { .. }
             | Self::ListTookPreset { .. }
+            | Self::ListTookRequirement { .. }
+            | Self::FileAsRequirement(_)
+            | Self::Input(_)
+            | Self::ReadInput { .. }
+            | Self::Index { .. }
             | Self::ValueApart(_)
             | Self::Calendar { .. }
             | Self::UnitPath(_)
             | Self::NoSuchTree { .. }
             | Self::NoPackages { .. }
+            | Self::NoSuchSet { .. }
             | Self::Unconfirmed
             | Self::Core(
                 Error::NestedTrees { .. }
@@ -201,6 +256,15 @@ impl Failure {
             Self::ListTookPreset { better, .. } => {
                 Some(format!("presets come first or after `--`: {better}"))
             }
+            Self::ListTookRequirement { better, .. } => {
+                Some(format!("requirements come first or after `--`: {better}"))
+            }
+            Self::FileAsRequirement(file) => {
+                Some(format!("name the file with -r: `mirror pypi -r {file}`"))
+            }
+            Self::Input(error) => input_hint(&error.fault),
+            Self::ReadInput { file, source, .. } => io_hint(Path::new(file), source),
+            Self::Index { source, .. } => source.hint().map(str::to_owned),
             Self::ValueApart(Apart { option, value }) => Some(format!(
                 "{option}={value}; where {value} is the name of a preset or a tree, that comes first or \
                  after `--`"
@@ -215,6 +279,9 @@ impl Failure {
                 "make one with `mirror sync --root {}`, or name another folder with --root",
                 root.display()
             )),
+            Self::NoPythonPackages(_) => {
+                Some("another tree is named with --tree, another root with --root".to_owned())
+            }
             Self::NothingPublished(root) => Some(format!(
                 "where a first sync failed or was interrupted, run it again with --root {}: it goes \
                  on with what is there",
@@ -227,9 +294,12 @@ impl Failure {
             ),
             Self::Exists(_) => Some("--force overwrites it; nothing was written".to_owned()),
             Self::Unconfirmed => Some("--yes drops it, --dry-run only shows it".to_owned()),
-            Self::NoSuchTree { name, known } => Some(did_you_mean(name, known)),
             Self::NoPackages { .. } => {
                 Some("`mirror pypi` makes one; name another tree, or another --root".to_owned())
+            }
+            Self::NoSuchSet { known, .. } if known.is_empty() => None,
+            Self::NoSuchTree { name, known } | Self::NoSuchSet { name, known, .. } => {
+                Some(did_you_mean(name, known))
             }
             Self::Netrc { .. } => {
                 Some("logins come from the file that NETRC names, else from ~/.netrc".to_owned())
@@ -302,6 +372,31 @@ fn core_hint(error: &Error) -> Option<String> {
             "it comes from [[host]] in mirror.toml, from a .repo file, or from the URL".to_owned()
         }
         Error::Io { path, source, .. } => return io_hint(path, source),
+        _ => return None,
+    };
+    Some(hint)
+}
+
+/// What to do about a file that says what Python packages to mirror.
+fn input_hint(fault: &Fault) -> Option<String> {
+    let hint = match fault {
+        Fault::Refused { refusal, .. } => refusal.instead().to_owned(),
+        Fault::Dynamic { .. } => {
+            "give a lock file, or what `uv pip compile pyproject.toml -o requirements.txt` makes of it"
+                .to_owned()
+        }
+        Fault::Unknown { name, known, .. } => {
+            return nearest(name, known.iter().map(String::as_str))
+                .map(|near| format!("did you mean {near}?"));
+        }
+        Fault::NotExact { .. } => {
+            "`pip-compile --generate-hashes` or `uv pip compile --generate-hashes` pins all and gives \
+             their digests; --no-require-hashes in the file does without them"
+                .to_owned()
+        }
+        Fault::LocalFromRemote { .. } => {
+            "fetch the file that names it, and give that".to_owned()
+        }
         _ => return None,
     };
     Some(hint)
@@ -437,6 +532,10 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
         Kind::SilentHandshake => {
             "something on the way may swallow what it does not let through: see whether a firewall \
              allows https to this host, or whether it is reached by a proxy (https_proxy)"
+        }
+        Kind::Other if failure.reason.contains(" is listed without a digest") => {
+            "nothing shows whether such a file is what it should be: --allow-unhashed takes it all the \
+             same, as does `allow_unhashed` of [pypi.SET]"
         }
         Kind::Selection => {
             "leave out --include, --exclude, --newest-only and --arch, also in mirror.toml: all of \

@@ -1,18 +1,20 @@
 //! The environment, read here and nowhere else (but for the options that `cli` names): proxies,
-//! logins, and the certificates that are trusted.
+//! logins, the certificates that are trusted, and what pip and uv are configured with.
 
 use std::env;
 use std::fs;
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use mirror_core::fetch::{self, Access, Proxy, Trust};
 
-use crate::config::proxy_url;
+use crate::config::indexes::{self, Text};
+use crate::config::{ConfigError, proxy_url};
 use crate::diagnostics::Failure;
 
 /// A variable; one that is empty counts as not set.
-fn variable(name: &str) -> Option<String> {
+pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 
@@ -77,6 +79,42 @@ fn trust_from(ca_files: &[PathBuf], variable: impl Fn(&str) -> Option<String>) -
         paths.extend(folders);
     }
     if paths.is_empty() { Trust::System } else { Trust::Only(paths) }
+}
+
+/// What pip and uv are configured with on this host.
+pub(crate) struct IndexFiles {
+    /// pip's files, in the order in which they count.
+    pub(crate) pip: Vec<Text>,
+    /// uv's.
+    pub(crate) uv: Vec<Text>,
+}
+
+/// The configuration files of pip and uv that are there.
+pub(crate) fn index_files() -> Result<IndexFiles, Failure> {
+    let texts = |paths: Vec<PathBuf>| {
+        let texts = paths.into_iter().filter_map(|path| match fs::read_to_string(&path) {
+            Ok(text) => Some(Ok((path, text))),
+            Err(error) if is_absent(&error) => None,
+            Err(source) => Some(Err(ConfigError::Read { path, source }.into())),
+        });
+        texts.collect::<Result<Vec<Text>, Failure>>()
+    };
+    let pip = texts(indexes::pip_files(&variable, Path::exists))?;
+    Ok(IndexFiles { pip, uv: texts(indexes::uv_files(&variable))? })
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
+}
+
+/// The index that the installed pip asks when nobody names one. Python is kept from looking at the
+/// working directory, where anything could call itself pip.
+pub(crate) fn pip_default_index() -> Option<String> {
+    const PRINT: &str = "from pip._internal.models.index import PyPI; print(PyPI.simple_url)";
+    let output = Command::new("python3").args(["-I", "-c", PRINT]).stdin(Stdio::null()).output();
+    let output = output.ok().filter(|output| output.status.success())?;
+    let url = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+    (!url.is_empty()).then_some(url)
 }
 
 /// The folder of this user's configuration (XDG base directories).

@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::time::Duration;
 
 use indicatif::{HumanBytes, HumanCount};
@@ -53,6 +53,21 @@ pub(crate) fn age(time: &str, now: Timestamp) -> String {
 pub(crate) fn date(time: &str) -> String {
     let then = time.parse::<Timestamp>();
     then.map_or_else(|_| "?".to_owned(), |then| then.strftime("%Y-%m-%d %H:%M UTC").to_string())
+}
+
+/// Columns, two spaces apart.
+pub(crate) fn table<const N: usize>(rows: &[[String; N]]) -> String {
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let _ = write!(line, "{cell:0$}  ", width(column).unwrap_or(0));
+        }
+        text += line.trim_end();
+        text.push('\n');
+    }
+    text
 }
 
 #[cfg(test)]

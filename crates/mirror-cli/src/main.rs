@@ -1,5 +1,6 @@
 //! `mirror`: builds and serves the mirrors an isolated site lives on.
 
+mod answers;
 mod cli;
 mod commands;
 mod config;

@@ -9,6 +9,7 @@ mod completions;
 mod init;
 mod man;
 mod prune;
+mod pypi;
 mod repos;
 mod rollback;
 mod serve;
@@ -26,10 +27,11 @@ pub(crate) use completions::CompletionsArgs;
 pub(crate) use init::InitArgs;
 pub(crate) use man::ManArgs;
 pub(crate) use prune::PruneArgs;
+pub(crate) use pypi::PypiArgs;
 pub(crate) use repos::ReposArgs;
 pub(crate) use rollback::RollbackArgs;
 pub(crate) use serve::ServeArgs;
-pub(crate) use shared::{ConfigArgs, OutputArgs, Place, TransferArgs};
+pub(crate) use shared::{ConfigArgs, OutputArgs, Place, PublicationArgs, TransferArgs};
 pub(crate) use status::StatusArgs;
 pub(crate) use sync::SyncArgs;
 pub(crate) use verify::VerifyArgs;
@@ -39,7 +41,8 @@ pub(crate) const DEFAULT_ROOT: &str = "./mirror";
 
 /// Builds and serves the mirrors that an isolated site lives on
 ///
-/// Mirrors RPM repositories, complete and verified, as plain files that any web server can serve.
+/// Mirrors RPM repositories and Python packages, complete and verified, as plain files that any web
+/// server can serve.
 #[derive(Debug, Parser)]
 #[command(name = "mirror", version, max_term_width = 100, arg_required_else_help = true)]
 #[command(propagate_version = false, infer_subcommands = false, subcommand_value_name = "COMMAND")]
@@ -71,6 +74,9 @@ pub(crate) enum Command {
     /// Make mirrors what their upstreams are
     #[command(long_about = sync::ABOUT, after_long_help = sync::EXAMPLES)]
     Sync(Box<SyncArgs>),
+    /// Mirror Python packages
+    #[command(long_about = pypi::ABOUT, after_long_help = pypi::EXAMPLES)]
+    Pypi(Box<PypiArgs>),
     /// List the presets, or the repositories of one
     Repos(ReposArgs),
     /// Show what is published, how old it is, and what came of the last runs

@@ -65,6 +65,27 @@ pub(crate) struct LockArgs {
     pub(crate) lock_wait: Option<LockWait>,
 }
 
+/// How the root is treated.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Publication")]
+#[allow(clippy::struct_excessive_bools)] // each is an option of its own
+pub(crate) struct PublicationArgs {
+    /// Show what would be fetched and changed, and publish nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) lock: LockArgs,
+    /// Move a tree that is published at another path to its new one
+    #[arg(long = "move", conflicts_with = "dry_run")]
+    pub(crate) move_trees: bool,
+    /// Keep content that no kept generation names
+    #[arg(long)]
+    pub(crate) no_prune: bool,
+    /// Publish a state that drops more than half of the published packages
+    #[arg(long)]
+    pub(crate) allow_shrink: bool,
+}
+
 /// What is printed.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]

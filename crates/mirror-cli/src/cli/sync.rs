@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
-use super::shared::{LockArgs, OutputArgs, Place, TransferArgs};
+use super::shared::{OutputArgs, Place, PublicationArgs, TransferArgs};
 use crate::config::Gpgcheck;
 
 pub(super) const ABOUT: &str = "\
@@ -13,7 +13,8 @@ Make mirrors what their upstreams are
 
 Fetches what is missing, verifies every file, and publishes each repository as a whole; what is \
 there and verified is not fetched again, and a run that was interrupted continues. Without presets, \
---repo-file and --url, everything that the configuration lists is mirrored.";
+--repo-file and --url, everything that the configuration lists is mirrored, sets of Python packages \
+included (see `mirror pypi`).";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -41,6 +42,8 @@ pub(crate) struct SyncArgs {
     pub(crate) transfer: TransferArgs,
     #[command(flatten)]
     pub(crate) publication: PublicationArgs,
+    #[command(flatten)]
+    pub(crate) groups: GroupArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }
@@ -115,30 +118,15 @@ pub(crate) struct TrustArgs {
     pub(crate) keys: Vec<String>,
 }
 
-/// How the root is treated.
+/// What is published how, where upstreams are repositories.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Publication")]
-#[allow(clippy::struct_excessive_bools)] // each is an option of its own
-pub(crate) struct PublicationArgs {
-    /// Show what would be fetched and changed, and publish nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-    #[command(flatten)]
-    pub(crate) lock: LockArgs,
-    /// Move a tree that is published at another path to its new one
-    #[arg(long = "move", conflicts_with = "dry_run")]
-    pub(crate) move_trees: bool,
+pub(crate) struct GroupArgs {
     /// Publish all of this together or not at all, as a group of this name [default: the
     /// repositories of one preset and release together]
     #[arg(long, value_name = "NAME")]
     pub(crate) group: Option<String>,
-    /// Keep content that no kept generation names
-    #[arg(long)]
-    pub(crate) no_prune: bool,
     /// Publish a state of the upstream that is older than the published one
     #[arg(long)]
     pub(crate) allow_older: bool,
-    /// Publish a state that drops more than half of the published packages
-    #[arg(long)]
-    pub(crate) allow_shrink: bool,
 }

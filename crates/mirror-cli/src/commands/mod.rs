@@ -7,9 +7,11 @@ mod init;
 mod lists;
 mod man;
 mod prune;
+mod pypi;
 mod python_clients;
 mod repos;
 mod rollback;
+mod run;
 mod serve;
 mod status;
 mod sync;
@@ -23,7 +25,7 @@ use mirror_core::store::{LockWait, Retention, View};
 use mirror_core::{Error, Mirror, Options, fetch};
 use tokio::runtime::{Builder, Runtime};
 
-use crate::cli::{Command, ConfigArgs, DEFAULT_ROOT, Place, TransferArgs};
+use crate::cli::{Command, ConfigArgs, DEFAULT_ROOT, OutputArgs, Place, TransferArgs};
 use crate::config::{Config, ConfigError, Upstream, Wanted};
 use crate::diagnostics::{Exit, Failure};
 use crate::output::{self, Last};
@@ -36,6 +38,7 @@ const CONFIG_FILES: [&str; 2] = ["mirror.toml", "/etc/mirror/mirror.toml"];
 pub(crate) fn run(command: Command) -> Exit {
     let ran = match command {
         Command::Sync(args) => sync::run(&args),
+        Command::Pypi(args) => pypi::run(&args),
         Command::Repos(args) => repos::run(&args),
         Command::Status(args) => status::run(&args),
         Command::Rollback(args) => rollback::run(&args),
@@ -59,6 +62,15 @@ fn load_config(args: &ConfigArgs) -> Result<Config, ConfigError> {
     match args.config.clone().or_else(usual) {
         Some(path) => Config::load(&path),
         None => Ok(Config::default()),
+    }
+}
+
+/// Tells what is odd about the configuration.
+fn warn(config: &Config, output: &OutputArgs) {
+    if !output.quiet {
+        for warning in &config.warnings {
+            console::tell(console::Tag::Warning, warning);
+        }
     }
 }
 

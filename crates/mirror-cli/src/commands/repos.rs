@@ -6,6 +6,7 @@ use crate::cli::ReposArgs;
 use crate::config::{KeyListing, PresetListing, ReleaseListing, RepoListing};
 use crate::console;
 use crate::diagnostics::{Exit, Failure};
+use crate::human::table;
 use crate::output::json_line;
 
 /// Lists the presets, or the repositories of one.
@@ -106,19 +107,4 @@ fn companions(repo: &RepoListing) -> String {
     let words: Vec<_> =
         companions.iter().filter(|(url, _)| url.is_some()).map(|(_, word)| *word).collect();
     if words.is_empty() { "-".to_owned() } else { words.join(",") }
-}
-
-/// Columns, two spaces apart.
-fn table<const N: usize>(rows: &[[String; N]]) -> String {
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, cell) in row.iter().enumerate() {
-            let _ = write!(line, "{cell:0$}  ", width(column).unwrap_or(0));
-        }
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
 }

@@ -165,6 +165,14 @@ fn own_address() -> IpAddr {
     ask().map_or(std::net::Ipv4Addr::LOCALHOST.into(), |address| address.ip())
 }
 
+/// The same as the host of a URL.
+pub(super) fn own_host() -> String {
+    match own_address() {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    }
+}
+
 /// The trees' URLs, and the configuration of the clients: a `.repo` file for the repositories among
 /// them, those of pip and uv for Python packages.
 fn greeting(root: &Path, base: &str, trees: &[TreePath]) -> String {
@@ -195,7 +203,7 @@ fn greeting(root: &Path, base: &str, trees: &[TreePath]) -> String {
     text
 }
 
-fn tree_url(base: &str, tree: &TreePath) -> String {
+pub(super) fn tree_url(base: &str, tree: &TreePath) -> String {
     match RepoPath::new(tree.as_str()) {
         Ok(path) => format!("{base}/{}/", path.to_url_path()),
         // The root itself.

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use mirror_core::format::rpm::FormatError;
 use mirror_core::path::PathError;
+use mirror_core::resolve::pypi::target::{Distribution, TargetError};
 use mirror_core::signature::FingerprintError;
+use mirror_core::source::pypi::SetNameError;
 use mirror_core::source::rpm::GlobError;
 
 use crate::suggest::nearest;
@@ -100,6 +102,12 @@ pub(super) enum Setting {
     RepoGpgcheck,
     /// `--key`.
     Key,
+    /// `--python`.
+    Python,
+    /// `--platform`.
+    Platform,
+    /// `--target`.
+    Target,
 }
 
 impl Setting {
@@ -137,6 +145,12 @@ impl Setting {
             Self::RepoGpgcheck => "--repo-gpgcheck",
             Self::Key if file => "`keys`",
             Self::Key => "--key",
+            Self::Python if file => "`python`",
+            Self::Python => "--python",
+            Self::Platform if file => "`platform`",
+            Self::Platform => "--platform",
+            Self::Target if file => "`target`",
+            Self::Target => "--target",
         }
     }
 }
@@ -198,7 +212,9 @@ pub(crate) enum ConfigError {
         elsewhere: Vec<String>,
     },
     /// Nothing was named, and no file says what to do.
-    #[error("nothing to mirror: no preset, repository file or URL is named, and no [[repo]]")]
+    #[error(
+        "nothing to mirror: no preset, repository file or URL is named, and no [[repo]] or [pypi.SET]"
+    )]
     Nothing {
         /// The presets that there are.
         presets: Vec<String>,
@@ -346,6 +362,52 @@ pub(crate) enum ConfigError {
         /// Whose.
         of: String,
     },
+    /// A Python, platform or distribution that is none.
+    #[error("{setting}: {source}")]
+    Target {
+        /// The setting, as it is called there.
+        setting: &'static str,
+        /// What is wrong.
+        source: TargetError,
+    },
+    /// A platform without a Python.
+    #[error("{platform} is the platform of a Python, and none is named")]
+    NoPython {
+        /// The setting, as it is called there.
+        platform: &'static str,
+    },
+    /// Nothing says what a set is for.
+    #[error("set {name}: no Python is named to mirror for")]
+    NoTarget {
+        /// The set.
+        name: String,
+    },
+    /// A text that is no name of a set.
+    #[error(transparent)]
+    SetName(#[from] SetNameError),
+    /// A section that names nothing.
+    #[error("set {name} has neither `requirements` nor `files` nor `all_versions`")]
+    EmptySet {
+        /// The set.
+        name: String,
+    },
+    /// A file where projects are to be named.
+    #[error("{text:?} is a file, expected a project of which all versions are mirrored")]
+    AllVersions {
+        /// The user's words.
+        text: String,
+    },
+    /// A set that no section makes.
+    #[error("there is no [pypi.{name}], and no requirement and no file is named")]
+    NoSuchSet {
+        /// The set.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// No requirement is named, and no file says what to do.
+    #[error("nothing to mirror: no requirement and no file is named, and no [pypi.SET]")]
+    NoSets,
     /// A number outside its range.
     #[error("{key} is {found}, expected {expected}")]
     Range {
@@ -403,7 +465,7 @@ impl ConfigError {
                 presets.join(", ")
             )),
             Self::Unused { setting, .. } if matches!(said, Said::Options) => Some(format!(
-                "name one beside {setting}; what mirror.toml lists has it in its own [[repo]] there"
+                "name one beside {setting}; what mirror.toml lists has it in its own section there"
             )),
             Self::NoPath { .. } => Some(format!(
                 "add {}, the tree's path below the root; `.` is the root itself",
@@ -440,9 +502,35 @@ impl ConfigError {
             Self::NoneEnabled { .. } => {
                 Some(format!("name those to mirror with {}", word(Setting::Repo)))
             }
+            Self::Target { source: TargetError::Distribution(name), .. } => {
+                let known: Vec<_> = Distribution::ALL.iter().map(|one| one.name.to_owned()).collect();
+                did_you_mean(name, &known)
+            }
+            Self::NoPython { .. } => Some(format!("name some: {}", in_place(said, "--python 3.11 3.12", "python = [\"3.11\", \"3.12\"]"))),
+            Self::NoTarget { .. } => Some(TARGETS.to_owned()),
+            Self::EmptySet { .. } => {
+                Some("as in requirements = [\"ansible>=9\"], or files = \"requirements.txt\"".to_owned())
+            }
+            Self::NoSuchSet { name, known } => did_you_mean(name, known).or_else(|| {
+                (!known.is_empty()).then(|| format!("there is {}", known.join(", ")))
+            }),
+            Self::NoSets => Some(
+                "name a requirement or a file, as in `mirror pypi -r requirements.txt --python 3.11`, or \
+                 list sets in mirror.toml"
+                    .to_owned(),
+            ),
             _ => None,
         }
     }
+}
+
+/// How to say what a set is for.
+const TARGETS: &str = "--target el9 ubuntu24.04 stands for the Pythons of a distribution, --python 3.11 \
+                       3.12 for those on x86_64 Linux with glibc 2.28 or newer unless --platform says \
+                       otherwise; `target`, `python` and `platform` of mirror.toml do the same";
+
+fn in_place(said: Said, option: &'static str, key: &'static str) -> &'static str {
+    if said == Said::File { key } else { option }
 }
 
 fn did_you_mean(word: &str, known: &[String]) -> Option<String> {

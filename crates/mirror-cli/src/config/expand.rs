@@ -55,13 +55,19 @@ pub(super) fn upstreams(
 }
 
 /// Trees have one owner and never contain one another.
-pub(super) fn check_overlaps(upstreams: &[Upstream]) -> Result<(), ConfigError> {
-    let claim = |upstream: &Upstream| Claim {
-        tree: upstream.tree.to_string(),
-        name: upstream.name.clone(),
+pub(super) fn check_overlaps(
+    upstreams: &[Upstream],
+    python: &[TreePath],
+) -> Result<(), ConfigError> {
+    let of_upstreams = upstreams.iter().map(|upstream| (&upstream.tree, upstream.name.as_str()));
+    let of_python = python.iter().map(|tree| (tree, "Python packages"));
+    let claims: Vec<_> = of_upstreams.chain(of_python).collect();
+    let claim = |(tree, name): &(&TreePath, &str)| Claim {
+        tree: tree.to_string(),
+        name: (*name).to_owned(),
     };
-    for (at, one) in upstreams.iter().enumerate() {
-        if let Some(other) = upstreams[..at].iter().find(|other| other.tree.overlaps(&one.tree)) {
+    for (at, one) in claims.iter().enumerate() {
+        if let Some(other) = claims[..at].iter().find(|other| other.0.overlaps(one.0)) {
             return Err(ConfigError::Overlap([claim(other), claim(one)]));
         }
     }

@@ -15,6 +15,7 @@ use toml::Spanned;
 use super::access::{HostSection, is_open_to_all};
 use super::error::{ConfigError, Place};
 use super::preset::Preset;
+use super::pypi::PypiTable;
 use super::trust::Gpgcheck;
 use super::values::{OneOrMany, RATES, Words, rate, time, without_password};
 use super::{Config, RepoEntry, Wanted};
@@ -41,6 +42,8 @@ struct File {
     repo: Vec<Spanned<RepoSection>>,
     #[serde(default)]
     preset: BTreeMap<String, Spanned<Preset>>,
+    #[serde(default)]
+    pypi: PypiTable,
 }
 
 /// `[[repo]]`: what the options say, for one upstream.
@@ -94,7 +97,8 @@ impl Config {
             ..Self::default()
         };
         let has_secret = file.host.iter().any(|host| host.get_ref().has_secret())
-            || file.repo.iter().any(|repo| repo.get_ref().has_secret());
+            || file.repo.iter().any(|repo| repo.get_ref().has_secret())
+            || file.pypi.has_secret();
         if has_secret && is_open_to_all(path) {
             let shown = path.display();
             config.warnings.push(format!(
@@ -123,6 +127,7 @@ impl Config {
                 .map_err(|error| ConfigError::Entry { at: at.clone(), error: Box::new(error) })?;
             config.repos.push(RepoEntry { at, wanted });
         }
+        (config.pypi, config.pypi_sets) = file.pypi.read(folder, at)?;
         Ok(config)
     }
 }
@@ -221,7 +226,7 @@ pub(super) fn syntax_error(path: &Path, text: &str, error: &toml::de::Error) -> 
 
 /// `newest_only`: how many versions, or `true` for one.
 #[derive(Debug)]
-struct Newest(Option<NonZeroUsize>);
+pub(super) struct Newest(pub(super) Option<NonZeroUsize>);
 
 impl<'de> Deserialize<'de> for Newest {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

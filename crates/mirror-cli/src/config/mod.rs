@@ -2,18 +2,19 @@
 //!
 //! Words come from the command line ([`Wanted`]) and from `mirror.toml` ([`Config`]), where each
 //! `[[repo]]` says what a command line could. Either names *presets*, `.repo` files or URLs;
-//! [`Config::upstreams`] makes [`Upstream`]s of them. All of it is a function of its arguments and
-//! of the files that they name: no variable of the environment is read here.
+//! [`Config::upstreams`] makes [`Upstream`]s of them. Sets of Python packages ([`pypi`]) are said in
+//! the same two places, and where they come from ([`indexes`]) in some more. All of it is a function
+//! of its arguments and of the files that they name: no variable of the environment is read here.
 
 mod access;
 mod error;
 mod expand;
 mod file;
-#[allow(dead_code, unused_imports)] // until a command asks indexes
 pub(crate) mod indexes;
 mod listing;
 mod offer;
 mod preset;
+pub(crate) mod pypi;
 mod repo_file;
 #[cfg(test)]
 mod tests;
@@ -35,6 +36,7 @@ use error::{Said, Setting};
 pub(crate) use file::MOST_RETRIES;
 pub(crate) use listing::{KeyListing, PresetListing, ReleaseListing, RepoListing};
 pub(crate) use preset::PresetTable;
+pub(crate) use pypi::{PypiEntry, PypiSettings, PypiWanted};
 pub(crate) use trust::Gpgcheck;
 pub(crate) use values::{RATES, rate, time};
 
@@ -67,6 +69,10 @@ pub(crate) struct Config {
     pub(crate) repos: Vec<RepoEntry>,
     /// What can be named.
     pub(crate) presets: PresetTable,
+    /// What holds for all sets of Python packages.
+    pub(crate) pypi: PypiSettings,
+    /// The `[pypi.SET]` sections, in the file's order.
+    pub(crate) pypi_sets: Vec<PypiEntry>,
 }
 
 /// A `[[repo]]` entry.
@@ -154,6 +160,8 @@ impl Default for Config {
             warnings: Vec::new(),
             repos: Vec::new(),
             presets: PresetTable::built_in(),
+            pypi: PypiSettings::default(),
+            pypi_sets: Vec::new(),
         }
     }
 }
@@ -178,7 +186,7 @@ impl Config {
         } else {
             self.upstreams_of_file(wanted, host_arch)?
         };
-        expand::check_overlaps(&upstreams)?;
+        expand::check_overlaps(&upstreams, &[])?;
         Ok(upstreams)
     }
 
@@ -192,7 +200,7 @@ impl Config {
             let applies = "a preset, a .repo file or a URL";
             return Err(ConfigError::Unused { setting, applies });
         }
-        if self.repos.is_empty() {
+        if self.repos.is_empty() && self.pypi_sets.is_empty() {
             return Err(ConfigError::Nothing { presets: self.presets.names() });
         }
         let mut all = Vec::new();
@@ -208,6 +216,15 @@ impl Config {
         Ok(all)
     }
 
+    /// Trees have one owner and never contain one another: those of upstreams, and those of Python
+    /// packages.
+    pub(crate) fn check_overlaps(
+        upstreams: &[Upstream],
+        python: &[TreePath],
+    ) -> Result<(), ConfigError> {
+        expand::check_overlaps(upstreams, python)
+    }
+
     /// What can be named: all presets, or one with its repositories.
     pub(crate) fn list(&self, preset: Option<&str>) -> Result<Vec<PresetListing>, ConfigError> {
         listing::list(&self.presets, preset)
@@ -216,7 +233,7 @@ impl Config {
 
 impl Wanted {
     /// Whether anything is named that the settings could apply to.
-    fn names_something(&self) -> bool {
+    pub(crate) fn names_something(&self) -> bool {
         !(self.presets.is_empty() && self.repo_files.is_empty() && self.urls.is_empty())
     }
 

@@ -275,7 +275,7 @@ fn says_what_is_wrong_with_the_words() {
     for (words, expected) in [
         (
             "",
-            "nothing to mirror: no preset, repository file or URL is named, and no [[repo]]\n\
+            "nothing to mirror: no preset, repository file or URL is named, and no [[repo]] or [pypi.SET]\n\
              name a preset (almalinux, centos-stream, docker-ce, epel, fedora, kubernetes, rocky), \
              or list what to mirror in mirror.toml",
         ),
@@ -336,12 +336,12 @@ fn says_what_is_wrong_with_the_words() {
         (
             "--arch x86_64",
             "--arch applies to a preset, a .repo file or a URL, and none is named\n\
-             name one beside --arch; what mirror.toml lists has it in its own [[repo]] there",
+             name one beside --arch; what mirror.toml lists has it in its own section there",
         ),
         (
             "--url http://h/ --path p --repo baseos",
             "--repo applies to presets and .repo files, and none is named\n\
-             name one beside --repo; what mirror.toml lists has it in its own [[repo]] there",
+             name one beside --repo; what mirror.toml lists has it in its own section there",
         ),
         (
             "--url https://me:secret@h/r/",

@@ -44,7 +44,14 @@ fn every_command_has_a_man_page() {
     let site = Site::empty();
     let ran = site.run("man pages");
     assert_eq!(ran.text(), "exit 0\n");
-    let names = ["mirror", "mirror-sync", "mirror-repos", "mirror-serve", "mirror-completions"];
+    let names = [
+        "mirror",
+        "mirror-sync",
+        "mirror-pypi",
+        "mirror-repos",
+        "mirror-serve",
+        "mirror-completions",
+    ];
     let all = site.run("man").out;
     for name in names {
         let path = site.path(&format!("pages/{name}.1"));

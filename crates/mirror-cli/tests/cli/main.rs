@@ -11,6 +11,7 @@ mod interrupt;
 mod judges;
 mod lock;
 mod prune;
+mod pypi;
 mod python;
 mod repos;
 mod rollback;

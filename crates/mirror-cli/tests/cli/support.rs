@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use mirror_fixtures::pypi::Index;
 use mirror_fixtures::{Repository, Upstream};
 use tempfile::TempDir;
 
@@ -41,6 +42,18 @@ impl Site {
         Self::of(&Repository::new())
     }
 
+    /// With an upstream that serves this index of Python packages, at `/simple/`.
+    pub(crate) fn of_index(index: &Index) -> Self {
+        let site = Self::empty();
+        site.upstream.set_files(index.files());
+        site
+    }
+
+    /// `mirror pypi` of the upstream's index.
+    pub(crate) fn pypi(&self, more: &str) -> Ran {
+        self.run(&format!("pypi --root mirror --index-url {}/simple/ {more}", self.upstream.url()))
+    }
+
     /// Upstream moves on.
     pub(crate) fn rewrite(&self, repository: &Repository) {
         repository.write(self.dir.path().join("served/up"));
@@ -62,6 +75,8 @@ impl Site {
         command.args(arguments.split(' ').filter(|word| !word.is_empty()));
         command.current_dir(self.path("."));
         command.env_clear().env("COLUMNS", "100");
+        // Nor what pip and uv are told on this host.
+        command.env("PIP_CONFIG_FILE", "/dev/null").env("UV_NO_CONFIG", "1");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

@@ -18,10 +18,10 @@ mod pip;
 mod uv;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use mirror_core::format::pypi::input::{Location, Place};
-use mirror_core::format::pypi::requirements::Options;
+use mirror_core::format::pypi::requirements::{Options, Said};
 
 pub(crate) use pip::files as pip_files;
 pub(crate) use uv::files as uv_files;
@@ -43,6 +43,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) pip_conf: &'a [Text],
     /// Those of [`uv_files`] that exist, in that order.
     pub(crate) uv_toml: &'a [Text],
+    /// Whether a folder or file is there.
+    pub(crate) exists: &'a dyn Fn(&Path) -> bool,
     /// The index that was compiled in.
     pub(crate) built_in: Option<&'a str>,
     /// The index that the installed pip would ask; called only where nothing else names one.
@@ -64,6 +66,22 @@ pub(crate) struct Given {
     pub(crate) trusted_hosts: Vec<String>,
     /// The certificates that are trusted.
     pub(crate) cert: Option<PathBuf>,
+}
+
+impl Given {
+    /// What this does not say, as `other` says it.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        let list =
+            |own: Vec<String>, other: &[String]| if own.is_empty() { other.to_vec() } else { own };
+        Self {
+            index_url: self.index_url.or_else(|| other.index_url.clone()),
+            extra_index_urls: list(self.extra_index_urls, &other.extra_index_urls),
+            find_links: list(self.find_links, &other.find_links),
+            no_index: self.no_index.or(other.no_index),
+            trusted_hosts: list(self.trusted_hosts, &other.trusted_hosts),
+            cert: self.cert.or_else(|| other.cert.clone()),
+        }
+    }
 }
 
 /// Where a value is from.
@@ -115,7 +133,7 @@ pub(crate) struct From<T> {
 pub(crate) struct Indexes {
     /// The indexes, best first: a project belongs to the first that has it. uv's further indexes come
     /// before its default, all others behind the index.
-    pub(crate) indexes: Vec<From<Location>>,
+    pub(crate) urls: Vec<From<Location>>,
     /// Folders and pages with links to files.
     pub(crate) find_links: Vec<From<Location>>,
     /// Hosts whose certificate need not be good.
@@ -189,13 +207,13 @@ impl Indexes {
         let (mut extra, mut extra_first) = (Vec::new(), false);
         let lists = |given: &Given| given.extra_index_urls.clone();
         extra.extend(parsed(&lists(&option.given), &option, "--extra-index-url")?);
-        extra.extend(said(&inputs.requirements.extra_index_urls));
+        extra.extend(said(&inputs.requirements.extra_index_urls, inputs.exists));
         if let Some(level) = levels.iter().find(|level| !level.given.extra_index_urls.is_empty()) {
             extra.extend(parsed(&lists(&level.given), level, "--extra-index-url")?);
             extra_first = level.extra_first;
         }
         all.find_links.extend(parsed(&option.given.find_links, &option, "--find-links")?);
-        all.find_links.extend(said(&inputs.requirements.find_links));
+        all.find_links.extend(said(&inputs.requirements.find_links, inputs.exists));
         if let Some(level) = levels.iter().find(|level| !level.given.find_links.is_empty()) {
             all.find_links.extend(parsed(&level.given.find_links, level, "--find-links")?);
         }
@@ -225,11 +243,11 @@ impl Indexes {
         }
         let index = index(inputs, &option, &levels)?;
         match index {
-            Some(index) if extra_first => all.indexes.extend(extra.into_iter().chain([index])),
-            Some(index) => all.indexes.extend([index].into_iter().chain(extra)),
-            None => all.indexes = extra,
+            Some(index) if extra_first => all.urls.extend(extra.into_iter().chain([index])),
+            Some(index) => all.urls.extend([index].into_iter().chain(extra)),
+            None => all.urls = extra,
         }
-        if all.indexes.is_empty() && all.find_links.is_empty() {
+        if all.urls.is_empty() && all.find_links.is_empty() {
             return Err(IndexError::None);
         }
         Ok(all)
@@ -246,7 +264,7 @@ fn index(
         return location(text, (option.origin)("--index-url")).map(Some);
     }
     if let Some(index) = &inputs.requirements.index_url {
-        return Ok(said(std::slice::from_ref(index)).next());
+        return Ok(said(std::slice::from_ref(index), inputs.exists).next());
     }
     for level in levels {
         if let Some(text) = &level.given.index_url {
@@ -275,11 +293,13 @@ fn parsed(
 }
 
 fn said(
-    values: &[mirror_core::format::pypi::requirements::Said<Location>],
+    values: &[Said<Location>],
+    exists: impl Fn(&Path) -> bool,
 ) -> impl Iterator<Item = From<Location>> {
-    values.iter().map(|said| From {
-        // A path beside the file that names it.
-        value: said.beside().unwrap_or_else(|| said.value.clone()),
+    let is_there = move |place: &Location| matches!(place, Location::Path(path) if exists(path));
+    values.iter().map(move |said| From {
+        // A path beside the file that names it where that is there, as for pip.
+        value: said.beside().filter(&is_there).unwrap_or_else(|| said.value.clone()),
         origin: IndexOrigin::Requirements(said.at.clone()),
     })
 }

@@ -40,6 +40,7 @@ impl Host {
             variable: &variable,
             pip_conf: &texts(pip_files(&variable, exists)),
             uv_toml: &texts(uv_files(&variable)),
+            exists: &exists,
             built_in: self.built_in,
             pip_default: &|| self.pip_default.map(str::to_owned),
         })
@@ -47,7 +48,7 @@ impl Host {
 
     /// Each index and its origin.
     fn asked(&self) -> Vec<String> {
-        let indexes = self.indexes().unwrap().indexes;
+        let indexes = self.indexes().unwrap().urls;
         indexes.iter().map(|index| format!("{} {}", index.value, index.origin)).collect()
     }
 }

@@ -1,0 +1,429 @@
+//! From what is asked for to sets: reads the files that are named, puts the indexes in order.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::str;
+use std::sync::Arc;
+
+use mirror_core::fetch::{self, Access, Client, Content, Login, Question, Scope, Trust};
+use mirror_core::format::pypi::input::{Fault, InputError, Location, Place};
+use mirror_core::format::pypi::lock::Lock;
+use mirror_core::format::pypi::pyproject::{self, PyProject, Which};
+use mirror_core::format::pypi::requirements::{Entry, Reading, Requirements, Role, Wanted};
+use mirror_core::format::pypi::{Requirement, pylock, uv_lock};
+use mirror_core::limits;
+use mirror_core::path::TreePath;
+use mirror_core::resolve::pypi::Target;
+use mirror_core::resolve::pypi::platform::Platform;
+use mirror_core::source::pypi::{self, Set, Wants};
+use serde::Serialize;
+use url::Url;
+
+use super::Asked;
+use crate::cli::OutputArgs;
+use crate::config::ConfigError;
+use crate::config::indexes::{From, IndexError, IndexOrigin, Indexes, Inputs};
+use crate::console;
+use crate::diagnostics::Failure;
+use crate::environment::{self, IndexFiles};
+use crate::output::json_line;
+use crate::progress::Progress;
+
+/// A set, and what there is to know beside it.
+pub(in crate::commands) struct Gathered {
+    pub(in crate::commands) set: Set,
+    /// Where it goes.
+    pub(in crate::commands) tree: TreePath,
+    /// With what its indexes are asked.
+    pub(in crate::commands) access: Vec<Access>,
+    indexes: Indexes,
+    notes: Vec<String>,
+}
+
+/// Reads what is asked for. `names_cert` says whether the certificates that pip is told of count.
+pub(in crate::commands) async fn gather(
+    asked: &[Asked],
+    options: &fetch::Options,
+    names_cert: bool,
+) -> Result<Vec<Gathered>, Failure> {
+    if asked.is_empty() {
+        return Ok(Vec::new());
+    }
+    let host = environment::index_files()?;
+    let mut reader = Reader { options, client: None };
+    let mut gathered = Vec::new();
+    for asked in asked {
+        gathered.push(one(asked, &host, &mut reader, names_cert).await?);
+    }
+    let mut seen = BTreeSet::new();
+    // What several sets share is said once.
+    for set in &mut gathered {
+        set.notes.retain(|note| seen.insert(note.clone()));
+    }
+    Ok(gathered)
+}
+
+async fn one(
+    asked: &Asked,
+    host: &IndexFiles,
+    reader: &mut Reader<'_>,
+    names_cert: bool,
+) -> Result<Gathered, Failure> {
+    let settings = &asked.wanted.settings;
+    let in_file = asked.section.is_some();
+    let targets = settings.targets(in_file).map_err(|error| asked.wrong(error))?;
+    if targets.is_empty() {
+        return Err(asked.wrong(ConfigError::NoTarget { name: asked.name.to_string() }));
+    }
+    let Read { requirements, locks, mut notes } = read(asked, reader).await?;
+    let all_versions = projects(asked)?;
+    let indexes = Indexes::of(&Inputs {
+        options: asked.options.clone(),
+        requirements: &requirements.options,
+        config: settings.indexes.clone(),
+        variable: &environment::variable,
+        pip_conf: &host.pip,
+        uv_toml: &host.uv,
+        exists: &|path: &Path| path.exists(),
+        built_in: option_env!("MIRROR_DEFAULT_INDEX"),
+        pip_default: &environment::pip_default_index,
+    });
+    // A lock names each of its files and where it is.
+    let needs_index = !requirements.entries.is_empty() || !all_versions.is_empty();
+    let indexes = match indexes {
+        Err(IndexError::None) if !needs_index => Indexes::default(),
+        found => found.map_err(|source| Failure::Index { set: asked.name.to_string(), source })?,
+    };
+    notes.extend(requirements.notes.iter().map(ToString::to_string));
+    notes.extend(locks.iter().flat_map(|lock| &lock.notes).map(ToString::to_string));
+    notes.extend(indexes.notes.iter().cloned());
+    let mut wants = Wants { locks, all_versions, ..Wants::default() };
+    wants.add(requirements)?;
+    let mut places = Places { cert: cert(&indexes, names_cert), access: Vec::new() };
+    let from = places.indexes(&indexes);
+    let from = from.map_err(|source| Failure::Index { set: asked.name.to_string(), source })?;
+    notes.extend(unverified_hosts(&indexes));
+    let selection = asked.wanted.selection();
+    let name = asked.name.clone();
+    Ok(Gathered {
+        set: Set { name, wants, targets, indexes: from, selection },
+        tree: asked.tree()?,
+        access: places.access,
+        indexes,
+        notes,
+    })
+}
+
+/// What the files say.
+struct Read {
+    requirements: Requirements,
+    locks: Vec<Lock>,
+    notes: Vec<String>,
+}
+
+/// Reads all files, each by its name.
+async fn read(asked: &Asked, reader: &mut Reader<'_>) -> Result<Read, Failure> {
+    let wanted = &asked.wanted;
+    let wrong = |fault| Failure::Input(InputError { at: asked.at.clone(), fault });
+    let (mut locks, mut projects, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut reading = Reading::new(&environment::variable);
+    for text in &wanted.requirements {
+        reading.add_requirement(text, &asked.at)?;
+    }
+    let mut has_project = false;
+    for file in &wanted.files {
+        let location = Location::parse(file).map_err(wrong)?;
+        let name = location.filename().unwrap_or_default();
+        if name == pyproject::NAME {
+            has_project = true;
+            let project = PyProject::read(location.clone(), &reader.text(&location).await?)?;
+            let selected = project.select(&pyproject::Selection {
+                dependencies: true,
+                extras: wanted.extras.clone(),
+                groups: wanted.groups.clone(),
+                build: false,
+            })?;
+            projects.extend(selected.entries);
+            notes.extend(selected.notes.iter().map(ToString::to_string));
+        } else if name == uv_lock::NAME {
+            locks.push(uv_lock::read(location.clone(), &reader.text(&location).await?)?);
+        } else if pylock::is_name(&name) {
+            locks.push(pylock::read(location.clone(), &reader.text(&location).await?)?);
+        } else {
+            reading.add(location, Role::Requirements);
+        }
+    }
+    let [extra, group] = match asked.section {
+        Some(_) => ["`extras`", "`groups`"],
+        None => ["--extra", "--group"],
+    };
+    for (setting, which) in [(extra, &wanted.extras), (group, &wanted.groups)] {
+        if *which != Which::None && !has_project {
+            let applies = "a pyproject.toml";
+            return Err(asked.wrong(ConfigError::Unused { setting, applies }));
+        }
+    }
+    for file in &wanted.constraints {
+        reading.add(Location::parse(file).map_err(wrong)?, Role::Constraints);
+    }
+    while let Some(file) = reading.wanted() {
+        let bytes = reader.bytes(&file.location, file.at.as_ref()).await?;
+        reading.take(&bytes)?;
+    }
+    let mut requirements = reading.finish();
+    below(&asked.folder, &asked.at, &mut requirements.entries);
+    requirements.entries.append(&mut projects);
+    let settings = &wanted.settings;
+    let options = &mut requirements.options;
+    if settings.pre == Some(true) {
+        options.releases.pre();
+    }
+    for names in &settings.no_binary {
+        options.formats.no_binary(names).map_err(wrong)?;
+    }
+    for names in &settings.only_binary {
+        options.formats.only_binary(names).map_err(wrong)?;
+    }
+    options.prefer_binary |= settings.prefer_binary == Some(true);
+    Ok(Read { requirements, locks, notes })
+}
+
+/// The files among the requirements that stand at `at` lie below that folder.
+fn below(folder: &Path, at: &Place, entries: &mut [Entry]) {
+    for entry in entries.iter_mut().filter(|entry| entry.at == *at) {
+        if let Wanted::File(direct) = &mut entry.wanted
+            && let Location::Path(path) = &mut direct.location
+        {
+            *path = folder.join(&path);
+        }
+    }
+}
+
+/// The projects of which all versions are asked for.
+fn projects(asked: &Asked) -> Result<Vec<Requirement>, Failure> {
+    let mut reading = Reading::new(&environment::variable);
+    for text in &asked.wanted.all_versions {
+        reading.add_requirement(text, &asked.at)?;
+    }
+    let mut projects = Vec::new();
+    for entry in reading.finish().entries {
+        match entry.wanted {
+            Wanted::Project(requirement) => projects.push(requirement),
+            Wanted::File(_) => {
+                return Err(asked.wrong(ConfigError::AllVersions { text: entry.text }));
+            }
+        }
+    }
+    if projects.is_empty() && asked.wanted.newest_only.is_some() {
+        let [setting, applies] = match asked.section {
+            Some(_) => ["`newest_only`", "the projects of `all_versions`"],
+            None => ["--newest-only", "the projects of --all-versions"],
+        };
+        return Err(asked.wrong(ConfigError::Unused { setting, applies }));
+    }
+    Ok(projects)
+}
+
+/// Reads files of this host, and those behind URLs.
+struct Reader<'a> {
+    options: &'a fetch::Options,
+    client: Option<Client>,
+}
+
+impl Reader<'_> {
+    async fn text(&mut self, location: &Location) -> Result<String, Failure> {
+        let bytes = self.bytes(location, None).await?;
+        String::from_utf8(bytes).map_err(|error| {
+            let position = error.utf8_error().valid_up_to();
+            let at = Place::file(&Arc::new(location.clone()));
+            Failure::Input(InputError { at, fault: Fault::NotText { encoding: "UTF-8", position } })
+        })
+    }
+
+    /// `at` is where it is named, where no option names it. One byte more than is taken tells that
+    /// there is too much.
+    async fn bytes(&mut self, location: &Location, at: Option<&Place>) -> Result<Vec<u8>, Failure> {
+        let limit = limits::INPUT_SIZE as u64;
+        let url = match location {
+            Location::Path(path) => {
+                return read_file(path, limit + 1).map_err(|source| Failure::ReadInput {
+                    file: location.to_string(),
+                    named_at: at.map(ToString::to_string),
+                    source,
+                });
+            }
+            Location::Url(url) => url,
+        };
+        let client = match &mut self.client {
+            Some(client) => client,
+            none => none.insert(Client::new(self.options.clone())?),
+        };
+        let question = Question { url, accept: None, known: None, piece: None, limit };
+        match client.ask(&question, &()).await?.content {
+            Content::Whole(bytes) | Content::Piece { bytes, .. } => Ok(bytes),
+            // Neither is an answer where all was asked for.
+            Content::Unchanged | Content::NoPieces => Ok(Vec::new()),
+        }
+    }
+}
+
+fn read_file(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// The certificates that pip is told of, where no option names some and the environment's are not
+/// those already.
+fn cert(indexes: &Indexes, names_cert: bool) -> Option<Trust> {
+    let cert = indexes.cert.as_ref().filter(|_| names_cert)?;
+    let is_usual = cert.origin == IndexOrigin::Variable("SSL_CERT_FILE");
+    (!is_usual).then(|| Trust::Only(vec![cert.value.clone()]))
+}
+
+/// Takes the logins out of URLs: nothing that is kept or shown has one.
+struct Places {
+    cert: Option<Trust>,
+    access: Vec<Access>,
+}
+
+impl Places {
+    fn indexes(&mut self, indexes: &Indexes) -> Result<pypi::Indexes, IndexError> {
+        let mut from = pypi::Indexes::default();
+        for index in &indexes.urls {
+            let Location::Url(url) = &index.value else {
+                let reason = format!(
+                    "{} is a folder, expected the URL of an index; --find-links names folders",
+                    index.value
+                );
+                return Err(IndexError::Value { origin: index.origin.clone(), reason });
+            };
+            let mut url = self.without_login(url);
+            if !url.path().ends_with('/') {
+                url.set_path(&format!("{}/", url.path()));
+            }
+            from.indexes.push(url);
+        }
+        for place in &indexes.find_links {
+            from.find_links.push(match &place.value {
+                Location::Url(url) => Location::Url(self.without_login(url)),
+                path @ Location::Path(_) => path.clone(),
+            });
+        }
+        Ok(from)
+    }
+
+    /// A login holds for the whole server, as for pip: files lie beside the pages of an index.
+    fn without_login(&mut self, url: &Url) -> Url {
+        let mut server = url.clone();
+        server.set_path("");
+        let login = Login::of(url);
+        if login.is_some() || self.cert.is_some() {
+            self.access.push(Access {
+                scope: Scope::below(&server),
+                login,
+                trust: self.cert.clone(),
+                with_mirrors: true,
+                ..Access::default()
+            });
+        }
+        let mut plain = url.clone();
+        // Both refuse only URLs without a host; these have one.
+        let _ = plain.set_username("");
+        let _ = plain.set_password(None);
+        plain
+    }
+}
+
+/// A word on hosts of indexes whose certificates pip would not look at.
+fn unverified_hosts(indexes: &Indexes) -> Vec<String> {
+    let https = |place: &From<Location>| match &place.value {
+        Location::Url(url) if url.scheme() == "https" => url.host_str().map(str::to_owned),
+        _ => None,
+    };
+    let hosts: Vec<_> = indexes.urls.iter().chain(&indexes.find_links).filter_map(https).collect();
+    let trusted = indexes.trusted_hosts.iter().filter(|trusted| {
+        let name = trusted.value.rsplit_once(':').map_or(&*trusted.value, |(name, _)| name);
+        hosts.iter().any(|host| *host == name || *host == trusted.value)
+    });
+    trusted
+        .map(|trusted| {
+            format!(
+                "{}: the certificate of {} is verified all the same; --ca-file, or ca_file of [[host]] \
+                 in mirror.toml, names its authority",
+                trusted.origin, trusted.value
+            )
+        })
+        .collect()
+}
+
+/// What a set is going to be, as a line of `--json`.
+#[derive(Serialize)]
+#[serde(tag = "event", rename = "set")]
+struct SetLine<'a> {
+    set: &'a str,
+    tree: &'a str,
+    targets: Vec<String>,
+    indexes: Vec<Source>,
+    find_links: Vec<Source>,
+}
+
+/// Where packages come from, and who says so.
+#[derive(Serialize)]
+struct Source {
+    url: String,
+    from: String,
+}
+
+impl Source {
+    fn of(place: &From<Location>) -> Self {
+        Self { url: place.value.to_string(), from: place.origin.to_string() }
+    }
+}
+
+/// `Python 3.9, 3.11, 3.12 on manylinux_2_34_x86_64`, a line for each platform.
+fn by_platform(targets: &[Target]) -> Vec<String> {
+    let mut lines: Vec<(&Platform, String)> = Vec::new();
+    for Target { python, platform } in targets {
+        match lines.iter_mut().find(|(known, _)| *known == platform) {
+            Some((_, pythons)) => pythons.extend([", ", &python.to_string()]),
+            None => lines.push((platform, python.to_string())),
+        }
+    }
+    lines.iter().map(|(platform, pythons)| format!("Python {pythons} on {platform}")).collect()
+}
+
+impl Gathered {
+    /// Says for what and from where the set is, and what is odd.
+    pub(in crate::commands) fn tell(
+        &self,
+        output: &OutputArgs,
+        progress: &Progress,
+    ) -> Result<(), Failure> {
+        let name = self.set.name.as_str();
+        let targets: Vec<_> = self.set.targets.iter().map(ToString::to_string).collect();
+        let sources = |places: &[From<Location>]| places.iter().map(Source::of).collect::<Vec<_>>();
+        let indexes = sources(&self.indexes.urls);
+        let find_links = sources(&self.indexes.find_links);
+        if output.json {
+            let tree = self.tree.as_str();
+            let line = SetLine { set: name, tree, targets, indexes, find_links };
+            console::print(&json_line(&line)).map_err(Failure::Output)?;
+        } else {
+            for line in by_platform(&self.set.targets) {
+                progress.note(&format!("set {name}: for {line}"));
+            }
+            for (word, places) in [("index", indexes), ("links at", find_links)] {
+                for Source { url, from } in places {
+                    progress.note(&format!("set {name}: {word} {url} (from {from})"));
+                }
+            }
+        }
+        for note in &self.notes {
+            progress.note(&format!("set {name}: warning: {note}"));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,224 @@
+//! A run of the engine: what `mirror sync` and `mirror pypi` have in common.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use mirror_core::path::TreePath;
+use mirror_core::report::{Outcome, Report};
+use mirror_core::source::pypi::{Answer, PypiSource, Set, SetName};
+use mirror_core::source::rpm::RpmSource;
+use mirror_core::store::Retention;
+use mirror_core::{Allow, Error, Job, Mode, Options};
+use tokio_util::sync::CancellationToken;
+
+use super::open;
+use super::pypi::{Asked, Gathered, gather};
+use crate::answers;
+use crate::cli::{OutputArgs, PublicationArgs, TransferArgs};
+use crate::config::{Config, Upstream};
+use crate::console::{self, Tag};
+use crate::diagnostics::{Exit, Failure};
+use crate::output::{self, Last};
+use crate::progress::Progress;
+use crate::signals;
+
+/// What is to be made.
+#[derive(Debug, Default)]
+pub(super) struct Work {
+    /// Repositories.
+    pub(super) upstreams: Vec<Upstream>,
+    /// Sets of Python packages.
+    pub(super) sets: Vec<Asked>,
+    /// Sets that go, of that tree.
+    pub(super) removed: Option<(TreePath, Vec<SetName>)>,
+}
+
+/// How.
+pub(super) struct Terms<'a> {
+    pub(super) config: &'a Config,
+    pub(super) root: &'a Path,
+    pub(super) transfer: &'a TransferArgs,
+    pub(super) publication: &'a PublicationArgs,
+    pub(super) output: &'a OutputArgs,
+    /// Whether an older state of an upstream is published.
+    pub(super) allow_older: bool,
+}
+
+/// What came of it.
+pub(super) struct Done {
+    pub(super) report: Report,
+    /// What was chosen of each set for each target.
+    pub(super) answers: Vec<Answer>,
+    took: Duration,
+}
+
+/// Makes it, and shows how it goes.
+pub(super) fn run(work: Work, terms: &Terms<'_>) -> Result<Done, Failure> {
+    let begun = Instant::now();
+    let runtime = super::runtime()?;
+    let of_upstreams = work.upstreams.iter().map(|upstream| (&upstream.tree, &*upstream.group));
+    let of_sets = python_trees(&work)?;
+    Config::check_overlaps(&work.upstreams, &of_sets)?;
+    let names = of_upstreams.chain(of_sets.iter().map(|tree| (tree, tree.as_str())));
+    let names = names.map(|(tree, group)| (tree.as_str(), group));
+    let progress = Arc::new(Progress::start(terms.output, names));
+    let cancel = signals::watch({
+        let progress = Arc::clone(&progress);
+        move || progress.note("stopping; a second Ctrl-C stops at once")
+    })?;
+    let ran = runtime.block_on(make(work, terms, &progress, &cancel));
+    // What a cancelled run still does in the background, it does to its end.
+    drop(runtime);
+    progress.finish();
+    let (report, answers) = ran?;
+    Ok(Done { report, answers, took: begun.elapsed() })
+}
+
+/// The trees of the sets, each once.
+fn python_trees(work: &Work) -> Result<Vec<TreePath>, Failure> {
+    let mut trees = work.sets.iter().map(Asked::tree).collect::<Result<Vec<_>, _>>()?;
+    trees.extend(work.removed.iter().map(|(tree, _)| tree.clone()));
+    trees.sort();
+    trees.dedup();
+    Ok(trees)
+}
+
+async fn make(
+    work: Work,
+    terms: &Terms<'_>,
+    progress: &Arc<Progress>,
+    cancel: &CancellationToken,
+) -> Result<(Report, Vec<Answer>), Failure> {
+    let mut options = options(terms, &work.upstreams)?;
+    let gathered = gather(&work.sets, &options.fetch, terms.transfer.ca_files.is_empty());
+    let gathered =
+        cancel.run_until_cancelled(gathered).await.unwrap_or(Err(Error::Cancelled.into()))?;
+    for set in &gathered {
+        set.tell(terms.output, progress)?;
+    }
+    // Among those of the same scope the first counts.
+    let mut access: Vec<_> = gathered.iter().flat_map(|set| set.access.clone()).collect();
+    access.append(&mut options.fetch.access);
+    options.fetch.access = access;
+    let (jobs, sources) = jobs(work.upstreams, gathered, work.removed);
+    let open = open(terms.root, options, |line| progress.note(line));
+    let mirror = cancel.run_until_cancelled(open).await.unwrap_or(Err(Error::Cancelled))?;
+    let mode = if terms.publication.dry_run { Mode::DryRun } else { Mode::Apply };
+    let report = loop {
+        let reporter = Arc::clone(progress);
+        match mirror.sync(&jobs, mode, reporter, cancel).await {
+            Err(Error::TreeMoved { upstream, old, new }) if terms.publication.move_trees => {
+                let job = jobs.iter().find(|job| job.tree.as_str() == new);
+                let moved = job.map(|job| mirror.move_tree(&upstream, &job.tree)).transpose()?;
+                if moved != Some(true) {
+                    return Err(Error::TreeMoved { upstream, old, new }.into());
+                }
+                progress.note(&format!("{new}: moved from {old}"));
+            }
+            done => break done?,
+        }
+    };
+    let answers = sources.iter().flat_map(|source| source.answers()).collect();
+    Ok((report, answers))
+}
+
+/// The settings: option, configuration, default.
+fn options(terms: &Terms<'_>, upstreams: &[Upstream]) -> Result<Options, Failure> {
+    let Terms { config, publication, .. } = terms;
+    let retention = super::retention(config);
+    Ok(Options {
+        fetch: super::fetch_options(terms.transfer, config, upstreams)?,
+        allow: Allow { older: terms.allow_older, shrink: publication.allow_shrink },
+        lock: publication.lock.lock_wait.or(config.lock_wait).unwrap_or_default(),
+        retention: Retention { prune: !publication.no_prune && retention.prune, ..retention },
+    })
+}
+
+/// A job for each repository, and one for all sets of a tree together.
+fn jobs(
+    upstreams: Vec<Upstream>,
+    gathered: Vec<Gathered>,
+    removed: Option<(TreePath, Vec<SetName>)>,
+) -> (Vec<Job>, Vec<Arc<PypiSource>>) {
+    let mut jobs: Vec<Job> = upstreams.into_iter().map(repository).collect();
+    let mut trees: Vec<(TreePath, Vec<Set>, Vec<SetName>)> = Vec::new();
+    let mut at = |tree: TreePath| {
+        let known = trees.iter().position(|(known, ..)| *known == tree);
+        known.unwrap_or_else(|| {
+            trees.push((tree, Vec::new(), Vec::new()));
+            trees.len() - 1
+        })
+    };
+    let places: Vec<_> = gathered.into_iter().map(|set| (at(set.tree), set.set)).collect();
+    let removed = removed.map(|(tree, names)| (at(tree), names));
+    for (place, set) in places {
+        trees[place].1.push(set);
+    }
+    if let Some((place, names)) = removed {
+        trees[place].2 = names;
+    }
+    let mut sources = Vec::new();
+    for (tree, sets, removed) in trees {
+        let source = Arc::new(PypiSource::new(sets).remove(removed));
+        sources.push(Arc::clone(&source));
+        let group = tree.to_string();
+        jobs.push(Job { source, tree, group });
+    }
+    (jobs, sources)
+}
+
+fn repository(upstream: Upstream) -> Job {
+    let source = RpmSource::new(upstream.location)
+        .select(upstream.selection)
+        .trust(upstream.trust)
+        .with_treeinfo(upstream.treeinfo);
+    Job::new(source, upstream.tree).in_group(&upstream.group)
+}
+
+impl Done {
+    /// Prints what came of it.
+    pub(super) fn tell(&self, terms: &Terms<'_>) -> Result<(), Failure> {
+        let (report, dry_run) = (&self.report, terms.publication.dry_run);
+        let text = if terms.output.json {
+            let complete = report.is_complete() && !self.has_unsolved();
+            let answers: String = self.answers.iter().map(answers::json).collect();
+            answers + &output::json_line(&Last::Report { dry_run, complete, report })
+        } else if terms.output.quiet {
+            for problem in output::problems(report) {
+                console::tell(Tag::Error, problem);
+            }
+            String::new()
+        } else {
+            let chosen = if dry_run { answers::tables(&self.answers) } else { String::new() };
+            chosen + &output::summary(report, self.took, dry_run)
+        };
+        console::print(&text).map_err(Failure::Output)?;
+        for (title, lines) in answers::unsolved(&self.answers) {
+            console::tell(Tag::Error, title);
+            for line in lines {
+                console::note(format_args!("  {line}"));
+            }
+        }
+        for hint in answers::hint(&self.answers).into_iter().chain(output::hints(report)) {
+            console::tell(Tag::Hint, hint);
+        }
+        Ok(())
+    }
+
+    fn has_unsolved(&self) -> bool {
+        self.answers.iter().any(|answer| !answer.unsolved.is_empty())
+    }
+
+    /// The exit code of a run that came to its end.
+    pub(super) fn exit(&self) -> Exit {
+        let is_failed = |outcome: Outcome| outcome == Outcome::Failed;
+        if self.report.is_complete() && !self.has_unsolved() {
+            Exit::Done
+        } else if self.report.trees.iter().all(|tree| is_failed(tree.outcome)) {
+            Exit::Failed
+        } else {
+            Exit::Incomplete
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Where packages come from, and who said so.
+
+use std::fs;
+
+use mirror_fixtures::pypi::samples;
+
+use super::lines;
+use crate::support::Site;
+
+/// What a dry run says of the places that it asks.
+fn asked(site: &Site, arguments: &str, variables: &[(&str, &str)]) -> Vec<String> {
+    let mut command = site
+        .command(&format!("pypi words --target el10 --dry-run --json --root mirror {arguments}"));
+    command.envs(variables.iter().copied());
+    let ran = site.ran(command.output().unwrap());
+    let sets = lines(&ran.out, "set");
+    assert_eq!(sets.len(), 1, "{}", ran.text());
+    let places = ["indexes", "find_links"].map(|key| sets[0][key].as_array().unwrap().clone());
+    let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+    let line =
+        |place: &serde_json::Value| format!("{} {}", text(&place["url"]), text(&place["from"]));
+    places.iter().flatten().map(line).collect()
+}
+
+#[test]
+fn the_first_place_that_names_an_index_is_asked() {
+    let site = Site::of_index(&samples::demo());
+    let url = |name: &str| format!("{}/{name}/", site.upstream.url());
+    let pip_conf = site.path("pip.conf");
+    fs::write(&pip_conf, format!("[global]\nindex-url = {}\n", url("pip-conf"))).unwrap();
+    fs::write(site.path("list.txt"), format!("words\n-i {}\n", url("list"))).unwrap();
+    fs::write(site.path("uv.toml"), format!("index-url = \"{}\"\n", url("uv"))).unwrap();
+    let config = format!("[pypi]\nindex_url = \"{}\"\n", url("config"));
+    fs::write(site.path("mirror.toml"), config).unwrap();
+    let environment = url("environment");
+    let mut variables = vec![
+        ("PIP_INDEX_URL", environment.as_str()),
+        ("PIP_CONFIG_FILE", "pip.conf"),
+        ("UV_NO_CONFIG", "0"),
+        ("UV_CONFIG_FILE", "uv.toml"),
+    ];
+    let ask = |arguments: &str, variables: &[(&str, &str)]| asked(&site, arguments, variables);
+    let option = format!("-r list.txt --index-url {}", url("option"));
+    assert_eq!(ask(&option, &variables), ["[URL]/option/ --index-url"]);
+    assert_eq!(ask("-r list.txt", &variables), ["[URL]/list/ list.txt:2"]);
+    assert_eq!(ask("", &variables), ["[URL]/config/ mirror.toml"]);
+    fs::remove_file(site.path("mirror.toml")).unwrap();
+    assert_eq!(ask("", &variables), ["[URL]/environment/ PIP_INDEX_URL"]);
+    variables.remove(0);
+    assert_eq!(ask("", &variables), ["[URL]/pip-conf/ pip.conf"]);
+    variables[0].1 = "/dev/null";
+    assert_eq!(ask("", &variables), ["[URL]/uv/ uv.toml"]);
+}
+
+#[test]
+fn further_places_stand_behind_it_each_with_its_origin() {
+    let site = Site::of_index(&samples::demo());
+    fs::create_dir_all(site.path("lists/wheels")).unwrap();
+    fs::write(site.path("lists/a.txt"), "-f wheels\n-f other\n").unwrap();
+    let option =
+        format!("-r lists/a.txt -i {0}/simple/ --extra-index-url {0}/more/", site.upstream.url());
+    let variables = [("PIP_FIND_LINKS", "/srv/links")];
+    assert_eq!(
+        asked(&site, &option, &variables),
+        [
+            "[URL]/simple/ --index-url",
+            "[URL]/more/ --extra-index-url",
+            // Beside the file where that is there, else in the working directory: as for pip.
+            "lists/wheels lists/a.txt:1",
+            "other lists/a.txt:2",
+            "/srv/links PIP_FIND_LINKS",
+        ]
+    );
+}
+
+#[test]
+fn people_are_told_which_index_it_is() {
+    let site = Site::of_index(&samples::demo());
+    let ran = site.pypi("words --target el9 ubuntu24.04 el9-aarch64 --dry-run");
+    let told: String =
+        ran.err.split_inclusive('\n').filter(|line| line.starts_with("set")).collect();
+    assert_eq!(
+        told,
+        "\
+set cli: for Python 3.9, 3.11, 3.12 on manylinux_2_34_x86_64
+set cli: for Python 3.12 on manylinux_2_39_x86_64
+set cli: for Python 3.9, 3.11, 3.12 on manylinux_2_34_aarch64
+set cli: index [URL]/simple/ (from --index-url)
+"
+    );
+}
+
+#[test]
+fn a_login_is_sent_with_all_requests_and_shown_and_kept_nowhere() {
+    let site = Site::of_index(&samples::demo());
+    site.upstream.require_login("site", "pass word");
+    let url = site.upstream.url().replace("://", "://site:pass%20word@");
+    let ran = site.run(&format!("pypi words --target el9 --root mirror --json -i {url}/simple"));
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+    let mut seen = ran.text();
+    for folder in ["mirror/pypi", "mirror/.mirror/generations/pypi"] {
+        for file in fs::read_dir(site.path(folder)).unwrap().map(|file| file.unwrap().path()) {
+            seen += &fs::read_to_string(file).unwrap_or_default();
+        }
+    }
+    assert!(!seen.contains("pass") && !seen.contains("site:"), "{seen}");
+}
+
+#[test]
+fn hosts_that_pip_is_told_to_trust_are_verified_all_the_same() {
+    let site = Site::empty();
+    let mut command = site.command("pypi words --target el9 --root mirror --retries 0 --timeout 1");
+    command.env("PIP_INDEX_URL", "https://127.0.0.1:1/simple/");
+    command.env("PIP_TRUSTED_HOST", "127.0.0.1");
+    let ran = site.ran(command.output().unwrap());
+    assert_eq!(ran.code, Some(1));
+    let told =
+        "set cli: warning: PIP_TRUSTED_HOST: the certificate of 127.0.0.1 is verified all the same";
+    assert!(ran.err.contains(told), "{}", ran.err);
+}
