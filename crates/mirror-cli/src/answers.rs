@@ -114,7 +114,7 @@ pub(crate) fn hint(answers: &[Answer]) -> Option<&'static str> {
     let mut lines = answers.iter().flat_map(|answer| &answer.unsolved);
     lines.any(|line| line.contains(" is on no index")).then_some(
         "check the name, and the index: its URL is that of the list of projects, which mostly ends in \
-         /simple/; --sdist fallback and other targets take more files",
+         /simple/",
     )
 }
 
@@ -186,9 +186,7 @@ site, Python 3.11 on manylinux_2_28_x86_64: 3 packages in 5 files, 10.00 KiB
         assert_eq!((unsolved.len(), unsolved[0].0.as_str()), (1, title));
         assert_eq!(unsolved[0].1, why);
         assert_eq!(hint(&answers), None);
-        answers[0]
-            .unsolved
-            .push("a is on no index, or has no file that can be installed".to_owned());
+        answers[0].unsolved.push("a is on no index".to_owned());
         assert!(hint(&answers).unwrap().starts_with("check the name, and the index"));
         assert!(json(&answers[0]).starts_with("{\"event\":\"answer\",\"set\":\"site\","));
     }

@@ -233,7 +233,9 @@ impl Mirror {
             let upstream = self.store.upstream(tree)?;
             // One that is at both places was put there on purpose.
             let moved = jobs.iter().find(|job| {
-                Some(job.source.identity()) == upstream && !published.contains(&job.tree)
+                job.source.has_one_place()
+                    && Some(job.source.identity()) == upstream
+                    && !published.contains(&job.tree)
             });
             if let Some(job) = moved {
                 let (old, new) = (tree.to_string(), job.tree.to_string());

@@ -42,6 +42,11 @@ pub trait Source: Send + Sync {
     /// so that the same upstream is not published at two places by mistake.
     fn identity(&self) -> String;
 
+    /// Whether the upstream belongs at one place, so that another tree of it is a mistake, or a move.
+    fn has_one_place(&self) -> bool {
+        true
+    }
+
     /// Everything besides upstream's content that the manifest's files depend on: selection, layout,
     /// and a version of the source's own rules. Where it is another, files that are gone were perhaps
     /// not wanted any more; whom to trust is none of it, and is kept with the judgement

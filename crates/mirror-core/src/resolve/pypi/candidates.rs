@@ -17,6 +17,8 @@ use crate::format::pypi::{Version, VersionSpecifiers};
 #[derive(Debug)]
 pub(super) struct Candidates {
     pub(super) project: Arc<Project>,
+    /// Whether an index has the project.
+    pub(super) is_listed: bool,
     /// Oldest first: a place in this list is what the solver knows of a version.
     pub(super) list: Vec<Candidate>,
     /// Versions that the environment cannot use, oldest first, each with why.
@@ -108,7 +110,8 @@ impl Candidates {
         let named = asked.iter().any(|specifiers| names_pre_release(specifiers));
         let pre_allowed = only_pre || named || inputs.policy.takes_pre_releases(&project.name);
         let (finals, unyanked) = (finals.into_slots(), unyanked.into_slots());
-        let mut candidates = Self { project, list, refused, public, finals, unyanked, pre_allowed };
+        let mut candidates =
+            Self { project, is_listed: true, list, refused, public, finals, unyanked, pre_allowed };
         // What the user pins is good for everything that needs the project.
         for specifiers in asked.iter().filter(|specifiers| specifiers.iter().any(pins)) {
             let pinned = candidates.matching(specifiers);

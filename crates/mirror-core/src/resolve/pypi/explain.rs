@@ -247,8 +247,11 @@ fn absent<I: Index>(
     provider: &Provider<'_, I>,
 ) -> Vec<String> {
     let Some(candidates) = provider.known_candidates(name) else { return Vec::new() };
+    if !candidates.is_listed {
+        return vec![format!("{name} is on no index")];
+    }
     if candidates.project.releases.is_empty() {
-        return vec![format!("{name} is on no index, or has no file that can be installed")];
+        return vec![format!("{name} has no file that can be installed")];
     }
     let len = candidates.len();
     let wanted = asked_of(name, groups, provider);

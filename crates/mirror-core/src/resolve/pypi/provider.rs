@@ -175,8 +175,10 @@ impl<'a, I: Index> Provider<'a, I> {
             Some(url) => Some(self.index.direct(name, url).map_err(Stop::Index)?),
             None => self.index.project(name).map_err(Stop::Index)?,
         };
+        let is_listed = project.is_some();
         let project = project.unwrap_or_else(|| Arc::new(super::Project::new(name.clone(), [])));
         let mut candidates = Candidates::new(project, self.environment, self.inputs);
+        candidates.is_listed = is_listed;
         if let Some(special) = self.special.get(name) {
             candidates.admit(special);
         }

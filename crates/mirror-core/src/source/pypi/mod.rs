@@ -119,6 +119,11 @@ impl Source for PypiSource {
         "python packages".to_owned()
     }
 
+    fn has_one_place(&self) -> bool {
+        // What they are is what was asked for: each tree has its own.
+        false
+    }
+
     fn fingerprint(&self) -> String {
         let mut asked = format!("pypi 1 without {:?}", self.removed);
         for set in &self.sets {
