@@ -56,6 +56,11 @@ pub trait Source: Send + Sync {
     /// Reads the upstream.
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>>;
 
+    /// Whether [`Source::finish`] makes anything.
+    fn makes_files(&self) -> bool {
+        false
+    }
+
     /// Makes what can be made only of the files themselves, such as pages with their digests: called
     /// once all that [`Source::resolve`] listed is stored, before anything of it is published. What
     /// it returns is published with the rest; where it fails, nothing is.

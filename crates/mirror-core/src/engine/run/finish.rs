@@ -14,6 +14,9 @@ impl<'a> Run<'a> {
     /// Lets a tree's source add what it makes of the files. Where it finds them wanting, that is the
     /// tree's failure.
     pub(super) async fn finish(&self, tree: &mut Tree<'a>) -> Result<()> {
+        if !tree.job.source.makes_files() {
+            return Ok(());
+        }
         let Some((stored, _)) = self.stored(tree)? else { return Ok(()) };
         let context = self.context(tree, tree.previous.as_deref());
         let made = tree.job.source.finish(&context, &stored).await;

@@ -75,7 +75,7 @@ pub(super) async fn choose(
     indexes: &Indexes,
     sets: Vec<Arc<Set>>,
 ) -> Result<Vec<Choice>> {
-    let (shelf, wants) = Shelf::new();
+    let (shelf, requests) = Shelf::new();
     let solving = async {
         let mut listing = Vec::new();
         for set in &sets {
@@ -104,7 +104,7 @@ pub(super) async fn choose(
     };
     tokio::select! {
         biased;
-        served = serve(context, indexes, wants) => match served? {},
+        served = serve(context, indexes, requests) => match served? {},
         choices = solving => choices,
     }
 }
@@ -146,7 +146,12 @@ fn list(set: &Set, shelf: &Shelf) -> Result<Vec<Listed>, Unanswered> {
             let found = &one.found;
             one.files.retain(|at| is_wheel(&found.file(*at).filename));
         }
-        listed.retain(|one| !one.files.is_empty());
+        if let Some(none) = listed.iter().find(|one| one.files.is_empty()) {
+            let (name, version) = (&none.found.project.name, &none.version);
+            let reason =
+                format!("{name} {version} has source distributions alone, and none are wanted");
+            return Err(Unanswered::of(Error::metadata(&none.by, reason)));
+        }
     }
     Ok(listed)
 }

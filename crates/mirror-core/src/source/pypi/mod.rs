@@ -138,6 +138,10 @@ impl Source for PypiSource {
         Box::pin(async { self.manifest(context).await.map(Resolution::Manifest) })
     }
 
+    fn makes_files(&self) -> bool {
+        true
+    }
+
     fn finish<'a>(
         &'a self,
         context: &'a Context<'a>,
@@ -147,7 +151,8 @@ impl Source for PypiSource {
         Box::pin(async move {
             match pending {
                 Some(pending) => pending.finish(context, stored).await,
-                None => Ok(Vec::new()),
+                // Without its pages a tree is nothing.
+                None => Err(Error::metadata(context.tree(), "was not resolved before")),
             }
         })
     }
@@ -162,6 +167,11 @@ impl PypiSource {
                 let known = record.sets.keys().cloned().collect();
                 return Err(Error::NoSuchSet { set: name.to_string(), known });
             }
+        }
+        let mut names = BTreeSet::new();
+        if let Some(twice) = self.sets.iter().find(|set| !names.insert(&set.name)) {
+            let reason = format!("two sets are called {}", twice.name);
+            return Err(Error::metadata(context.tree(), reason));
         }
         let choices = self.choose(context).await?;
         let mut selected = BTreeMap::new();

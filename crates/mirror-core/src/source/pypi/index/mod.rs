@@ -125,12 +125,12 @@ pub(super) struct Shelf {
 }
 
 /// What a shelf's solvers ask for. Dropped, it wakes those that still wait, with an error.
-pub(super) struct Wants {
+pub(super) struct Requests {
     shelf: Arc<Shelf>,
     wants: mpsc::UnboundedReceiver<Want>,
 }
 
-impl Drop for Wants {
+impl Drop for Requests {
     fn drop(&mut self) {
         self.shelf.state().is_closed = true;
         self.shelf.changed.notify_all();
@@ -142,11 +142,11 @@ fn address(project: &Project) -> usize {
 }
 
 impl Shelf {
-    pub(super) fn new() -> (Arc<Self>, Wants) {
+    pub(super) fn new() -> (Arc<Self>, Requests) {
         let (sender, wants) = mpsc::unbounded_channel();
         let (state, changed) = (Mutex::default(), Condvar::new());
         let shelf = Arc::new(Self { state, changed, wants: sender });
-        (Arc::clone(&shelf), Wants { shelf, wants })
+        (Arc::clone(&shelf), Requests { shelf, wants })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -298,7 +298,7 @@ impl Index for Shelf {
 pub(super) async fn serve(
     context: &Context<'_>,
     indexes: &Indexes,
-    mut wants: Wants,
+    mut requests: Requests,
 ) -> Result<std::convert::Infallible> {
     let pages = Pages::new(context, indexes);
     let whole_only = Mutex::default();
@@ -324,7 +324,7 @@ pub(super) async fn serve(
     loop {
         tokio::select! {
             biased;
-            Some(want) = wants.wants.recv() => {
+            Some(want) = requests.wants.recv() => {
                 if want.is_waited_for {
                     if begun.insert(want.key.clone()) {
                         running.push(answer(want));
@@ -333,7 +333,7 @@ pub(super) async fn serve(
                     later.push_back(want);
                 }
             }
-            Some((key, came)) = running.next() => wants.shelf.put(key, came)?,
+            Some((key, came)) = running.next() => requests.shelf.put(key, came)?,
         }
         while running.len() < at_once
             && let Some(want) = later.pop_front()
