@@ -63,6 +63,13 @@ pub enum Event<'a> {
         /// Milliseconds until then; 0 where it is asked for once more when the others are done.
         after_ms: u64,
     },
+    /// A server said what it was asked: a page, metadata, or a piece of a file.
+    Answered {
+        /// The tree.
+        tree: &'a str,
+        /// What was asked for: a URL without its secrets.
+        path: &'a str,
+    },
     /// A file is verified and stored.
     Fetched {
         /// The tree.

@@ -172,7 +172,10 @@ fn text_line() -> ProgressBar {
 fn tree_state(tree: &TreeTally) -> String {
     let amount = tree.amount();
     match tree.phase() {
-        Phase::Resolving => "reading metadata".to_owned(),
+        Phase::Resolving => match tree.answers() {
+            0 => "reading metadata".to_owned(),
+            answers => format!("reading metadata, {} so far", human::count(answers)),
+        },
         Phase::Publishing => "publishing".to_owned(),
         _ if amount.of_files == amount.files => "complete".to_owned(),
         _ => format!(

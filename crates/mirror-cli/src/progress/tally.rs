@@ -163,7 +163,7 @@ impl Tally {
                     transfer.wait_for(reason);
                 }
             }
-            Event::Read { tree, .. } => self.with(tree, TreeTally::read),
+            Event::Read { tree, .. } | Event::Answered { tree, .. } => self.with(tree, TreeTally::read),
             Event::Fetched { tree, path, .. } => self.with(tree, |tree| tree.fetched(path)),
             Event::Failed { tree, path, .. } => {
                 self.failed.fetch_add(1, Relaxed);
@@ -206,6 +206,11 @@ impl TreeTally {
         let phases =
             [Phase::Waiting, Phase::Resolving, Phase::Fetching, Phase::Publishing, Phase::Done];
         phases[usize::from(self.phase.load(Relaxed))]
+    }
+
+    /// What was answered or fetched to know the plan.
+    pub(crate) fn answers(&self) -> u64 {
+        self.done_files.load(Relaxed)
     }
 
     /// What is planned and done. Content that another tree brings is done when this one is.

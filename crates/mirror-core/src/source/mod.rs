@@ -279,7 +279,10 @@ impl<'a> Context<'a> {
     /// Asks a server for something small that is kept in memory; `name` is what events call it.
     pub async fn ask(&self, name: &str, question: &Question<'_>) -> Result<Reply> {
         let watch = Transfer { reporter: self.reporter.reporter, tree: self.reporter.tree, name };
-        self.client.ask(question, &watch).await
+        let reply = self.client.ask(question, &watch).await?;
+        let (tree, path) = (self.reporter.tree, name);
+        self.reporter.reporter.on_event(&Event::Answered { tree, path });
+        Ok(reply)
     }
 
     /// How many questions and transfers may be under way at once.
