@@ -183,9 +183,15 @@ fn idle_connections_are_not_kept_when_places_are_scarce() {
         let answer = Answer::read(&mut stream);
         (stream, answer.header("connection").map(str::to_owned))
     };
-    let kept: Vec<_> = (0..13).map(|_| ask()).collect();
-    assert!(kept.iter().all(|(_, connection)| connection.is_none()));
-    let (mut stream, connection) = ask();
+    let mut kept = Vec::new();
+    let (mut stream, connection) = loop {
+        match ask() {
+            (stream, None) => kept.push(stream),
+            asked_to_close => break asked_to_close,
+        }
+    };
+    // Of 16 places 2 are to be free; one is held for the next client, a moment after the one before.
+    assert!((13..=14).contains(&kept.len()), "{} are kept", kept.len());
     assert_eq!(connection.as_deref(), Some("close"));
     assert!(rest(&mut stream).is_empty());
 }
