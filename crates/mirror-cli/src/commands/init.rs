@@ -155,6 +155,16 @@ root = {root}
 # The only keys that may have signed its metadata: files, or fingerprints.
 #keys = [\"0123 4567 89AB CDEF 0123 4567 89AB CDEF 0123 4567\"]
 
+# Python packages: what holds for all sets, and a set. Without `index_url` the index is that of
+# pip.conf or uv.toml.
+#[pypi]
+#index_url = \"https://pypi.example/simple/\"
+#target = [\"el9\", \"ubuntu24.04\"]
+
+#[pypi.tools]
+#requirements = [\"ansible>=9\"]
+#files = \"requirements.txt\"
+
 # With what a host is asked. A file that holds a password is for nobody else to read.
 #[[host]]
 #host = \"a.example.com\"
@@ -298,6 +308,7 @@ mod tests {
             .collect();
         let config = Config::parse(&taken, at).unwrap();
         assert_eq!((config.repos.len(), config.connections), (3, Some(24)));
+        assert_eq!(config.pypi_sets.len(), 1);
         assert_eq!(config.upstreams(&crate::config::Wanted::default(), "x86_64").unwrap().len(), 6);
     }
 
