@@ -5,6 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -157,6 +158,9 @@ pub enum Error {
         /// The file.
         filename: String,
     },
+    /// What several wait for, and none of them got.
+    #[error(transparent)]
+    Shared(Arc<Error>),
     /// No tree and no group has that name, or none was named and there are several groups.
     #[error("{}", no_such_group(name.as_deref()))]
     NoSuchGroup {
@@ -479,6 +483,7 @@ impl Error {
     /// The kind of fault.
     pub fn kind(&self) -> Kind {
         match self {
+            Self::Shared(error) => error.kind(),
             Self::Status { code: 404 | 410, .. } => Kind::NotFound,
             Self::Status { code: 401 | 403, .. } => Kind::Denied,
             Self::Status { code: 407, .. } => Kind::ProxyLogin,
@@ -513,6 +518,7 @@ impl Error {
     /// Whether trying again may help.
     pub fn is_transient(&self) -> bool {
         match self {
+            Self::Shared(error) => error.is_transient(),
             Self::Status { code, .. } => matches!(code, 408 | 425 | 429 | 500..),
             // A proxy that wants a login wants it the next time too.
             Self::Proxy { kind, .. } => *kind != Kind::ProxyLogin,
@@ -524,6 +530,9 @@ impl Error {
     /// Whether it may come of an upstream that moved on, or of a mirror or cache that is half done: an
     /// answer came, and it is not the file that was listed.
     pub fn is_other_answer(&self) -> bool {
+        if let Self::Shared(error) = self {
+            return error.is_other_answer();
+        }
         matches!(
             self,
             Self::Status { code: ..500, .. }
@@ -537,11 +546,17 @@ impl Error {
 
     /// Whether a file of this host is damaged or cannot be read: others may be well.
     pub fn is_of_one_file(&self) -> bool {
+        if let Self::Shared(error) = self {
+            return error.is_of_one_file();
+        }
         matches!(self, Self::Damaged { .. } | Self::Io { .. })
     }
 
     /// Whether the fault is this host's, so that no other file or mirror can do better.
     pub fn is_local(&self) -> bool {
+        if let Self::Shared(error) = self {
+            return error.is_local();
+        }
         matches!(
             self,
             Self::Io { .. }

@@ -5,7 +5,9 @@ use std::fs;
 use mirror_fixtures::pypi::samples;
 
 use super::lines;
+use crate::servers::nginx;
 use crate::support::Site;
+use crate::tls::certificates;
 
 /// What a dry run says of the places that it asks.
 fn asked(site: &Site, arguments: &str, variables: &[(&str, &str)]) -> Vec<String> {
@@ -104,6 +106,35 @@ fn a_login_is_sent_with_all_requests_and_shown_and_kept_nowhere() {
         }
     }
     assert!(!seen.contains("pass") && !seen.contains("site:"), "{seen}");
+}
+
+#[test]
+fn the_certificates_that_pip_is_told_of_count_for_its_indexes() {
+    let site = Site::empty();
+    let Some((program, block)) = certificates(&site) else { return };
+    for (path, bytes) in samples::demo().files() {
+        let path = site.served(&path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let server = nginx(&site, &program, "https", &block);
+    let run = |more: &str, variable: Option<(&str, &str)>| {
+        let arguments =
+            format!("pypi words --target el10 --root mirror -i {}simple/ {more}", server.url);
+        let mut command = site.command(&arguments);
+        command.envs(variable);
+        site.ran(command.output().unwrap())
+    };
+    let ran = run("", None);
+    assert_eq!(ran.code, Some(1), "{}", ran.text());
+    assert!(ran.err.contains("hint: the upstream's certificate authority"), "{}", ran.err);
+    for variable in ["PIP_CERT", "REQUESTS_CA_BUNDLE"] {
+        let ran = run("--quiet", Some((variable, "ca.pem")));
+        assert_eq!(ran.text(), "exit 0\n", "{variable}");
+    }
+    // What an option names stands in its place.
+    let ran = run("--ca-file server.csr", Some(("PIP_CERT", "ca.pem")));
+    assert_eq!(ran.code, Some(2), "{}", ran.text());
 }
 
 #[test]

@@ -45,15 +45,9 @@ impl Unanswered {
         Self(Arc::new(Error::Cancelled))
     }
 
-    /// The error itself, or where it is still held elsewhere, its words.
+    /// The error itself, still shared where it is held elsewhere.
     pub(super) fn into_error(self) -> Error {
-        Arc::try_unwrap(self.0).unwrap_or_else(|error| {
-            let text = error.to_string();
-            match text.split_once(": ") {
-                Some((file, reason)) => Error::metadata(file, reason),
-                None => Error::metadata("index", text),
-            }
-        })
+        Arc::try_unwrap(self.0).unwrap_or_else(Error::Shared)
     }
 }
 
