@@ -149,9 +149,6 @@ pub(crate) enum Failure {
         /// The sets that there are.
         known: Vec<String>,
     },
-    /// A tree that holds no Python packages of ours.
-    #[error("{}: no Python packages are published here", .0.display())]
-    NoPythonPackages(PathBuf),
     /// A root whose first sync did not come to its end, or has not yet.
     #[error("{}: nothing is published here", .0.display())]
     NothingPublished(PathBuf),
@@ -279,9 +276,6 @@ impl Failure {
                 "make one with `mirror sync --root {}`, or name another folder with --root",
                 root.display()
             )),
-            Self::NoPythonPackages(_) => {
-                Some("another tree is named with --tree, another root with --root".to_owned())
-            }
             Self::NothingPublished(root) => Some(format!(
                 "where a first sync failed or was interrupted, run it again with --root {}: it goes \
                  on with what is there",
@@ -294,12 +288,12 @@ impl Failure {
             ),
             Self::Exists(_) => Some("--force overwrites it; nothing was written".to_owned()),
             Self::Unconfirmed => Some("--yes drops it, --dry-run only shows it".to_owned()),
-            Self::NoPackages { .. } => {
-                Some("`mirror pypi` makes one; name another tree, or another --root".to_owned())
-            }
             Self::NoSuchSet { known, .. } if known.is_empty() => None,
             Self::NoSuchTree { name, known } | Self::NoSuchSet { name, known, .. } => {
                 Some(did_you_mean(name, known))
+            }
+            Self::NoPackages { .. } => {
+                Some("`mirror pypi` makes one; name another tree, or another --root".to_owned())
             }
             Self::Netrc { .. } => {
                 Some("logins come from the file that NETRC names, else from ~/.netrc".to_owned())

@@ -96,8 +96,8 @@ fn sets_share_a_tree_and_go_one_by_one() {
     let ran = site.run("pypi --list-sets --root mirror --tree other");
     assert_eq!(
         ran.text(),
-        "error: mirror/other: no Python packages are published here\n\
-         hint: another tree is named with --tree, another root with --root\nexit 1\n"
+        "error: mirror: no tree of Python packages at other\n\
+         hint: `mirror pypi` makes one; name another tree, or another --root\nexit 2\n"
     );
 }
 

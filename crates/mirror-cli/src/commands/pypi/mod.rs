@@ -234,7 +234,8 @@ fn list_sets(args: &PypiArgs, config: &Config, root: &Path) -> Result<Exit, Fail
     let tree = settings(args).or(&config.pypi).tree()?;
     let sets = published_sets(&tree.under(root))?;
     if sets.is_empty() {
-        return Err(Failure::NoPythonPackages(tree.under(root)));
+        let tree = tree.to_string();
+        return Err(Failure::NoPackages { tree, root: root.to_owned() });
     }
     let text = if args.output.json {
         sets.iter().map(json_line).collect()
