@@ -163,7 +163,9 @@ impl Tally {
                     transfer.wait_for(reason);
                 }
             }
-            Event::Read { tree, .. } | Event::Answered { tree, .. } => self.with(tree, TreeTally::read),
+            Event::Read { tree, .. } | Event::Answered { tree, .. } => {
+                self.with(tree, TreeTally::read)
+            }
             Event::Fetched { tree, path, .. } => self.with(tree, |tree| tree.fetched(path)),
             Event::Failed { tree, path, .. } => {
                 self.failed.fetch_add(1, Relaxed);

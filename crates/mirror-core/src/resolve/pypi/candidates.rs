@@ -269,6 +269,27 @@ pub fn usable<'a>(
     release.files.iter().filter(|file| judge.judge(file).is_ok()).collect()
 }
 
+/// The file that will most likely stand for a project: the best one of the newest final release that
+/// the specifiers contain and the environment can use.
+pub fn newest<'a>(
+    project: &'a Project,
+    specifiers: Option<&VersionSpecifiers>,
+    environment: &Environment,
+    inputs: &Inputs,
+) -> Option<&'a ProjectFile> {
+    let judge = Judge::new(project, environment, inputs);
+    let pre = specifiers.is_some_and(names_pre_release)
+        || inputs.policy.takes_pre_releases(&project.name);
+    let fits = |release: &&Release| {
+        (pre || !release.version.any_prerelease())
+            && specifiers.is_none_or(|some| some.contains(&release.version))
+    };
+    let releases = project.releases.iter().rev().filter(fits);
+    let mut files =
+        releases.filter_map(|release| judge.best(release).ok().map(|place| &release.files[place]));
+    files.find(|file| file.yanked.is_none())
+}
+
 /// The best of a release's files for an environment; `None` where it can use none.
 pub fn best<'a>(
     project: &'a Project,

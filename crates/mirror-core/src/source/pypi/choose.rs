@@ -1,14 +1,16 @@
 //! From sets to files: every set for every target, all at once over what their indexes say.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 
 use super::closure::{Closing, Closure, Library, Taken, Unsolved};
-use super::index::{Found, Shelf, Unanswered, serve};
+use super::index::{Ahead, Found, List, Shelf, Unanswered, serve};
 use super::set::{Indexes, Sdists, Set, url_of};
 use super::{Answer, Chosen, ChosenFile};
+use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::format::pypi::filename::is_wheel;
 use crate::format::pypi::input::Location;
@@ -18,7 +20,7 @@ use crate::format::pypi::requirements::{Entry, Wanted};
 use crate::format::pypi::sdist::BuildSystem;
 use crate::format::pypi::{MarkerTree, PackageName, Version};
 use crate::resolve::pypi::{
-    Environment, Index as _, Inputs, Metadata, Project, ProjectFile, Wanted as Expected,
+    Environment, Index as _, Inputs, Metadata, Project, ProjectFile, Target, Wanted as Expected,
 };
 use crate::source::Context;
 
@@ -53,6 +55,11 @@ impl Selected {
     pub(super) fn file(&self) -> &File {
         self.found.file(self.at)
     }
+
+    /// The index that lists it, for people.
+    pub(super) fn index(&self) -> &str {
+        self.found.index_of(self.at)
+    }
 }
 
 impl Library for Shelf {
@@ -76,6 +83,11 @@ pub(super) async fn choose(
     sets: Vec<Arc<Set>>,
 ) -> Result<Vec<Choice>> {
     let (shelf, requests) = Shelf::new();
+    let key = asked_key(indexes, &sets);
+    let before = context.cached(&key).and_then(|names| serde_json::from_slice(&names).ok());
+    let before: Vec<PackageName> = before.unwrap_or_default();
+    let known: BTreeSet<PackageName> = before.iter().cloned().collect();
+    let ahead = Ahead::new(sets.iter().flat_map(environments).collect(), before);
     let solving = async {
         let mut listing = Vec::new();
         for set in &sets {
@@ -102,11 +114,44 @@ pub(super) async fn choose(
         }
         Ok(choices)
     };
-    tokio::select! {
+    let choices = tokio::select! {
         biased;
-        served = serve(context, indexes, requests) => match served? {},
-        choices = solving => choices,
+        served = serve(context, indexes, ahead, requests) => match served? {},
+        choices = solving => choices?,
+    };
+    let asked = shelf.needed();
+    if asked != known
+        && let Ok(names) = serde_json::to_vec(&asked)
+    {
+        context.cache(&key, &names)?;
     }
+    Ok(choices)
+}
+
+/// Under what it is kept which projects the sets asked for, so that the next run of the same sets can
+/// ask for all of them at once.
+fn asked_key(indexes: &Indexes, sets: &[Arc<Set>]) -> String {
+    let mut asked = format!("{indexes:?}");
+    for set in sets {
+        let _ = write!(asked, "{:?} {:?} {:?}", set.wants, set.targets, set.selection);
+    }
+    format!("projects of sets {}", Sha256::of(asked.as_bytes()).hex())
+}
+
+/// What a set is resolved for, and with what.
+fn environments(set: &Arc<Set>) -> Vec<(Arc<Inputs>, Environment)> {
+    let inputs = Arc::new(inputs(set));
+    let all = set.targets.iter().flat_map(Target::environments);
+    all.map(|environment| (Arc::clone(&inputs), environment)).collect()
+}
+
+/// What a set's requirements are resolved with.
+fn inputs(set: &Set) -> Inputs {
+    let mut inputs = set.wants.inputs.clone();
+    if set.selection.sdists == Sdists::Never {
+        inputs.policy.only_binary.all = true;
+    }
+    inputs
 }
 
 /// Runs a solver on a thread of its own.
@@ -196,7 +241,7 @@ fn exact(entry: &Entry, shelf: &Shelf) -> Result<Vec<Listed>, Unanswered> {
         }
     }
     if listed.is_empty() {
-        return wrong(format!("{} has no file of that version with such a digest", found.index));
+        return wrong("no index has a file of that version with such a digest".to_owned());
     }
     Ok(listed)
 }
@@ -227,7 +272,8 @@ fn of_lock(locked: &Locked, shelf: &Shelf) -> Vec<Listed> {
     let files = locked.files.iter().filter_map(file).collect();
     let index = locked.index.as_ref().unwrap_or(&from).to_string();
     let page = Page { files, ..Page::default() };
-    let found = shelf.add(Found::new(&locked.name, page, from, index));
+    let list = List { page, from, index, login: None };
+    let found = shelf.add(Found::new(&locked.name, vec![list]));
     let releases = found.project.releases.iter().map(|release| Listed {
         found: Arc::clone(&found),
         version: release.version.clone(),
@@ -240,10 +286,7 @@ fn of_lock(locked: &Locked, shelf: &Shelf) -> Vec<Listed> {
 
 /// What a set takes in one environment.
 fn close(set: &Set, listed: &[Listed], environment: &Environment, shelf: &Shelf) -> Outcome {
-    let mut inputs = set.wants.inputs.clone();
-    if set.selection.sdists == Sdists::Never {
-        inputs.policy.only_binary.all = true;
-    }
+    let inputs = inputs(set);
     let mut closing = Closing::new(shelf, environment, set.selection);
     closing.resolve(&inputs)?;
     for requirement in &set.wants.all_versions {
@@ -310,7 +353,7 @@ fn put_together(
                 files: Vec::new(),
                 requested_by: taken.requested_by.into_iter().collect(),
                 build: taken.build,
-                index: found.index.clone(),
+                index: found.index_of(taken.files.first().copied().unwrap_or(0)).to_owned(),
             };
             for at in taken.files {
                 let file = found.file(at);
@@ -352,7 +395,7 @@ pub(super) fn add(
     for (a, b) in first.digests.iter().flat_map(|a| second.digests.iter().map(move |b| (a, b))) {
         if a.algorithm() == b.algorithm() && a != b {
             return Err(Error::Conflict {
-                file: format!("{} and {}", known.found.index, selected.found.index),
+                file: format!("{} and {}", known.index(), selected.index()),
                 path: filename,
                 first: a.to_string(),
                 second: b.to_string(),
@@ -364,8 +407,8 @@ pub(super) fn add(
 
 /// What of a project's files cannot be used, in a line.
 fn unusable(found: &Found) -> Option<String> {
-    let first = found.page.unusable.first()?;
-    let more = match found.page.unusable.len() - 1 {
+    let first = found.unusable.first()?;
+    let more = match found.unusable.len() - 1 {
         0 => String::new(),
         more => format!(", and {more} more files cannot be used"),
     };

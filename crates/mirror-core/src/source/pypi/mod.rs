@@ -193,7 +193,7 @@ impl PypiSource {
                 ));
             }
             let name = file.found.project.name.to_string();
-            let status = file.found.page.status.as_ref();
+            let status = file.found.status.as_ref();
             record.projects.insert(name, ProjectRecord::new("", status));
             record.files.insert(filename.clone(), FileRecord::new(file));
         }
@@ -250,7 +250,7 @@ impl FileRecord {
         Self {
             project: selected.found.project.name.to_string(),
             version: selected.version.to_string(),
-            index: selected.found.index.clone(),
+            index: selected.index().to_owned(),
             requires_python: file.requires_python.clone(),
             yanked: file.yanked.clone(),
             upload_time: file.upload_time.clone(),
@@ -272,7 +272,7 @@ async fn entry(
 ) -> Result<Entry> {
     let (found, file) = (&selected.found, selected.file());
     let path = format!("{FILES}/{filename}");
-    let listed = |reason: String| Error::metadata(&found.index, reason);
+    let listed = |reason: String| Error::metadata(selected.index(), reason);
     let location = found.location(selected.at).map_err(listed)?;
     let mut digest = found.digest(selected.at);
     let mut unverified = None;
@@ -280,7 +280,7 @@ async fn entry(
         Location::Url(url) => {
             if digest.is_none() {
                 if !selected.may_be_unhashed {
-                    let (index, filename) = (found.index.clone(), filename.to_owned());
+                    let (index, filename) = (selected.index().to_owned(), filename.to_owned());
                     return Err(Error::Unhashed { index, filename });
                 }
                 unverified = Some(UNHASHED.into());
@@ -303,7 +303,8 @@ async fn entry(
         && old.sha256().is_some_and(|old| old != new)
     {
         let [first, second] = [old.sha256.clone(), new.hex()].map(|hex| format!("sha256:{hex}"));
-        return Err(Error::Conflict { file: found.index.clone(), path, first, second });
+        let file = selected.index().to_owned();
+        return Err(Error::Conflict { file, path, first, second });
     }
     Ok(Entry {
         path: safe(&path)?,

@@ -165,10 +165,11 @@ async fn files_of_a_folder_and_of_a_page() {
         ..site.set(&["hello"])
     };
     let run = site.sync(vec![set.clone()]).await.good();
-    assert_eq!(run.chosen(0), names(&["hello 1.5", "greeting 2.5", "words 5"]));
+    // What folder and page have of a project counts together, as for pip and uv.
+    assert_eq!(run.chosen(0), names(&["hello 1.5", "greeting 3.0", "words 5"]));
     assert_eq!(
-        fs::read(site.tree().join("files/greeting-2.5-py3-none-any.whl")).unwrap(),
-        fs::read(folder.join("greeting-2.5-py3-none-any.whl")).unwrap(),
+        fs::read(site.tree().join("files/hello-1.5-py3-none-any.whl")).unwrap(),
+        fs::read(folder.join("hello-1.5-py3-none-any.whl")).unwrap(),
     );
     assert_eq!(site.upstream.count("links/"), 1, "a page of links is read once");
     assert_eq!(site.upstream.count("simple/words/"), 0);

@@ -1,5 +1,6 @@
-//! A project as a place lists it.
+//! A project as places list it.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -9,62 +10,54 @@ use crate::digest::Digest;
 use crate::error::redact;
 use crate::format::pypi::PackageName;
 use crate::format::pypi::input::Location;
-use crate::format::pypi::page::{File, Page};
+use crate::format::pypi::page::{File, Page, ProjectStatus, Unusable};
 use crate::resolve::pypi::{Listed, Project};
 
 /// What tells one file from another: where it is, or where that cannot be, its name.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::source::pypi) struct Place(String);
 
-/// A project as the first place that has it lists it.
+/// A page, and where it came from.
 #[derive(Debug)]
-pub(in crate::source::pypi) struct Found {
-    /// The project, whose files have their places in the page.
-    pub(in crate::source::pypi) project: Arc<Project>,
-    /// The list.
+pub(in crate::source::pypi) struct List {
+    /// The page.
     pub(in crate::source::pypi) page: Page,
-    /// Where the list came from.
-    from: Location,
-    /// The URL that was asked for it, where that has a login: it holds for its whole host, as for
-    /// every client.
-    asked: Option<Url>,
-    /// The index, without its login, for people.
+    /// Where it came from in the end: its links are relative to that.
+    pub(in crate::source::pypi) from: Location,
+    /// What was asked for it, for people and without its login: an index, a folder, a file.
     pub(in crate::source::pypi) index: String,
+    /// The URL that was asked, where that has a login: it holds for its whole host, as for every
+    /// client.
+    pub(in crate::source::pypi) login: Option<Url>,
 }
 
-impl Found {
-    /// What the page `page` of the location `from` lists.
-    pub(in crate::source::pypi) fn new(
-        name: &PackageName,
-        page: Page,
-        from: Location,
-        index: String,
-    ) -> Self {
-        let listed = page.files.iter().map(|file| Listed {
-            filename: &file.filename,
-            requires_python: file.requires_python.as_deref(),
-            yanked: file.yanked.as_deref(),
-            digests: file.digests.clone(),
-        });
-        let project = Arc::new(Project::new(name.clone(), listed));
-        Self { project, page, from, asked: None, index }
+/// A project: what places with links have of it, and the first index that has it.
+#[derive(Debug)]
+pub(in crate::source::pypi) struct Found {
+    /// The project, whose files have their places among those of all lists, one after another.
+    pub(in crate::source::pypi) project: Arc<Project>,
+    lists: Vec<List>,
+    /// What the index says of the project as a whole.
+    pub(in crate::source::pypi) status: Option<ProjectStatus>,
+    /// The files that cannot be used.
+    pub(in crate::source::pypi) unusable: Vec<Unusable>,
+}
+
+impl List {
+    /// What was found by asking `asked`.
+    pub(super) fn new(page: Page, from: Location, asked: &Location) -> Self {
+        let (index, login) = match asked {
+            Location::Url(url) => {
+                let has_login = !url.username().is_empty() || url.password().is_some();
+                (redact(url), has_login.then(|| url.clone()))
+            }
+            Location::Path(path) => (path.display().to_string(), None),
+        };
+        Self { page, from, index, login }
     }
 
-    /// The same, asked for with the login of `index`.
-    pub(super) fn asked_at(mut self, index: &Url) -> Self {
-        let has_login = !index.username().is_empty() || index.password().is_some();
-        self.asked = has_login.then(|| index.clone());
-        self
-    }
-
-    /// The file at that place of the list.
-    pub(in crate::source::pypi) fn file(&self, at: usize) -> &File {
-        &self.page.files[at]
-    }
-
-    /// Where the file is; an error where its URL leads nowhere that may be followed.
-    pub(in crate::source::pypi) fn location(&self, at: usize) -> Result<Location, String> {
-        let file = self.file(at);
+    /// Where a file of the page is.
+    fn location(&self, file: &File) -> Result<Location, String> {
         let wrong = |reason: &dyn std::fmt::Display| format!("{}: {reason}", file.filename);
         let base = match &self.from {
             Location::Url(url) => url.clone(),
@@ -72,12 +65,12 @@ impl Found {
                 .map_err(|()| wrong(&"is listed by a file without an absolute path"))?,
         };
         let mut url = self.page.url(file, &base).map_err(|fault| wrong(&fault))?;
-        if let Some(asked) = self.asked.as_ref().filter(|asked| asked.origin() == url.origin())
+        if let Some(login) = self.login.as_ref().filter(|login| login.origin() == url.origin())
             && url.username().is_empty()
         {
             // Both refuse only URLs without a host, which have another origin.
-            let _ = url.set_username(asked.username());
-            let _ = url.set_password(asked.password());
+            let _ = url.set_username(login.username());
+            let _ = url.set_password(login.password());
         }
         match (url.scheme(), &self.from) {
             ("file", Location::Path(_)) => {
@@ -89,6 +82,74 @@ impl Found {
             }
             _ => Ok(Location::Url(url)),
         }
+    }
+
+    /// URLs of the hosts, other than the page's own, that it leads to; a few at most.
+    pub(super) fn hosts(&self) -> Vec<Url> {
+        let Location::Url(from) = &self.from else { return Vec::new() };
+        let origin = |url: &str| {
+            let (scheme, rest) = url.split_once("://")?;
+            let host = rest.split(['/', '?', '#']).next()?;
+            Some(format!("{scheme}://{host}/"))
+        };
+        let origins = self.page.files.iter().filter_map(|file| origin(&file.url));
+        let origins: BTreeSet<String> = origins.collect();
+        let urls = origins.iter().filter_map(|text| text.parse::<Url>().ok());
+        urls.filter(|url| url.origin() != from.origin()).take(HOSTS).collect()
+    }
+}
+
+/// Hosts of files that an index's page may lead to (seen: 1).
+const HOSTS: usize = 16;
+
+impl Found {
+    /// What `lists` have of a project. Of a file that is in several, the first list counts.
+    pub(in crate::source::pypi) fn new(name: &PackageName, mut lists: Vec<List>) -> Self {
+        let mut names = BTreeSet::new();
+        for (at, list) in lists.iter_mut().enumerate() {
+            if at > 0 {
+                list.page.files.retain(|file| !names.contains(&file.filename));
+            }
+            names.extend(list.page.files.iter().map(|file| file.filename.clone()));
+        }
+        let status = lists.iter().find_map(|list| list.page.status.clone());
+        let unusable = lists.iter().flat_map(|list| list.page.unusable.iter().cloned()).collect();
+        let files = lists.iter().flat_map(|list| &list.page.files);
+        let listed = files.map(|file| Listed {
+            filename: &file.filename,
+            requires_python: file.requires_python.as_deref(),
+            yanked: file.yanked.as_deref(),
+            digests: file.digests.clone(),
+        });
+        let project = Arc::new(Project::new(name.clone(), listed));
+        Self { project, lists, status, unusable }
+    }
+
+    /// The list that has the file of that place, and the file.
+    fn at(&self, mut at: usize) -> (&List, &File) {
+        for list in &self.lists {
+            match list.page.files.get(at) {
+                Some(file) => return (list, file),
+                None => at -= list.page.files.len(),
+            }
+        }
+        unreachable!("the places of a project's files are those of its lists")
+    }
+
+    /// The file at that place.
+    pub(in crate::source::pypi) fn file(&self, at: usize) -> &File {
+        self.at(at).1
+    }
+
+    /// The index that lists it, for people.
+    pub(in crate::source::pypi) fn index_of(&self, at: usize) -> &str {
+        &self.at(at).0.index
+    }
+
+    /// Where the file is; an error where its URL leads nowhere that may be followed.
+    pub(in crate::source::pypi) fn location(&self, at: usize) -> Result<Location, String> {
+        let (list, file) = self.at(at);
+        list.location(file)
     }
 
     /// What tells the file from others.
@@ -127,13 +188,5 @@ pub(super) fn empty() -> File {
         core_metadata: crate::format::pypi::page::CoreMetadata::No,
         upload_time: None,
         provenance: None,
-    }
-}
-
-/// A location for people, without its login.
-pub(super) fn shown(location: &Location) -> String {
-    match location {
-        Location::Url(url) => redact(url),
-        Location::Path(path) => path.display().to_string(),
     }
 }

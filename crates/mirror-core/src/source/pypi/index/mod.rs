@@ -7,11 +7,12 @@
 //! What a solver waits for is begun at once; what it will probably want later waits for a free
 //! connection.
 
+mod ahead;
 mod found;
 mod metadata;
 mod pages;
 
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -23,7 +24,8 @@ use crate::error::{Error, Result};
 use crate::format::pypi::PackageName;
 use crate::resolve::pypi::{Described, Index, Metadata, Project, ProjectFile, Wanted};
 use crate::source::Context;
-pub(super) use found::{Found, Place};
+pub(super) use ahead::Ahead;
+pub(super) use found::{Found, List, Place};
 use metadata::FromSdist;
 use pages::Pages;
 pub(super) use pages::blocking;
@@ -71,7 +73,8 @@ enum Key {
     Project(PackageName),
     /// The project of one file.
     Direct(PackageName, Url),
-    Metadata(Place),
+    /// Of a file, which is one of that project.
+    Metadata(Place, PackageName),
 }
 
 struct Want {
@@ -88,7 +91,7 @@ impl Want {
     }
 
     fn metadata(found: &Arc<Found>, at: usize, is_waited_for: bool) -> Self {
-        let key = Key::Metadata(found.place(at));
+        let key = Key::Metadata(found.place(at), found.project.name.clone());
         Self { key, of: Some((Arc::clone(found), at)), is_waited_for }
     }
 }
@@ -103,6 +106,8 @@ type Answers<K, T> = HashMap<K, Result<T, Unanswered>>;
 
 #[derive(Default)]
 struct State {
+    /// The projects that a solver waited for.
+    needed: BTreeSet<PackageName>,
     projects: Answers<Key, Option<Arc<Found>>>,
     metadata: Answers<Place, Described>,
     sdists: HashMap<Place, Arc<FromSdist>>,
@@ -147,6 +152,11 @@ impl Shelf {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The projects that solvers asked for.
+    pub(super) fn needed(&self) -> BTreeSet<PackageName> {
+        self.state().needed.clone()
+    }
+
     /// What lists a project that this shelf gave.
     pub(super) fn found(&self, project: &Project) -> Result<Arc<Found>, Unanswered> {
         self.state().found.get(&address(project)).cloned().ok_or_else(Unanswered::stopped)
@@ -182,6 +192,27 @@ impl Shelf {
         }
     }
 
+    /// What will probably be asked for now that `key` is answered.
+    fn next(&self, key: &Key, ahead: &mut Ahead) -> Vec<Want> {
+        match key {
+            Key::Project(_) => {
+                let found = match self.state().projects.get(key) {
+                    Some(Ok(Some(found))) => Arc::clone(found),
+                    _ => return Vec::new(),
+                };
+                ahead.page(&found)
+            }
+            Key::Metadata(place, name) => {
+                let metadata = match self.state().metadata.get(place) {
+                    Some(Ok(Described::As(metadata))) => Arc::clone(metadata),
+                    _ => return Vec::new(),
+                };
+                ahead.metadata(name, &metadata)
+            }
+            Key::Direct(..) => Vec::new(),
+        }
+    }
+
     /// What a file's metadata says; `at` is its place in the list.
     pub(super) fn describe(&self, found: &Arc<Found>, at: usize) -> Result<Described, Unanswered> {
         let place = found.place(at);
@@ -214,10 +245,11 @@ impl Shelf {
     /// What the first index that has a project lists of it.
     pub(super) fn list(&self, name: &PackageName) -> Result<Option<Arc<Found>>, Unanswered> {
         let key = Key::Project(name.clone());
+        self.state().needed.insert(name.clone());
         self.wait(Want::project(key.clone(), true), |state| state.projects.get(&key))
     }
 
-    fn put(&self, key: Key, came: Came) -> Result<()> {
+    fn put(&self, key: &Key, came: Came) -> Result<()> {
         let mut state = self.state();
         match came {
             Came::Project(Err(error)) | Came::Metadata(Err(error)) if error.is_local() => {
@@ -227,10 +259,12 @@ impl Shelf {
                 if let Ok(Some(found)) = &found {
                     state.found.insert(address(&found.project), Arc::clone(found));
                 }
-                state.projects.insert(key, found.map_err(|error| Unanswered(Arc::new(error))));
+                state
+                    .projects
+                    .insert(key.clone(), found.map_err(|error| Unanswered(Arc::new(error))));
             }
             Came::Metadata(described) => {
-                let Key::Metadata(place) = key else { return Ok(()) };
+                let Key::Metadata(place, _) = key.clone() else { return Ok(()) };
                 let described = match described {
                     Ok((described, sdist)) => {
                         if let Some(sdist) = sdist {
@@ -278,7 +312,7 @@ impl Index for Shelf {
                 let found = state.found.get(&address(project))?;
                 let want = Want::metadata(found, file.position, false);
                 let is_there =
-                    matches!(&want.key, Key::Metadata(place) if state.metadata.contains_key(place));
+                    matches!(&want.key, Key::Metadata(place, _) if state.metadata.contains_key(place));
                 (!is_there).then_some(want)
             }
         });
@@ -292,12 +326,13 @@ impl Index for Shelf {
 pub(super) async fn serve(
     context: &Context<'_>,
     indexes: &Indexes,
+    mut ahead: Ahead,
     mut requests: Requests,
 ) -> Result<std::convert::Infallible> {
     let pages = Pages::new(context, indexes);
     let whole_only = Mutex::default();
     let mut begun = HashSet::new();
-    let mut later = VecDeque::new();
+    let mut later = VecDeque::from(ahead.begin());
     let mut running = FuturesUnordered::new();
     let at_once = context.connections().max(1);
     let answer = async |want: Want| {
@@ -308,14 +343,21 @@ pub(super) async fn serve(
             (Key::Direct(name, url), _) => {
                 Came::Project(pages::direct(name, url).map(|found| Some(Arc::new(found))))
             }
-            (Key::Metadata(_), Some((found, at))) => {
+            (Key::Metadata(..), Some((found, at))) => {
                 Came::Metadata(metadata::read(context, &whole_only, &found, at).await)
             }
-            (Key::Metadata(_), None) => Came::Project(Ok(None)),
+            (Key::Metadata(..), None) => Came::Project(Ok(None)),
         };
         (want.key, came)
     };
     loop {
+        while running.len() < at_once
+            && let Some(want) = later.pop_front()
+        {
+            if begun.insert(want.key.clone()) {
+                running.push(answer(want));
+            }
+        }
         tokio::select! {
             biased;
             Some(want) = requests.wants.recv() => {
@@ -327,13 +369,9 @@ pub(super) async fn serve(
                     later.push_back(want);
                 }
             }
-            Some((key, came)) = running.next() => requests.shelf.put(key, came)?,
-        }
-        while running.len() < at_once
-            && let Some(want) = later.pop_front()
-        {
-            if begun.insert(want.key.clone()) {
-                running.push(answer(want));
+            Some((key, came)) = running.next() => {
+                requests.shelf.put(&key, came)?;
+                later.extend(requests.shelf.next(&key, &mut ahead));
             }
         }
     }

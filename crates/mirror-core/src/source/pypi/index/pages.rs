@@ -7,7 +7,7 @@ use tokio::sync::OnceCell;
 use url::Url;
 
 use super::Indexes;
-use super::found::{Found, empty, of_folder, shown};
+use super::found::{Found, List, empty, of_folder};
 use crate::digest::Digest;
 use crate::error::{Error, Result, redact};
 use crate::fetch::{Content, Question, Validators};
@@ -35,8 +35,9 @@ impl<'a> Pages<'a> {
         Self { context, indexes, links }
     }
 
-    /// What the first place that has the project lists of it.
+    /// What the places with links, and the first index that has it, list of a project.
     pub(super) async fn project(&self, name: &PackageName) -> Result<Option<Found>> {
+        let mut lists = Vec::new();
         for (place, links) in self.indexes.find_links.iter().zip(&self.links) {
             let (page, from) = links.get_or_try_init(|| self.links(place)).await?;
             let is_of =
@@ -44,18 +45,20 @@ impl<'a> Pages<'a> {
             let files: Vec<File> = page.files.iter().filter(is_of).cloned().collect();
             if !files.is_empty() {
                 let page = Page { files, base: page.base.clone(), ..Page::default() };
-                let found = Found::new(name, page, from.clone(), shown(place));
-                return Ok(Some(match place {
-                    Location::Url(url) => found.asked_at(url),
-                    Location::Path(_) => found,
-                }));
+                lists.push(List::new(page, from.clone(), place));
             }
         }
         for index in &self.indexes.indexes {
             let Some((page, from)) = self.page(index, name).await? else { continue };
-            return Ok(Some(Found::new(name, page, from, redact(index)).asked_at(index)));
+            let list = List::new(page, from, &Location::Url(index.clone()));
+            let hosts = list.hosts();
+            if !hosts.is_empty() {
+                self.context.reach_as(index, &hosts);
+            }
+            lists.push(list);
+            break;
         }
-        Ok(None)
+        Ok((!lists.is_empty()).then(|| Found::new(name, lists)))
     }
 
     /// All files of a folder or page.
@@ -180,7 +183,8 @@ pub(super) fn direct(name: &PackageName, url: &Url) -> Result<Found> {
         files: vec![File { filename, url: url.to_string(), digests, ..empty() }],
         ..Page::default()
     };
-    Ok(Found::new(name, page, location.clone(), shown(&location)))
+    let list = List::new(page, location.clone(), &location);
+    Ok(Found::new(name, vec![list]))
 }
 
 /// What is kept before a page's bytes, on a line.
