@@ -174,9 +174,9 @@ async fn files_of_a_folder_and_of_a_page() {
     assert_eq!(site.upstream.count("links/"), 1, "a page of links is read once");
     assert_eq!(site.upstream.count("simple/words/"), 0);
 
-    fs::remove_file(folder.join("greeting-2.5-py3-none-any.whl")).unwrap();
+    Index::new().release(Release::new("greeting", "3.5")).write_folder(&folder).unwrap();
     let run = site.sync(vec![set]).await.good();
-    assert_eq!(run.chosen(0), names(&["hello 1.5", "greeting 3.0", "words 5"]));
+    assert_eq!(run.chosen(0), names(&["hello 1.5", "greeting 3.5", "words 5"]));
 }
 
 #[tokio::test]
