@@ -1,10 +1,10 @@
 //! From sets to files: every set for every target, all at once over what their indexes say.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::Write as _;
 use std::sync::Arc;
 
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
+use tokio::sync::oneshot;
 
 use super::closure::{Closing, Closure, Library, Taken, Unsolved};
 use super::index::{Ahead, Found, List, Shelf, Unanswered, serve};
@@ -133,7 +133,7 @@ pub(super) async fn choose(
 fn asked_key(indexes: &Indexes, sets: &[Arc<Set>]) -> String {
     let mut asked = format!("{indexes:?}");
     for set in sets {
-        let _ = write!(asked, "{:?} {:?} {:?}", set.wants, set.targets, set.selection);
+        asked.push_str(&set.asked());
     }
     format!("projects of sets {}", Sha256::of(asked.as_bytes()).hex())
 }
@@ -154,12 +154,17 @@ fn inputs(set: &Set) -> Inputs {
     inputs
 }
 
-/// Runs a solver on a thread of its own.
+/// Runs a solver on a thread of its own: it waits for what threads of the runtime's pool read.
 async fn run<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Unanswered> + Send + 'static,
 ) -> Result<T> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|error| Error::Client(error.into()))?.map_err(Unanswered::into_error)
+    let (sender, done) = oneshot::channel();
+    let thread = std::thread::Builder::new().name("solver".to_owned());
+    // Who waits for it may be gone by then.
+    let started = thread.spawn(move || drop(sender.send(work())));
+    started.map_err(|error| Error::Client(error.into()))?;
+    let done = done.await.map_err(|error| Error::Client(error.into()))?;
+    done.map_err(Unanswered::into_error)
 }
 
 /// A version of an exact list or lock: files that need no resolving.
@@ -391,6 +396,11 @@ pub(super) fn add(
         files.insert(filename, selected);
         return Ok(());
     };
+    if known.file().digests.first() < selected.file().digests.first() {
+        // The stronger digest decides, whoever gives it; what both give has to be the same.
+        let known = files.insert(filename.clone(), selected);
+        return known.map_or(Ok(()), |known| add(files, filename, known));
+    }
     let (first, second) = (known.file(), selected.file());
     for (a, b) in first.digests.iter().flat_map(|a| second.digests.iter().map(move |b| (a, b))) {
         if a.algorithm() == b.algorithm() && a != b {
@@ -412,5 +422,6 @@ fn unusable(found: &Found) -> Option<String> {
         0 => String::new(),
         more => format!(", and {more} more files cannot be used"),
     };
-    Some(format!("{}: {}{more}", first.filename, first.fault))
+    let name = &found.project.name;
+    Some(format!("{name}: file {:?}: {}{more}", first.filename, first.fault))
 }

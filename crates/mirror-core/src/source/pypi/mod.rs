@@ -17,9 +17,8 @@ mod record;
 mod set;
 mod tree;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Write as _;
-use std::fs::File;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{BoxFuture, try_join_all};
@@ -31,7 +30,7 @@ pub use listing::{ListedSet, published_sets};
 pub use set::{Indexes, Sdists, Selection, Set, SetName, SetNameError, Wants, Wheels};
 
 use super::{Context, Resolution, Source};
-use crate::digest::{Digest, Sha256};
+use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::format::pypi::input::Location;
 use crate::format::pypi::page::write::FILES;
@@ -40,7 +39,7 @@ use crate::part::Expected;
 use crate::path::RepoPath;
 use choose::{Choice, Selected};
 use record::{FileRecord, ProjectRecord, Record, SetRecord};
-use tree::Pending;
+use tree::{Pending, Used};
 
 /// A tree of Python packages as a [`Source`]: the union of its named sets, of which a run resolves
 /// some anew and leaves the others as they are.
@@ -125,11 +124,9 @@ impl Source for PypiSource {
     }
 
     fn fingerprint(&self) -> String {
-        let mut asked = format!("pypi 1 without {:?}", self.removed);
+        let mut asked = format!("without {:?}", self.removed);
         for set in &self.sets {
-            let record = SetRecord::new(set, BTreeSet::new());
-            let text = serde_json::to_string(&record).unwrap_or_default();
-            let _ = write!(asked, " {} {:?} {text}", set.name, set.selection);
+            let _ = write!(asked, " {} {:?} {}", set.name, set.indexes, set.asked());
         }
         format!("pypi 1 {}", &Sha256::of(asked.as_bytes()).hex()[..32])
     }
@@ -174,6 +171,10 @@ impl PypiSource {
             return Err(Error::metadata(context.tree(), reason));
         }
         let choices = self.choose(context).await?;
+        // What stays is of the sets that this run leaves as they are.
+        record.sets.retain(|name, _| !names.iter().any(|set| set.as_str() == name));
+        let staying = record.sets.values().flat_map(|set| set.files.iter().cloned());
+        let staying: BTreeSet<String> = staying.collect();
         let mut selected = BTreeMap::new();
         for (set, choice) in self.sets.iter().zip(choices) {
             let files = choice.files.keys().cloned().collect();
@@ -182,6 +183,7 @@ impl PypiSource {
                 choose::add(&mut selected, filename, file)?;
             }
         }
+        self.tell_changes(context, &old, &selected);
         for (filename, file) in &selected {
             if file.is_guessed {
                 let needs = file.used.iter().flat_map(|used| &used.requires_dist);
@@ -201,14 +203,55 @@ impl PypiSource {
         let mut entries = Vec::with_capacity(record.files.len());
         for filename in record.files.keys() {
             entries.push(match selected.get(filename) {
-                Some(file) => entry(context, filename, file, old.files.get(filename)).await?,
+                Some(file) => {
+                    let stays = staying.contains(filename);
+                    entry(context, filename, file, old.files.get(filename), stays).await?
+                }
                 None => kept(context, filename)?,
             });
         }
-        let used = selected.into_iter().filter_map(|(name, file)| Some((name, file.used?)));
+        let used = selected.into_iter().filter_map(|(name, file)| {
+            let kept_under = index::kept_under(&file.found, file.at, &file.version);
+            Some((name, Used { metadata: file.used?, kept_under }))
+        });
         let pending = Pending { record, old, used: used.collect() };
         *self.pending.lock().unwrap_or_else(PoisonError::into_inner) = Some(pending);
         Manifest::new(entries, context.tree())
+    }
+
+    /// Says which projects come from another index than before, and what was chosen in this run and is
+    /// not there any more.
+    fn tell_changes(
+        &self,
+        context: &Context<'_>,
+        old: &Record,
+        selected: &BTreeMap<String, Selected>,
+    ) {
+        let mut before: HashMap<&str, BTreeSet<&str>> = HashMap::new();
+        for file in old.files.values() {
+            before.entry(&file.project).or_default().insert(&file.index);
+        }
+        let mut told = BTreeSet::new();
+        for file in selected.values() {
+            let (name, now) = (file.found.project.name.as_ref(), file.index());
+            if let Some(before) = before.get(name).filter(|before| !before.contains(now))
+                && told.insert(name)
+            {
+                let before: Vec<_> = before.iter().copied().collect();
+                let before = before.join(" and ");
+                context
+                    .warn(format!("{name} comes from {now}, and what is published from {before}"));
+            }
+        }
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(first) = pending.as_ref() else { return };
+        for filename in first.record.files.keys() {
+            if !selected.contains_key(filename) && !old.files.contains_key(filename) {
+                context.warn(format!(
+                    "{filename} is not to be had any more; resolved again without it"
+                ));
+            }
+        }
     }
 
     /// Chooses the files of all sets: those that share their indexes together.
@@ -263,12 +306,14 @@ impl FileRecord {
 /// Why a file without a digest is taken.
 const UNHASHED: &str = "its index gives no digest";
 
-/// The entry of a file that was chosen; `old` is what is published under its name.
+/// The entry of a file that was chosen; `old` is what is published under its name, which other sets
+/// go on to have where it `stays`.
 async fn entry(
     context: &Context<'_>,
     filename: &str,
     selected: &Selected,
     old: Option<&FileRecord>,
+    stays: bool,
 ) -> Result<Entry> {
     let (found, file) = (&selected.found, selected.file());
     let path = format!("{FILES}/{filename}");
@@ -290,7 +335,8 @@ async fn entry(
             (Origin::Remote(remote(url)), file.size)
         }
         Location::Path(local) => {
-            let (mut opened, found) = read_local(&local).await?;
+            let read = index::blocking(move || index::read_local(&local)).await;
+            let (mut opened, found) = read?;
             let expected = Expected { size: None, digest: digest.or(Some(found)) };
             let stored = context.add(&path, &mut opened, &expected)?;
             (Origin::Stored { sha256: stored.sha256, remote: None }, Some(stored.size))
@@ -299,12 +345,16 @@ async fn entry(
     if let Origin::Stored { sha256, .. } = origin {
         digest = Some(sha256.into());
     }
-    if let (Some(new), Some(old)) = (digest.and_then(|digest| digest.as_sha256()), old)
-        && old.sha256().is_some_and(|old| old != new)
+    let before = old.and_then(FileRecord::sha256);
+    if let (Some(new), Some(old)) = (digest.and_then(|digest| digest.as_sha256()), before)
+        && new != old
     {
-        let [first, second] = [old.sha256.clone(), new.hex()].map(|hex| format!("sha256:{hex}"));
-        let file = selected.index().to_owned();
-        return Err(Error::Conflict { file, path, first, second });
+        let [first, second] = [old, new].map(|sha256| format!("sha256:{}", sha256.hex()));
+        if stays {
+            let file = selected.index().to_owned();
+            return Err(Error::Conflict { file, path, first, second });
+        }
+        context.warn(format!("{path}: was {first}, and is {second} now"));
     }
     Ok(Entry {
         path: safe(&path)?,
@@ -346,24 +396,4 @@ fn remote(url: Url) -> Remote {
     let mut base = url;
     base.set_path(&folder);
     Remote::at([base].into(), &name)
-}
-
-/// A file of this host, and its SHA-256.
-async fn read_local(path: &std::path::Path) -> Result<(File, Digest)> {
-    let path = path.to_owned();
-    index::blocking(move || {
-        let mut file = File::open(&path).map_err(Error::io("open", &path))?;
-        let mut hasher = crate::digest::Hasher::new(None);
-        let mut buffer = vec![0; 1 << 20];
-        loop {
-            let read = std::io::Read::read(&mut file, &mut buffer);
-            match read.map_err(Error::io("read", &path))? {
-                0 => break,
-                read => hasher.update(&buffer[..read]),
-            }
-        }
-        std::io::Seek::rewind(&mut file).map_err(Error::io("read", &path))?;
-        Ok((file, hasher.finish().1))
-    })
-    .await
 }

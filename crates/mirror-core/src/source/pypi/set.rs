@@ -1,5 +1,6 @@
 //! What a set is made of.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
@@ -27,6 +28,20 @@ pub struct Set {
     pub indexes: Indexes,
     /// Which of its files.
     pub selection: Selection,
+}
+
+impl Set {
+    /// All that its files depend on besides its indexes, as text: the same for the same set.
+    pub(super) fn asked(&self) -> String {
+        let Wants { inputs, exact, locks, all_versions } = &self.wants;
+        let Inputs { requirements, constraints, hashes, policy } = inputs;
+        let hashes: BTreeMap<_, _> = hashes.iter().collect();
+        format!(
+            "{requirements:?} {constraints:?} {hashes:?} {policy:?} {exact:?} {locks:?} \
+             {all_versions:?} {:?} {:?}",
+            self.targets, self.selection
+        )
+    }
 }
 
 /// What is wanted. All of it together is the set.
@@ -102,7 +117,14 @@ fn asked(entry: Entry) -> Result<Asked, InputError> {
     let origin = entry.at.to_string();
     let requirement = match entry.wanted {
         Wanted::Project(requirement) => requirement,
-        Wanted::File(direct) => {
+        Wanted::File(mut direct) => {
+            if direct.digests.is_empty() {
+                // A file may have one of several digests; of one only, that is its own.
+                direct.digests = match entry.hashes.as_slice() {
+                    [one] => vec![*one],
+                    _ => Vec::new(),
+                };
+            }
             let url = url_of(&direct).map_err(|fault| entry.at.wrong(fault))?;
             let Some(name) = direct.name else {
                 let reason = "its name leaves open which project it is of: write NAME @ before it";

@@ -34,7 +34,15 @@ pub(super) struct Pending {
     /// What the published generation holds.
     pub(super) old: Record,
     /// What was taken for a wheel's metadata when it was resolved.
-    pub(super) used: HashMap<String, Arc<Metadata>>,
+    pub(super) used: HashMap<String, Used>,
+}
+
+/// What was taken for a file's metadata.
+#[derive(Debug)]
+pub(super) struct Used {
+    pub(super) metadata: Arc<Metadata>,
+    /// Under what it is kept for later runs.
+    pub(super) kept_under: Option<String>,
 }
 
 /// What a file says of itself.
@@ -116,11 +124,14 @@ impl Pending {
         let said: Vec<_> = stream::iter(reading).buffered(AT_ONCE).try_collect().await?;
         let mut all = HashMap::new();
         for (name, said) in said {
-            let used = self.used.get(&name);
-            if let (Some(used), Ok(found)) = (used, &said.known.metadata)
-                && used != found
+            if let (Some(used), Ok(found)) = (self.used.get(&name), &said.known.metadata)
+                && used.metadata != *found
             {
-                return Err(Error::metadata(&name, other_metadata(used, found)));
+                // The next run resolves with what is true.
+                if let (Some(key), Some(document)) = (&used.kept_under, &said.document) {
+                    context.cache(key, document)?;
+                }
+                return Err(Error::metadata(&name, other_metadata(&used.metadata, found)));
             }
             let Some(file) = self.record.files.get_mut(&name) else { continue };
             file.title = said.title;

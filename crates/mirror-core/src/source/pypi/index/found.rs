@@ -13,7 +13,7 @@ use crate::format::pypi::input::Location;
 use crate::format::pypi::page::{File, Page, ProjectStatus, Unusable};
 use crate::resolve::pypi::{Listed, Project};
 
-/// What tells one file from another: where it is, or where that cannot be, its name.
+/// What tells one file from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(in crate::source::pypi) struct Place(String);
 
@@ -57,7 +57,7 @@ impl List {
     }
 
     /// Where a file of the page is.
-    fn location(&self, file: &File) -> Result<Location, String> {
+    pub(super) fn location(&self, file: &File) -> Result<Location, String> {
         let wrong = |reason: &dyn std::fmt::Display| format!("{}: {reason}", file.filename);
         let base = match &self.from {
             Location::Url(url) => url.clone(),
@@ -152,13 +152,16 @@ impl Found {
         list.location(file)
     }
 
-    /// What tells the file from others.
+    /// What tells the file from others: a page of another project may list it too, or with other
+    /// digests, and what comes of that is its own.
     pub(in crate::source::pypi) fn place(&self, at: usize) -> Place {
-        Place(match self.location(at) {
+        let place = match self.location(at) {
             Ok(Location::Url(url)) => url.to_string(),
             Ok(Location::Path(path)) => path.to_string_lossy().into_owned(),
             Err(wrong) => wrong,
-        })
+        };
+        let digest = self.digest(at).map(|digest| digest.to_string()).unwrap_or_default();
+        Place(format!("{} {} {digest} {place}", self.project.name, self.file(at).filename))
     }
 
     /// The file's strongest digest.

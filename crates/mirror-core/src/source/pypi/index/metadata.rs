@@ -14,7 +14,7 @@ use url::{Origin, Url};
 use super::found::Found;
 use super::pages::blocking;
 use crate::digest::Digest;
-use crate::error::{Error, Result, redact};
+use crate::error::{Cause, Error, Result, redact};
 use crate::fetch::{Content, Piece, Question};
 use crate::format::pypi::filename::{DistFilename, is_wheel};
 use crate::format::pypi::input::Location;
@@ -32,6 +32,9 @@ use crate::source::{Context, Stored};
 
 /// Hosts that answer no range requests: their files are fetched whole at once.
 pub(super) type WholeOnly = Mutex<HashSet<Origin>>;
+
+/// The version of the rules by which files are judged: with others, what was kept may be wrong.
+const RULES: u32 = 1;
 
 /// What a file's metadata says; of a source distribution also what it is made of.
 pub(super) async fn read(
@@ -74,6 +77,34 @@ pub(in crate::source::pypi) struct FromSdist {
     pub(in crate::source::pypi) is_certain: bool,
 }
 
+/// Under what a wheel's metadata is kept.
+pub(in crate::source::pypi) fn kept_under(
+    found: &Found,
+    at: usize,
+    version: &Version,
+) -> Option<String> {
+    key(found, at, version, METADATA)
+}
+
+const METADATA: &str = "metadata";
+
+/// Under what it is kept what was read of a file: what the index gives the digest of is one content,
+/// as often as it says so.
+fn key(found: &Found, at: usize, version: &Version, what: &str) -> Option<String> {
+    let digest = found.digest(at)?;
+    let beside = match found.file(at).core_metadata {
+        CoreMetadata::Digest(digest) => digest.to_string(),
+        CoreMetadata::No | CoreMetadata::Offered => "-".to_owned(),
+    };
+    match found.location(at) {
+        Ok(Location::Url(url)) => {
+            let (name, url) = (&found.project.name, redact(&url));
+            Some(format!("{what} {RULES} {name} {version} {digest} {beside} {url}"))
+        }
+        Ok(Location::Path(_)) | Err(_) => None,
+    }
+}
+
 /// A file of the store, or of this host, that is there as a whole.
 async fn open<T: Send + 'static>(
     context: &Context<'_>,
@@ -106,13 +137,8 @@ type Read<T> = Result<Result<T, String>>;
 type Needs = crate::resolve::pypi::Metadata;
 
 impl Reading<'_> {
-    /// Under what it is kept: for content that nobody can change.
     fn key(&self, what: &str) -> Option<String> {
-        let digest = self.found.digest(self.at).filter(|digest| !digest.algorithm().is_weak())?;
-        match &self.location {
-            Location::Url(url) => Some(format!("{what} {digest} {}", redact(url))),
-            Location::Path(_) => None,
-        }
+        key(self.found, self.at, &self.version, what)
     }
 
     fn whole_only(&self) -> MutexGuard<'_, HashSet<Origin>> {
@@ -124,7 +150,7 @@ impl Reading<'_> {
     }
 
     async fn wheel(&self) -> Read<Needs> {
-        let key = self.key("metadata");
+        let key = self.key(METADATA);
         if let Some(kept) = key.as_deref().and_then(|key| self.context.cached(key))
             && let Ok(metadata) = self.understand(&kept)
         {
@@ -155,9 +181,9 @@ impl Reading<'_> {
     async fn whole_wheel(&self) -> Read<Vec<u8>> {
         let (name, version) = (self.name.clone(), self.version.clone());
         self.of_whole(move |mut file| {
-            let document = read::wheel(&mut file, &name, &version);
-            let document = document.map_err(|error| error.to_string())?;
-            read::metadata(&document, &name, &version).map(|_| document)
+            let document = read::wheel(&mut file, &name, &version)?;
+            read::metadata(&document, &name, &version)?;
+            Ok(document)
         })
         .await
     }
@@ -166,7 +192,7 @@ impl Reading<'_> {
     /// known by its digest, and will be no better the next time.
     async fn of_whole<T: Send + 'static>(
         &self,
-        work: impl FnOnce(std::fs::File) -> Result<T, String> + Send + 'static,
+        work: impl FnOnce(std::fs::File) -> Result<T, Cause> + Send + 'static,
     ) -> Read<T> {
         let key = self.key("unusable");
         if let Some(why) = key.as_deref().and_then(|key| self.context.cached(key)) {
@@ -176,11 +202,20 @@ impl Reading<'_> {
             Ok(whole) => whole,
             Err(why) => return Ok(Err(why)),
         };
-        let made = open(self.context, &whole, work).await?;
-        if let (Err(why), Some(key)) = (&made, &key) {
-            self.context.cache(key, why.as_bytes())?;
+        match open(self.context, &whole, work).await? {
+            Ok(made) => Ok(Ok(made)),
+            // A fault of this host says nothing of the file.
+            Err(cause) if is_of_host(&*cause) => {
+                Err(Error::metadata(&self.found.file(self.at).filename, cause))
+            }
+            Err(cause) => {
+                let why = cause.to_string();
+                if let Some(key) = &key {
+                    self.context.cache(key, why.as_bytes())?;
+                }
+                Ok(Err(why))
+            }
         }
-        Ok(made)
     }
 
     /// What is offered beside the wheel; `None` where that is nothing good.
@@ -282,7 +317,12 @@ impl Reading<'_> {
                 Ok(None)
             }
             // It is gone, or it has no such piece: the whole file tells.
-            Err(Error::Status { code: ..500, .. } | Error::Transport { .. }) => Ok(None),
+            Err(Error::Status { code: ..500, .. }) => Ok(None),
+            // Another piece than was asked for, and again and again.
+            Err(Error::Transport { .. } | Error::Truncated { .. } | Error::TooLarge { .. }) => {
+                self.whole_only().insert(url.origin());
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
@@ -295,9 +335,7 @@ impl Reading<'_> {
         } else {
             let filename = self.found.file(self.at).filename.clone();
             let name = self.name.clone();
-            let read = self.of_whole(move |file| {
-                read::sdist(file, &filename, &name).map_err(|error| error.to_string())
-            });
+            let read = self.of_whole(move |file| read::sdist(file, &filename, &name));
             let sdist = match read.await? {
                 Ok(sdist) => sdist,
                 Err(why) => return Ok(Err(why)),
@@ -325,7 +363,7 @@ impl Reading<'_> {
         let expected = Expected { size: file.size, digest: self.found.digest(self.at) };
         let name = format!("{FILES}/{}", file.filename);
         let shown = redact(&url);
-        let limit = limits::PAYLOAD_SIZE;
+        let limit = file.size.unwrap_or(limits::PAYLOAD_SIZE);
         match self.context.fetch(&name, vec![url], expected, limit).await {
             Ok(stored) => Ok(Ok(Whole::Stored(stored))),
             Err(Error::Status { code, .. }) if code == 404 || code == 410 => {
@@ -336,6 +374,20 @@ impl Reading<'_> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// Whether something that was read could not be, for what the system says.
+fn is_of_host(cause: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(cause);
+    while let Some(error) = next {
+        if let Some(error) = error.downcast_ref::<std::io::Error>()
+            && error.raw_os_error().is_some()
+        {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 /// What was read of a source distribution, as it is kept.

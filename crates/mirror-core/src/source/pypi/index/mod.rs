@@ -27,8 +27,9 @@ use crate::source::Context;
 pub(super) use ahead::Ahead;
 pub(super) use found::{Found, List, Place};
 use metadata::FromSdist;
+pub(super) use metadata::kept_under;
 use pages::Pages;
-pub(super) use pages::blocking;
+pub(super) use pages::{blocking, read_local};
 
 use super::Indexes;
 

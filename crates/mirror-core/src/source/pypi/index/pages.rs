@@ -1,5 +1,7 @@
 //! Pages: which files there are.
 
+use std::fs::File;
+use std::io::{self, Read as _, Seek as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -8,13 +10,13 @@ use url::Url;
 
 use super::Indexes;
 use super::found::{Found, List, empty, of_folder};
-use crate::digest::Digest;
+use crate::digest::{Digest, Hasher};
 use crate::error::{Error, Result, redact};
 use crate::fetch::{Content, Question, Validators};
 use crate::format::pypi::PackageName;
 use crate::format::pypi::filename::DistFilename;
 use crate::format::pypi::input::Location;
-use crate::format::pypi::page::{File, Form, Page, PageError};
+use crate::format::pypi::page::{self, Form, Page, PageError};
 use crate::limits;
 use crate::source::Context;
 
@@ -40,12 +42,14 @@ impl<'a> Pages<'a> {
         let mut lists = Vec::new();
         for (place, links) in self.indexes.find_links.iter().zip(&self.links) {
             let (page, from) = links.get_or_try_init(|| self.links(place)).await?;
-            let is_of =
-                |file: &&File| matches!(DistFilename::parse(&file.filename, name), Ok(Some(_)));
-            let files: Vec<File> = page.files.iter().filter(is_of).cloned().collect();
+            let is_of = |file: &&page::File| {
+                matches!(DistFilename::parse(&file.filename, name), Ok(Some(_)))
+            };
+            let files: Vec<page::File> = page.files.iter().filter(is_of).cloned().collect();
             if !files.is_empty() {
                 let page = Page { files, base: page.base.clone(), ..Page::default() };
-                lists.push(List::new(page, from.clone(), place));
+                let list = List::new(page, from.clone(), place);
+                lists.push(blocking(move || with_digests(list)).await?);
             }
         }
         for index in &self.indexes.indexes {
@@ -75,7 +79,7 @@ impl<'a> Pages<'a> {
                 Ok((page, Location::Url(from)))
             }
             Location::Path(path) => {
-                let path = std::path::absolute(path).map_err(Error::io("find", path))?;
+                let path = std::path::absolute(path).map_err(unreadable(path))?;
                 let (place, page) = blocking(move || read_links(&path)).await?;
                 Ok((page, place))
             }
@@ -152,7 +156,12 @@ impl<'a> Pages<'a> {
     ) -> Result<Option<(Content, Kept)>> {
         let accept = Some(Form::ACCEPT);
         let question = Question { url, accept, known, piece: None, limit: limits::PAGE_SIZE };
-        match self.context.ask(shown, &question).await {
+        let answer = match self.context.ask(shown, &question).await {
+            // A proxy's bad moment: an index that means it says so twice.
+            Err(Error::Status { code: 400 | 403, .. }) => self.context.ask(shown, &question).await,
+            answer => answer,
+        };
+        match answer {
             Ok(reply) => {
                 let kept = Kept {
                     url: without_login(reply.url).to_string(),
@@ -180,7 +189,7 @@ pub(super) fn direct(name: &PackageName, url: &Url) -> Result<Found> {
     }
     digests.sort_unstable_by(|a, b| b.cmp(a));
     let page = Page {
-        files: vec![File { filename, url: url.to_string(), digests, ..empty() }],
+        files: vec![page::File { filename, url: url.to_string(), digests, ..empty() }],
         ..Page::default()
     };
     let list = List::new(page, location.clone(), &location);
@@ -238,12 +247,48 @@ pub(in crate::source::pypi) async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.map_err(|error| Error::Client(error.into()))?
 }
 
+/// The same, with the digests of the files that are on this host: nobody else gives them.
+fn with_digests(mut list: List) -> Result<List> {
+    for at in 0..list.page.files.len() {
+        let file = &list.page.files[at];
+        if file.digests.is_empty()
+            && let Ok(Location::Path(path)) = list.location(file)
+        {
+            let (_, digest) = read_local(&path)?;
+            list.page.files[at].digests = vec![digest];
+        }
+    }
+    Ok(list)
+}
+
+/// What cannot be read of what a user names is that set's fault, and no fault of the store.
+fn unreadable(path: &Path) -> impl Fn(io::Error) -> Error {
+    let path = path.display().to_string();
+    move |error| Error::metadata(&path, error)
+}
+
+/// A file of this host, and its SHA-256.
+pub(in crate::source::pypi) fn read_local(path: &Path) -> Result<(File, Digest)> {
+    let wrong = unreadable(path);
+    let mut file = File::open(path).map_err(&wrong)?;
+    let mut hasher = Hasher::new(None);
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).map_err(&wrong)? {
+            0 => break,
+            read => hasher.update(&buffer[..read]),
+        }
+    }
+    file.rewind().map_err(&wrong)?;
+    Ok((file, hasher.finish().1))
+}
+
 /// The files of a folder, or those that a page of this host links to.
 fn read_links(path: &Path) -> Result<(Location, Page)> {
     if path.is_dir() {
         let mut files = Vec::new();
-        for entry in path.read_dir().map_err(Error::io("read", path))? {
-            let entry = entry.map_err(Error::io("read", path))?;
+        for entry in path.read_dir().map_err(unreadable(path))? {
+            let entry = entry.map_err(unreadable(path))?;
             if let Ok(name) = entry.file_name().into_string()
                 && entry.path().is_file()
             {
@@ -271,10 +316,10 @@ fn read_folder(folder: &Path, name: &PackageName) -> Result<Option<(Page, Locati
 
 fn read_page(path: &Path) -> Result<Page> {
     let wrong = |error: PageError| Error::metadata(&path.display().to_string(), error);
-    let found = path.metadata().map_err(Error::io("look at", path))?;
+    let found = path.metadata().map_err(unreadable(path))?;
     if found.len() > limits::PAGE_SIZE {
         return Err(wrong(PageError::Limit { what: "bytes", limit: limits::PAGE_SIZE }));
     }
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
+    let bytes = std::fs::read(path).map_err(unreadable(path))?;
     Page::read(Form::Html, &bytes).map_err(wrong)
 }
