@@ -3,6 +3,7 @@
 mod adoption;
 mod answers;
 mod changes;
+mod faults;
 mod files;
 mod inputs;
 mod support;
