@@ -67,6 +67,7 @@ async fn a_malformed_release_is_passed_over() {
     let site = Site::new(samples::demo());
     let run = site.sync(vec![site.set(&["malformed"])]).await.good();
     assert_eq!(run.chosen(0), names(&["malformed 1.0"]));
+    assert!(run.words().contains("malformed-1.1"), "{}", run.words());
 }
 
 #[tokio::test]

@@ -155,7 +155,7 @@ fn owned(names: BTreeSet<&str>) -> BTreeSet<String> {
 
 /// Reads a tree as a client does: every file that a page links to is there, and is what the page
 /// says. Returns their names.
-fn read_tree(tree: &Path) -> Result<BTreeSet<String>, String> {
+pub(super) fn read_tree(tree: &Path) -> Result<BTreeSet<String>, String> {
     let mut found = BTreeSet::new();
     let root = fs::read_to_string(tree.join("index.html")).map_err(|e| format!("root: {e}"))?;
     for link in root.split("<a href=\"").skip(1) {

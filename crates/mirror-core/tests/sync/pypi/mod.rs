@@ -6,5 +6,6 @@ mod changes;
 mod faults;
 mod files;
 mod inputs;
+mod store;
 mod support;
 mod tree;
