@@ -6,6 +6,7 @@ mod changes;
 mod faults;
 mod files;
 mod inputs;
+mod places;
 mod store;
 mod support;
 mod tree;

@@ -59,12 +59,8 @@ async fn it_is_rolled_back_to_what_it_was_and_held() {
     site.sync(set(&site)).await.good();
     let old = read_tree(&site.tree()).unwrap();
     site.change(|index| {
-        index.add(
-            Release::new("hello", "1.2")
-                .requires("greeting<3")
-                .requires("native")
-                .requires("words"),
-        )
+        let hello = Release::new("hello", "1.2").requires("greeting<3").requires("native");
+        index.add(hello.requires("words"));
     });
     site.sync(set(&site)).await.good();
     let new = read_tree(&site.tree()).unwrap();
