@@ -143,6 +143,11 @@ impl Client {
         self.options.connections.clamp(1, Options::MAX_CONNECTIONS)
     }
 
+    /// Small questions at once ([`Client::ask`]).
+    pub fn questions(&self) -> usize {
+        hosts::QUESTIONS * self.connections()
+    }
+
     /// Requests sent so far.
     pub fn requests(&self) -> u64 {
         self.requests.load(Ordering::Relaxed)

@@ -15,6 +15,7 @@ use std::time::Duration;
 
 /// The future that [`Source::resolve`] returns.
 pub use futures::future::BoxFuture;
+use tokio::task::JoinSet;
 use url::Url;
 
 use crate::digest::{Digest, Sha256};
@@ -94,6 +95,7 @@ pub struct Context<'a> {
     published: Option<&'a StoredManifest>,
     allow_older: bool,
     warnings: Mutex<Vec<String>>,
+    keeping: Mutex<JoinSet<()>>,
 }
 
 struct Reporting<'a> {
@@ -126,6 +128,7 @@ impl<'a> Context<'a> {
             published: previous,
             allow_older: false,
             warnings: Mutex::default(),
+            keeping: Mutex::default(),
         }
     }
 
@@ -285,19 +288,29 @@ impl<'a> Context<'a> {
         Ok(reply)
     }
 
-    /// How many questions and transfers may be under way at once.
-    pub fn connections(&self) -> usize {
-        self.client.connections()
+    /// How many questions may be under way at once.
+    pub fn questions(&self) -> usize {
+        self.client.questions()
     }
 
     /// What an earlier run kept under `key`, a line of text; it may be gone at any time.
     pub fn cached(&self, key: &str) -> Option<Vec<u8>> {
-        self.store.cached(key)
+        self.store.cache().get(key)
     }
 
-    /// Keeps something small that was read, for later runs.
-    pub fn cache(&self, key: &str, content: &[u8]) -> Result<()> {
-        self.store.cache(key, content)
+    /// Keeps something small that was read, for later runs; it is there for them after
+    /// [`Context::kept`]. What cannot be written is asked for again.
+    pub fn keep(&self, key: &str, content: Vec<u8>) {
+        let (store, key) = (self.store.cache(), key.to_owned());
+        let mut keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
+        keeping.spawn_blocking(move || drop(store.keep(&key, &content)));
+    }
+
+    /// Waits until all that was to be kept is.
+    pub async fn kept(&self) {
+        let mut keeping =
+            std::mem::take(&mut *self.keeping.lock().unwrap_or_else(PoisonError::into_inner));
+        while keeping.join_next().await.is_some() {}
     }
 
     /// Opens a file of the store.

@@ -13,7 +13,7 @@
 //! not there. Nothing is synced to the disk: what is lost is asked for again.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -32,10 +32,23 @@ const KEPT: Duration = Duration::from_hours(90 * 24);
 /// write nothing.
 const TOUCHED: Duration = Duration::from_hours(24);
 
+/// The cache of a store.
+#[derive(Debug, Clone)]
+pub(crate) struct Cache {
+    folder: PathBuf,
+}
+
 impl Store {
+    /// What sources have read, and may ask for again.
+    pub(crate) fn cache(&self) -> Cache {
+        Cache { folder: self.folder.join("cache") }
+    }
+}
+
+impl Cache {
     /// What was kept under `key`, a line of text.
-    pub(crate) fn cached(&self, key: &str) -> Option<Vec<u8>> {
-        let path = self.cache_path(key);
+    pub(crate) fn get(&self, key: &str) -> Option<Vec<u8>> {
+        let path = self.path(key);
         let found = fs::symlink_metadata(&path).ok().filter(fs::Metadata::is_file)?;
         if found.len() > limits::CACHED {
             return None;
@@ -52,12 +65,19 @@ impl Store {
     }
 
     /// Keeps `content` under `key`, in place of what was there.
-    pub(crate) fn cache(&self, key: &str, content: &[u8]) -> Result<()> {
-        let path = self.cache_path(key);
+    pub(crate) fn keep(&self, key: &str, content: &[u8]) -> Result<()> {
+        let path = self.path(key);
         let folder = path.parent().unwrap_or(&path);
-        fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
-        let new = path.with_extension("new");
-        let written = fs::File::create(&new).and_then(|mut file| {
+        // Of its own, since another thread may keep the same.
+        let new = path.with_extension(format!("{:?}", std::thread::current().id()));
+        let made = match fs::File::create(&new) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
+                fs::File::create(&new)
+            }
+            made => made,
+        };
+        let written = made.and_then(|mut file| {
             write!(file, "{HEADER}key {key}\nsha256 {}\n\n", Sha256::of(content).hex())?;
             file.write_all(content)
         });
@@ -66,8 +86,8 @@ impl Store {
     }
 
     /// Drops what nobody asked for in a while, and what is no file of the cache.
-    pub(super) fn trim_cache(&self) -> Result<()> {
-        for folder in list(&self.cache_folder())? {
+    pub(super) fn trim(&self) -> Result<()> {
+        for folder in list(&self.folder)? {
             for entry in list(&folder.path())? {
                 let found = entry.metadata().ok().filter(fs::Metadata::is_file);
                 let age = found.and_then(|found| found.modified().ok()?.elapsed().ok());
@@ -79,13 +99,9 @@ impl Store {
         Ok(())
     }
 
-    fn cache_folder(&self) -> PathBuf {
-        self.folder.join("cache")
-    }
-
-    fn cache_path(&self, key: &str) -> PathBuf {
+    fn path(&self, key: &str) -> PathBuf {
         let hex = Sha256::of(key.as_bytes()).hex();
-        self.cache_folder().join(&hex[..2]).join(hex)
+        self.folder.join(&hex[..2]).join(hex)
     }
 }
 
@@ -104,58 +120,59 @@ mod tests {
     use super::*;
     use crate::store::LockWait;
 
-    async fn store() -> (tempfile::TempDir, Store) {
+    async fn cache() -> (tempfile::TempDir, Cache) {
         let root = tempfile::tempdir().unwrap();
         let store = Store::open(root.path(), LockWait::No).await.unwrap();
-        (root, store)
+        let cache = store.cache();
+        (root, cache)
     }
 
     #[tokio::test]
     async fn gives_back_what_was_kept_and_nothing_else() {
-        let (_root, store) = store().await;
-        assert_eq!(store.cached("page a"), None);
-        store.cache("page a", b"one\n\ntwo").unwrap();
-        store.cache("page b", b"").unwrap();
-        assert_eq!(store.cached("page a").as_deref(), Some(&b"one\n\ntwo"[..]));
-        assert_eq!(store.cached("page b").as_deref(), Some(&b""[..]));
-        store.cache("page a", b"three").unwrap();
-        assert_eq!(store.cached("page a").as_deref(), Some(&b"three"[..]));
+        let (_root, cache) = cache().await;
+        assert_eq!(cache.get("page a"), None);
+        cache.keep("page a", b"one\n\ntwo").unwrap();
+        cache.keep("page b", b"").unwrap();
+        assert_eq!(cache.get("page a").as_deref(), Some(&b"one\n\ntwo"[..]));
+        assert_eq!(cache.get("page b").as_deref(), Some(&b""[..]));
+        cache.keep("page a", b"three").unwrap();
+        assert_eq!(cache.get("page a").as_deref(), Some(&b"three"[..]));
         // One of another key is none, whoever gave it this name.
-        fs::rename(store.cache_path("page b"), store.cache_path("page a")).unwrap();
-        assert_eq!(store.cached("page a"), None);
+        fs::rename(cache.path("page b"), cache.path("page a")).unwrap();
+        assert_eq!(cache.get("page a"), None);
     }
 
     #[tokio::test]
     async fn what_is_damaged_is_not_there() {
-        let (_root, store) = store().await;
-        store.cache("k", b"content").unwrap();
-        let path = store.cache_path("k");
+        let (_root, cache) = cache().await;
+        cache.keep("k", b"content").unwrap();
+        let path = cache.path("k");
         let whole = fs::read(&path).unwrap();
         for at in 0..whole.len() {
             let mut bytes = whole.clone();
             bytes[at] ^= 1;
             fs::write(&path, &bytes).unwrap();
-            assert_eq!(store.cached("k"), None, "byte {at}");
+            assert_eq!(cache.get("k"), None, "byte {at}");
             fs::write(&path, &whole[..at]).unwrap();
-            assert_eq!(store.cached("k"), None, "{at} bytes");
+            assert_eq!(cache.get("k"), None, "{at} bytes");
         }
         fs::write(&path, &whole).unwrap();
-        assert_eq!(store.cached("k").as_deref(), Some(&b"content"[..]));
+        assert_eq!(cache.get("k").as_deref(), Some(&b"content"[..]));
     }
 
     #[tokio::test]
     async fn drops_what_nobody_asks_for() {
-        let (_root, store) = store().await;
-        store.cache("old", b"1").unwrap();
-        store.cache("read", b"2").unwrap();
-        store.cache("new", b"3").unwrap();
+        let (_root, cache) = cache().await;
+        cache.keep("old", b"1").unwrap();
+        cache.keep("read", b"2").unwrap();
+        cache.keep("new", b"3").unwrap();
         for key in ["old", "read"] {
-            let file = fs::File::open(store.cache_path(key)).unwrap();
+            let file = fs::File::open(cache.path(key)).unwrap();
             file.set_modified(SystemTime::now() - KEPT - TOUCHED).unwrap();
         }
-        assert!(store.cached("read").is_some());
-        store.trim_cache().unwrap();
-        let there = ["old", "read", "new"].map(|key| store.cached(key).is_some());
+        assert!(cache.get("read").is_some());
+        cache.trim().unwrap();
+        let there = ["old", "read", "new"].map(|key| cache.get(key).is_some());
         assert_eq!(there, [false, true, true]);
     }
 }

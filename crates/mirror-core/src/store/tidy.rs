@@ -51,7 +51,7 @@ impl Store {
         if retention.prune {
             self.drop_unnamed(&dropped, wanted)?;
             if !published.is_empty() {
-                self.trim_cache()?;
+                self.cache().trim()?;
             }
         }
         // Last, so that who was interrupted does the same again.

@@ -38,6 +38,10 @@ pub(super) enum Choice {
     None,
 }
 
+/// Small questions that may be under way for each transfer that might be: they wait for answers more
+/// than for bytes.
+pub(in crate::fetch) const QUESTIONS: usize = 2;
+
 impl Table {
     /// Takes a place at the best mirror that has one.
     ///
@@ -52,7 +56,8 @@ impl Table {
         if mirrors.iter().all(|mirror| self.hosts[mirror.0].is_lost(now)) {
             return Choice::None;
         }
-        if self.active >= connections {
+        let times = if wish.size == Some(0) { QUESTIONS } else { 1 };
+        if self.active >= times * connections {
             return Choice::Wait(None);
         }
         let any_good = mirrors.iter().any(|mirror| self.hosts[mirror.0].is_good(now));
@@ -65,7 +70,7 @@ impl Table {
                 until = [until, host.next_end(now)].into_iter().flatten().min();
                 continue;
             }
-            if !host.has_room() {
+            if !host.has_room(times) {
                 continue;
             }
             let rank = rank(host, index, wish, now);

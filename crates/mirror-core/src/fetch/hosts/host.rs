@@ -131,8 +131,8 @@ impl Host {
     }
 
     #[allow(clippy::cast_precision_loss)]
-    pub(super) fn has_room(&self) -> bool {
-        (self.active as f64) < self.limit.max(1.0).floor()
+    pub(super) fn has_room(&self, times: usize) -> bool {
+        (self.active as f64) < (times as f64) * self.limit.max(1.0).floor()
     }
 
     /// Seconds that it is expected to take for a file.

@@ -33,7 +33,7 @@ use url::Url;
 use choice::{Choice, Table};
 use host::Host;
 
-pub(super) use choice::Wish;
+pub(super) use choice::{QUESTIONS, Wish};
 pub(super) use host::{Fault, Standing};
 
 /// A host, by its number.
@@ -145,7 +145,7 @@ impl Hosts {
         let others = mirrors.iter().filter(|mirror| **mirror != this);
         others
             .map(|mirror| &table.hosts[mirror.0])
-            .filter(|host| host.is_good(now) && host.has_room())
+            .filter(|host| host.is_good(now) && host.has_room(1))
             .filter_map(|host| host.expected(Some(size)))
             .min_by(f64::total_cmp)
     }

@@ -28,7 +28,7 @@ const TRIES: u32 = 4;
 
 /// The most versions that are asked for at once: what is under way when the search ends was for
 /// nothing.
-const BATCH: u32 = 32;
+const BATCH: u32 = 48;
 
 /// What the solver decides on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]

@@ -123,8 +123,9 @@ pub(super) async fn choose(
     if asked != known
         && let Ok(names) = serde_json::to_vec(&asked)
     {
-        context.cache(&key, &names)?;
+        context.keep(&key, names);
     }
+    context.kept().await;
     Ok(choices)
 }
 

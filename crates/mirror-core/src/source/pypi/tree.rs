@@ -129,7 +129,8 @@ impl Pending {
             {
                 // The next run resolves with what is true.
                 if let (Some(key), Some(document)) = (&used.kept_under, &said.document) {
-                    context.cache(key, document)?;
+                    context.keep(key, document.clone());
+                    context.kept().await;
                 }
                 return Err(Error::metadata(&name, other_metadata(&used.metadata, found)));
             }

@@ -172,7 +172,7 @@ impl Reading<'_> {
             },
         };
         if let Some(key) = &key {
-            self.context.cache(key, &document)?;
+            self.context.keep(key, document.clone());
         }
         Ok(self.understand(&document).and_then(read::usable))
     }
@@ -211,7 +211,7 @@ impl Reading<'_> {
             Err(cause) => {
                 let why = cause.to_string();
                 if let Some(key) = &key {
-                    self.context.cache(key, why.as_bytes())?;
+                    self.context.keep(key, why.clone().into_bytes());
                 }
                 Ok(Err(why))
             }
@@ -341,7 +341,7 @@ impl Reading<'_> {
                 Err(why) => return Ok(Err(why)),
             };
             if let (Some(key), Some(kept)) = (&key, pack(&sdist)) {
-                self.context.cache(key, &kept)?;
+                self.context.keep(key, kept);
             }
             sdist
         };

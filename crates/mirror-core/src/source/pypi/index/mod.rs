@@ -335,7 +335,7 @@ pub(super) async fn serve(
     let mut begun = HashSet::new();
     let mut later = VecDeque::from(ahead.begin());
     let mut running = FuturesUnordered::new();
-    let at_once = context.connections().max(1);
+    let at_once = context.questions().max(1);
     let answer = async |want: Want| {
         let came = match (&want.key, want.of) {
             (Key::Project(name), _) => {

@@ -142,7 +142,7 @@ impl<'a> Pages<'a> {
         let to_keep = (!kept.validators().is_empty()).then(|| kept.write(&body)).flatten();
         let page = parse(form, body).await?.map_err(wrong)?;
         if let Some(bytes) = to_keep {
-            self.context.cache(key, &bytes)?;
+            self.context.keep(key, bytes);
         }
         Ok(Some((page, url)))
     }
