@@ -41,9 +41,14 @@ fn that_stay() -> Vec<(&'static str, Fault, &'static str)> {
     ]
 }
 
-/// Whether asking again is pointless.
-fn is_clear(fault: &Fault) -> bool {
-    matches!(fault, Fault::Status(403) | Fault::RedirectTo(_))
+/// Whether a server's clear word counts at once: on a source that is read while resolving, and of
+/// pages that of another place.
+fn is_taken_at_once(target: &str, fault: &Fault) -> bool {
+    match fault {
+        Fault::Status(403) => target == SDIST,
+        Fault::RedirectTo(_) => target != WHEEL,
+        _ => false,
+    }
 }
 
 /// Those that a client has to wait out.
@@ -76,6 +81,7 @@ fn that_are_none() -> Vec<(&'static str, Fault)> {
 /// What servers make of ranges, where there is no other way to a wheel's metadata.
 fn of_ranges() -> Vec<(&'static str, Fault)> {
     vec![
+        ("one that is shorter", Fault::ShortRange(1_000)),
         ("ignored", Fault::IgnoreRange),
         ("416", Fault::RangeNotSatisfiable),
         ("a wrong Content-Range", Fault::WrongContentRange),
@@ -102,7 +108,7 @@ fn that_vanish() -> Vec<Row> {
     };
     let deleted = first_page.clone();
     vec![
-        Row::new("a release that is deleted meanwhile", without_lib(""), move |ground| {
+        Row::new("a release that is deleted meanwhile", without_lib("lib"), move |ground| {
             let mut index = new();
             index.remove("lib", "1.1");
             ground.serve(&index);
@@ -148,8 +154,7 @@ pub(super) fn rows() -> Vec<Row> {
     for target in [PAGE, WHEEL, SDIST] {
         for (name, fault, reason) in that_stay() {
             rows.push(of(target, name, fatal(&[target, reason]), fault.clone(), None));
-            // A server's clear word on a page or a source is taken at once.
-            if target == WHEEL || !is_clear(&fault) {
+            if !is_taken_at_once(target, &fault) {
                 rows.push(of(target, &format!("{name}, once"), End::Healed, fault, Some(1)));
             }
         }
@@ -174,9 +179,7 @@ pub(super) fn rows() -> Vec<Row> {
         rows.push(of(target, "other bytes", digest, Fault::FlipByte(500), None));
         let once = Fault::FlipByte(500);
         rows.push(of(target, "other bytes, once", End::Healed, once, Some(1)));
-        if target == WHEEL {
-            rows.push(of(target, "no end", fatal(&[target, "bytes"]), Fault::EndlessBody, None));
-        }
+        rows.push(of(target, "no end", fatal(&[target, "bytes"]), Fault::EndlessBody, None));
     }
     rows.push(of(PAGE, "a captive portal", fatal(&["lib"]), Fault::Replace(PORTAL.into()), None));
     rows.push(of(PAGE, "no bytes", fatal(&["lib"]), Fault::Replace(Vec::new()), None));
