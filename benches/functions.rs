@@ -29,6 +29,7 @@ use mirror_core::limits::METADATA_OPEN_SIZE;
 use mirror_core::manifest::{Entry, Manifest, Origin, Remote, Role};
 use mirror_core::path::RepoPath;
 use mirror_core::plan::{Inventory, Plan};
+use mirror_core::resolve::pypi::{self, Inputs, Listed, Target, best};
 use mirror_fixtures::samples;
 
 /// A large distribution's packages.
@@ -191,6 +192,40 @@ fn pages(criterion: &mut Criterion) {
     group.bench_function("writing json", |bench| bench.iter(|| project.json()));
 }
 
+/// A page of [`LINKS`] wheels, of 40 kinds, ordered into releases, and searched by a target.
+fn releases(criterion: &mut Criterion) {
+    let wheel = |number: usize| {
+        let (python, level) = (6 + number % 8, [5, 17, 24, 28, 34][number % 5]);
+        let version = format!("1.{}.{}", number / 400, number / 40 % 10);
+        format!("demo-{version}-cp3{python}-cp3{python}-manylinux_2_{level}_x86_64.whl")
+    };
+    let names: Vec<String> = (0..LINKS).map(wheel).collect();
+    let order = || {
+        let listed = names.iter().map(|filename| Listed {
+            filename,
+            requires_python: Some(">=3.6,!=3.7.*"),
+            ..Listed::default()
+        });
+        pypi::Project::new("demo".parse().unwrap(), listed)
+    };
+    let project = order();
+    assert_eq!(project.releases.len(), LINKS / 40);
+    let python = "3.12".parse().unwrap();
+    let platform = "manylinux_2_28_x86_64".parse().unwrap();
+    let environment = Target { python, platform }.environments().remove(0);
+    let inputs = Inputs::default();
+    let mut group = criterion.benchmark_group("releases");
+    group.sample_size(20).throughput(Throughput::Elements(LINKS as u64));
+    group.bench_function("ordered by version", |bench| bench.iter(order));
+    group.bench_function("matched by tags", |bench| {
+        bench.iter(|| {
+            let releases = project.releases.iter();
+            let best = releases.filter_map(|one| best(&project, one, &environment, &inputs));
+            assert_eq!(best.count(), project.releases.len());
+        });
+    });
+}
+
 /// Members of the largest wheels.
 const MEMBERS: usize = 30_000;
 
@@ -248,5 +283,5 @@ fn zip_directory() -> Vec<u8> {
     out
 }
 
-criterion_group!(functions, primary, versions, planning, hashing, pages, packages);
+criterion_group!(functions, primary, versions, planning, hashing, pages, releases, packages);
 criterion_main!(functions);
