@@ -283,7 +283,7 @@ fn cert(indexes: &Indexes, names_cert: bool) -> Option<Trust> {
     (!is_usual).then(|| Trust::Only(vec![cert.value.clone()]))
 }
 
-/// Takes the logins out of URLs: nothing that is kept or shown has one.
+/// Where packages come from, and with what each server of those is asked.
 struct Places {
     cert: Option<Trust>,
     access: Vec<Access>,
@@ -300,27 +300,29 @@ impl Places {
                 );
                 return Err(IndexError::Value { origin: index.origin.clone(), reason });
             };
-            let mut url = self.without_login(url);
+            self.reach(url);
+            let mut url = url.clone();
             if !url.path().ends_with('/') {
                 url.set_path(&format!("{}/", url.path()));
             }
             from.indexes.push(url);
         }
         for place in &indexes.find_links {
-            from.find_links.push(match &place.value {
-                Location::Url(url) => Location::Url(self.without_login(url)),
-                path @ Location::Path(_) => path.clone(),
-            });
+            if let Location::Url(url) = &place.value {
+                self.reach(url);
+            }
+            from.find_links.push(place.value.clone());
         }
         Ok(from)
     }
 
-    /// A login holds for the whole server, as for pip: files lie beside the pages of an index.
-    fn without_login(&mut self, url: &Url) -> Url {
-        let mut server = url.clone();
-        server.set_path("");
+    /// A login holds for the whole server, as for pip: lock files name files there too. What an index
+    /// lists is asked for with its own, which stays in its URL, where several have one server.
+    fn reach(&mut self, url: &Url) {
         let login = Login::of(url);
         if login.is_some() || self.cert.is_some() {
+            let mut server = url.clone();
+            server.set_path("");
             self.access.push(Access {
                 scope: Scope::below(&server),
                 login,
@@ -329,11 +331,6 @@ impl Places {
                 ..Access::default()
             });
         }
-        let mut plain = url.clone();
-        // Both refuse only URLs without a host; these have one.
-        let _ = plain.set_username("");
-        let _ = plain.set_password(None);
-        plain
     }
 }
 

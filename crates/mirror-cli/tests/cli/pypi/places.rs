@@ -1,8 +1,9 @@
 //! Where packages come from, and who said so.
 
+use std::collections::BTreeSet;
 use std::fs;
 
-use mirror_fixtures::pypi::samples;
+use mirror_fixtures::pypi::{Index, Release, samples};
 
 use super::lines;
 use crate::servers::nginx;
@@ -106,6 +107,34 @@ fn a_login_is_sent_with_all_requests_and_shown_and_kept_nowhere() {
         }
     }
     assert!(!seen.contains("pass") && !seen.contains("site:"), "{seen}");
+}
+
+#[test]
+fn each_index_of_a_server_is_asked_with_its_own_login() {
+    let site = Site::empty();
+    let files = ["a", "b", "c"].into_iter().flat_map(|name| {
+        let release = Release::new(&format!("of-{name}"), "1.0").wheel("py3-none-any");
+        let files = Index::new().release(release).files().into_iter();
+        files.map(move |(path, bytes)| (format!("{name}/{path}"), bytes))
+    });
+    site.upstream.set_files(files);
+    let url = |name: &str| site.upstream.url().replace("://", &format!("://{name}:secret@"));
+    let ran = site.run(&format!(
+        "pypi of-a of-b of-c --target el9 --root mirror --quiet \
+         -i {}/a/simple --extra-index-url {}/b/simple -f {}/c/links/",
+        url("a"),
+        url("b"),
+        url("c")
+    ));
+    assert_eq!(ran.text(), "exit 0\n");
+    let asked = site.upstream.requests().into_iter().map(|request| {
+        let folder = request.path.split('/').next().unwrap().to_owned();
+        (folder, request.header("authorization").unwrap().to_owned())
+    });
+    let asked: BTreeSet<_> = asked.collect();
+    let expected =
+        [("a", "Basic YTpzZWNyZXQ="), ("b", "Basic YjpzZWNyZXQ="), ("c", "Basic YzpzZWNyZXQ=")];
+    assert_eq!(asked, expected.map(|(name, login)| (name.to_owned(), login.to_owned())).into());
 }
 
 #[test]

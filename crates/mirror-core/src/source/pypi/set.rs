@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use url::Url;
 
+use crate::error::redact;
 use crate::format::pypi::direct::Direct;
 use crate::format::pypi::input::{Fault, InputError, Location};
 use crate::format::pypi::lock::Lock;
@@ -164,12 +165,24 @@ pub(super) fn url_of(direct: &Direct) -> Result<Url, Fault> {
 }
 
 /// Where projects come from, in order: the first place that has a project is the one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// What one of them lists on its own server is asked for with the login of its URL, which is shown and
+/// kept nowhere.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Indexes {
     /// Folders of files, and pages of links to files.
     pub find_links: Vec<Location>,
     /// Base URLs of indexes (PEP 503), such as `https://pypi.example/simple/`.
     pub indexes: Vec<Url>,
+}
+
+/// Without logins.
+impl fmt::Debug for Indexes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let indexes: Vec<_> = self.indexes.iter().map(redact).collect();
+        let mut shown = f.debug_struct("Indexes");
+        shown.field("find_links", &self.find_links).field("indexes", &indexes).finish()
+    }
 }
 
 /// Which files of a version are mirrored.

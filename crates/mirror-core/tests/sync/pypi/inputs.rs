@@ -204,6 +204,7 @@ async fn a_login_is_sent_and_never_shown_nor_kept() {
     assert!(run.bad().contains("401"), "{}", run.bad());
     let url = site.upstream.url().replace("http://", "http://me:secret@");
     let set = super::support::set("demo", &format!("{url}/simple/"), &["words"]);
+    assert!(!format!("{:?}", set.indexes).contains("secret"));
     let run = site.sync(vec![set]).await.good();
     assert!(!format!("{run:?}").contains("secret"), "{run:#?}");
     for (path, content) in super::support::contents(&site.root()) {
