@@ -106,7 +106,7 @@ pub(crate) struct IndexArgs {
     /// configuration of pip and uv say]
     #[arg(short, long, value_name = "URL", value_hint = ValueHint::Url)]
     pub(crate) index_url: Option<String>,
-    /// A further index; a project belongs to the first index that has it
+    /// A further index, asked before the other; a project belongs to the first index that has it
     #[arg(long = "extra-index-url", value_name = "URL", action = ArgAction::Append)]
     #[arg(value_hint = ValueHint::Url)]
     pub(crate) extra_index_urls: Vec<String>,

@@ -131,8 +131,8 @@ pub(crate) struct From<T> {
 /// What is asked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Indexes {
-    /// The indexes, best first: a project belongs to the first that has it. uv's further indexes come
-    /// before its default, all others behind the index.
+    /// The indexes, best first: a project belongs to the first that has it. The further indexes come
+    /// before the index, so that nobody takes the name of a site's own project on a public one.
     pub(crate) urls: Vec<From<Location>>,
     /// Folders and pages with links to files.
     pub(crate) find_links: Vec<From<Location>>,
@@ -178,13 +178,11 @@ struct Level {
     given: Given,
     /// The origin of a value, by what pip's option for it is called.
     origin: Box<dyn Fn(&'static str) -> IndexOrigin>,
-    /// Whether its further indexes come before its index.
-    extra_first: bool,
 }
 
 impl Level {
     fn new(given: Given, origin: impl Fn(&'static str) -> IndexOrigin + 'static) -> Self {
-        Self { given, origin: Box::new(origin), extra_first: false }
+        Self { given, origin: Box::new(origin) }
     }
 
     fn says_nothing(&self) -> bool {
@@ -204,13 +202,12 @@ impl Indexes {
         levels.retain(|level| !level.says_nothing());
 
         let option = Level::new(inputs.options.clone(), IndexOrigin::Option);
-        let (mut extra, mut extra_first) = (Vec::new(), false);
+        let mut extra = Vec::new();
         let lists = |given: &Given| given.extra_index_urls.clone();
         extra.extend(parsed(&lists(&option.given), &option, "--extra-index-url")?);
         extra.extend(said(&inputs.requirements.extra_index_urls, inputs.exists));
         if let Some(level) = levels.iter().find(|level| !level.given.extra_index_urls.is_empty()) {
             extra.extend(parsed(&lists(&level.given), level, "--extra-index-url")?);
-            extra_first = level.extra_first;
         }
         all.find_links.extend(parsed(&option.given.find_links, &option, "--find-links")?);
         all.find_links.extend(said(&inputs.requirements.find_links, inputs.exists));
@@ -241,12 +238,8 @@ impl Indexes {
         if no_index == Some(true) {
             return if all.find_links.is_empty() { Err(IndexError::None) } else { Ok(all) };
         }
-        let index = index(inputs, &option, &levels)?;
-        match index {
-            Some(index) if extra_first => all.urls.extend(extra.into_iter().chain([index])),
-            Some(index) => all.urls.extend([index].into_iter().chain(extra)),
-            None => all.urls = extra,
-        }
+        all.urls = extra;
+        all.urls.extend(index(inputs, &option, &levels)?);
         if all.urls.is_empty() && all.find_links.is_empty() {
             return Err(IndexError::None);
         }

@@ -133,18 +133,17 @@ fn further_indexes_come_from_options_lists_and_one_more_place() {
     assert_eq!(
         host.asked(),
         [
-            "https://i.example/ --index-url",
             "https://o.example/ --extra-index-url",
             "https://l.example/ requirements.txt:1",
             "https://a.example/ PIP_EXTRA_INDEX_URL",
             "https://b.example/ PIP_EXTRA_INDEX_URL",
+            "https://i.example/ --index-url",
         ]
     );
     let indexes = host.indexes().unwrap();
     let links: Vec<_> = indexes.find_links.iter().map(|link| link.value.to_string()).collect();
     assert_eq!(links, ["wheels", "/srv/a", "/srv/b"]);
     assert_eq!(indexes.trusted_hosts.len(), 2);
-    // uv asks its further indexes before the default.
     host.variables.remove("PIP_EXTRA_INDEX_URL");
     host.requirements = "";
     host.options.extra_index_urls.clear();
@@ -178,17 +177,17 @@ fn reads_pip_conf_as_pip_does() {
     assert_eq!(
         host.asked(),
         [
-            "https://etc.example/ /etc/pip.conf",
             "https://a.example/ /home/me/.config/pip/pip.conf",
             "https://b.example/ /home/me/.config/pip/pip.conf",
+            "https://etc.example/ /etc/pip.conf",
         ]
     );
     assert_eq!(host.indexes().unwrap().cert.unwrap().origin.to_string(), "/etc/xdg/pip/pip.conf");
     host.files.remove("/etc/pip.conf");
-    assert_eq!(host.asked()[0], "https://old.example/ /home/me/.pip/pip.conf");
+    assert_eq!(host.asked().last().unwrap(), "https://old.example/ /home/me/.pip/pip.conf");
     // In place of the user's own.
     host.variables.insert("PIP_CONFIG_FILE", "/site.conf");
-    assert_eq!(host.asked()[0], "https://old.example/ /home/me/.pip/pip.conf");
+    assert_eq!(host.asked().last().unwrap(), "https://old.example/ /home/me/.pip/pip.conf");
     host.files.insert("/site.conf", "[download]\nno-index = off\n");
     assert_eq!(host.asked(), ["https://xdg.example/ /etc/xdg/pip/pip.conf"]);
     host.variables.insert("PIP_CONFIG_FILE", "/dev/null");

@@ -46,15 +46,14 @@ pub(super) fn environment(variable: &dyn Fn(&str) -> Option<String>) -> Level {
         trusted_hosts: list("UV_INSECURE_HOST", char::is_whitespace),
         cert: None,
     };
-    let level = Level::new(given, move |name| {
+    Level::new(given, move |name| {
         IndexOrigin::Variable(match name {
             "--index-url" => index,
             "--extra-index-url" => extra,
             "--find-links" => "UV_FIND_LINKS",
             _ => "UV_INSECURE_HOST",
         })
-    });
-    Level { extra_first: true, ..level }
+    })
 }
 
 /// `name=https://…` without the name.
@@ -142,8 +141,7 @@ pub(super) fn toml(files: &[Text], notes: &mut Vec<String>) -> Result<Vec<Level>
         given.index_url = default.or(given.index_url);
         named.append(&mut given.extra_index_urls);
         given.extra_index_urls = named;
-        let level = Level::new(given, move |_| origin.clone());
-        levels.push(Level { extra_first: true, ..level });
+        levels.push(Level::new(given, move |_| origin.clone()));
     }
     Ok(levels)
 }

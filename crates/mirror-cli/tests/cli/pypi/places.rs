@@ -56,7 +56,7 @@ fn the_first_place_that_names_an_index_is_asked() {
 }
 
 #[test]
-fn further_places_stand_behind_it_each_with_its_origin() {
+fn further_places_stand_beside_it_each_with_its_origin() {
     let site = Site::of_index(&samples::demo());
     fs::create_dir_all(site.path("lists/wheels")).unwrap();
     fs::write(site.path("lists/a.txt"), "-f wheels\n-f other\n").unwrap();
@@ -66,8 +66,8 @@ fn further_places_stand_behind_it_each_with_its_origin() {
     assert_eq!(
         asked(&site, &option, &variables),
         [
-            "[URL]/simple/ --index-url",
             "[URL]/more/ --extra-index-url",
+            "[URL]/simple/ --index-url",
             // Beside the file where that is there, else in the working directory: as for pip.
             "lists/wheels lists/a.txt:1",
             "other lists/a.txt:2",
