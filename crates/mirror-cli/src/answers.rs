@@ -11,6 +11,9 @@ use crate::output::json_line;
 /// How many of those who asked for a package are named in a table.
 const MOST_NAMED: usize = 2;
 
+/// How many oddities of what was chosen are said in a run.
+const MOST_WARNINGS: usize = 10;
+
 /// What was chosen for a target, as a line of JSON.
 pub(crate) fn json(answer: &Answer) -> String {
     #[derive(Serialize)]
@@ -93,6 +96,27 @@ fn kinds(chosen: &Chosen) -> String {
     parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
 }
 
+/// What is odd about what was chosen, once for all targets of a set: the first of it, and how much more
+/// there is.
+pub(crate) fn warnings(answers: &[Answer]) -> Vec<String> {
+    let mut said: Vec<(&SetName, &str)> = Vec::new();
+    for answer in answers {
+        for note in &answer.notes {
+            if !said.contains(&(&answer.set, note)) {
+                said.push((&answer.set, note));
+            }
+        }
+    }
+    let more = said.len().saturating_sub(MOST_WARNINGS);
+    let shown = said.iter().take(MOST_WARNINGS);
+    let mut lines: Vec<_> = shown.map(|(set, note)| format!("set {set}: {note}")).collect();
+    if more > 0 {
+        let more = human::count(more as u64);
+        lines.push(format!("{more} more of this kind; --json and --dry-run have all"));
+    }
+    lines
+}
+
 /// Why there is no answer: once for all targets of a set that lack one for the same reason.
 pub(crate) fn unsolved(answers: &[Answer]) -> Vec<(String, &[String])> {
     let mut groups: Vec<(String, &SetName, &[String])> = Vec::new();
@@ -172,6 +196,24 @@ site, Python 3.11 on manylinux_2_28_x86_64: 3 packages in 5 files, 10.00 KiB
         let text = tables(&[answer(vec![chosen("a", &["a-1.whl"], &["x"], false), other], &[])]);
         assert!(text.contains("  x; from https://pypi.example/simple/\n"), "{text}");
         assert!(text.contains("  reqs.txt:2; from https://other.example/\n"), "{text}");
+    }
+
+    #[test]
+    fn what_is_odd_is_said_once_and_not_without_end() {
+        let notes = |numbers: std::ops::Range<u32>| Answer {
+            notes: numbers.map(|number| format!("a {number} was withdrawn")).collect(),
+            ..answer(Vec::new(), &[])
+        };
+        let lines = warnings(&[notes(0..2), notes(1..3)]);
+        let expected = ["a 0", "a 1", "a 2"].map(|a| format!("set site: {a} was withdrawn"));
+        assert_eq!(lines, expected);
+        let lines = warnings(&[notes(0..10)]);
+        assert_eq!((lines.len(), &*lines[9]), (10, "set site: a 9 was withdrawn"));
+        let lines = warnings(&[notes(0..1010)]);
+        assert_eq!(
+            (lines.len(), &*lines[10]),
+            (11, "1,000 more of this kind; --json and --dry-run have all")
+        );
     }
 
     #[test]

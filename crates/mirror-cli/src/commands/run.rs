@@ -194,6 +194,12 @@ impl Done {
             chosen + &output::summary(report, self.took, dry_run)
         };
         console::print(&text).map_err(Failure::Output)?;
+        // The tables and the lines of JSON have them already.
+        if !dry_run && !terms.output.json && !terms.output.quiet {
+            for warning in answers::warnings(&self.answers) {
+                console::tell(Tag::Warning, warning);
+            }
+        }
         for (title, lines) in answers::unsolved(&self.answers) {
             console::tell(Tag::Error, title);
             for line in lines {

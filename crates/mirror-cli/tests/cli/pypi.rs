@@ -66,6 +66,26 @@ fn a_dry_run_shows_what_is_chosen_and_why() {
 }
 
 #[test]
+fn what_is_odd_is_said_in_every_run() {
+    let site = Site::of_index(&samples::demo());
+    let odd = "hello 1.1 has no extra nothing";
+    for _ in 0..2 {
+        let ran = site.pypi("hello[nothing] --python 3.11 3.12");
+        let line = format!("\nwarning: set cli: {odd}\n");
+        assert_eq!(ran.err.matches(&line).count(), 1, "{}", ran.text());
+    }
+    let ran = site.pypi("hello[nothing] --python 3.11 3.12 --json");
+    let answers = lines(&ran.out, "answer");
+    assert!(
+        answers.len() == 2 && answers.iter().all(|answer| answer["notes"][0] == odd),
+        "{}",
+        ran.out
+    );
+    let ran = site.pypi("hello[nothing] --python 3.11 3.12 --dry-run");
+    assert_eq!(ran.out.matches(&format!("  note: {odd}\n")).count(), 2, "{}", ran.text());
+}
+
+#[test]
 fn what_has_no_solution_is_told_for_each_set_and_nothing_is_published() {
     let site = Site::of_index(&samples::demo());
     let ran = site.pypi("hello>=1.1 greeting<2 --python 3.11 3.12");
