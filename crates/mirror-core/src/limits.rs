@@ -189,6 +189,11 @@ pub const SDIST_OPEN_SIZE: u64 = 16 << 30;
 /// 60 kB).
 pub const SDIST_FILE: u64 = 1 << 20;
 
+/// Most builds that one target of a set of Python packages may ask for: different lists of build
+/// requirements, each of which is resolved. Source distributions whose builds need sources that have
+/// to be built in turn end here at the latest.
+pub const BUILDS: usize = 1_000;
+
 /// Largest file of the cache of pages and metadata, in bytes: a page with what was said of it.
 pub const CACHED: u64 = PAGE_SIZE + (1 << 20);
 

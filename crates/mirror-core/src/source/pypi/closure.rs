@@ -4,12 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::builds::{Builds, World};
 use super::set::{Sdists, Selection, Wheels};
 use crate::format::pypi::sdist::BuildSystem;
 use crate::format::pypi::{PackageName, Requirement, Version, VersionOrUrl};
 use crate::resolve::pypi::{
-    Asked, Environment, Index, Inputs, Project, ProjectFile, Release, Request, Requester,
-    Resolution, ResolveError, best, resolve, usable,
+    Environment, Index, Inputs, Project, ProjectFile, Release, Request, Requester, Resolution,
+    ResolveError, best, resolve, usable,
 };
 
 /// An index that knows what its source distributions are built with.
@@ -89,14 +90,13 @@ pub(super) struct Closing<'a, L> {
     environment: &'a Environment,
     selection: Selection,
     closure: Closure,
-    /// What builds were resolved for.
-    built: BTreeSet<Vec<String>>,
+    builds: Builds,
 }
 
 impl<'a, L: Library> Closing<'a, L> {
     pub(super) fn new(library: &'a L, environment: &'a Environment, selection: Selection) -> Self {
-        let (closure, built) = (Closure::default(), BTreeSet::new());
-        Self { library, environment, selection, closure, built }
+        let (closure, builds) = (Closure::default(), Builds::default());
+        Self { library, environment, selection, closure, builds }
     }
 
     pub(super) fn finish(self) -> Closure {
@@ -108,7 +108,7 @@ impl<'a, L: Library> Closing<'a, L> {
         if inputs.requirements.is_empty() {
             return Ok(());
         }
-        self.take_all(inputs, None)
+        self.take_all(inputs)
     }
 
     /// Takes every version of a project that `requirement` admits, or the newest of them, without
@@ -143,7 +143,7 @@ impl<'a, L: Library> Closing<'a, L> {
         }
         for (release, best) in taken {
             let why = format!("every version of {requirement}");
-            self.take(&project, release, best, inputs, BTreeSet::from([why]), false)?;
+            self.take(&project, release, best, inputs, BTreeSet::from([why]))?;
         }
         Ok(())
     }
@@ -179,88 +179,18 @@ impl<'a, L: Library> Closing<'a, L> {
         Ok(())
     }
 
-    /// Takes what it takes to build that source distribution.
-    pub(super) fn take_build(
-        &mut self,
-        project: &Project,
-        file: &ProjectFile,
-        inputs: &Inputs,
-    ) -> Result<(), Unsolved<L::Error>> {
-        let filename = &file.filename;
-        let because = |why: String| Unsolved::Because(vec![format!("build of {filename}: {why}")]);
-        let system = self.library.build_system(project, file)?.map_err(because)?;
-        if let Some(fault) = system.faults.first() {
-            return Err(because(fault.to_string()));
-        }
-        if system.is_local {
-            self.closure.notes.insert(format!(
-                "{filename} is built by a backend of its own, which may ask for more than it says"
-            ));
-        }
-        self.build(filename, system.requires, inputs)
-    }
-
-    fn build(
-        &mut self,
-        filename: &str,
-        requires: Vec<Requirement>,
-        inputs: &Inputs,
-    ) -> Result<(), Unsolved<L::Error>> {
-        let mut key: Vec<String> = requires.iter().map(ToString::to_string).collect();
-        key.sort();
-        if requires.is_empty() || !self.built.insert(key) {
-            return Ok(());
-        }
-        let origin = format!("the build of {filename}");
-        let ask = |requirement: Requirement| {
-            let text = requirement.to_string();
-            Asked { requirement, text, origin: origin.clone() }
-        };
-        let asked = Inputs {
-            requirements: requires.into_iter().map(ask).collect(),
-            policy: inputs.policy.clone(),
-            ..Inputs::default()
-        };
-        self.take_all(&asked, Some(filename))
-    }
-
-    fn take_all(
-        &mut self,
-        inputs: &Inputs,
-        build_of: Option<&str>,
-    ) -> Result<(), Unsolved<L::Error>> {
-        let resolution = resolve(inputs, self.environment, self.library);
-        let Resolution { picks, notes } = resolution.map_err(|error| match error {
-            ResolveError::Index(error) => Unsolved::Index(error),
-            ResolveError::Unsolvable(explanation) => Unsolved::Because(match build_of {
-                None => explanation.lines,
-                Some(filename) => {
-                    let first = format!("{filename} cannot be built:");
-                    std::iter::once(first).chain(explanation.lines).collect()
-                }
-            }),
-            other => Unsolved::Because(vec![other.to_string()]),
-        })?;
+    fn take_all(&mut self, inputs: &Inputs) -> Result<(), Unsolved<L::Error>> {
+        let Resolution { picks, notes } =
+            resolve(inputs, self.environment, self.library).map_err(unsolved)?;
         self.closure.notes.extend(notes);
-        if let Some(filename) = build_of
-            && needs_wheel(&picks)
-        {
-            // Such a setuptools asks for it when it is run.
-            let mut more: Vec<Requirement> =
-                inputs.requirements.iter().map(|asked| asked.requirement.clone()).collect();
-            more.extend(crate::format::pypi::requirement::parse("wheel"));
-            return self.build(filename, more, inputs);
-        }
         for pick in picks {
             let requested_by = pick.requested_by.iter().map(words).collect();
-            let (release, file) = (pick.release(), pick.file());
-            let is_build = build_of.is_some();
-            self.take(&pick.project, release, file, inputs, requested_by, is_build)?;
+            self.take(&pick.project, pick.release(), pick.file(), inputs, requested_by)?;
         }
         Ok(())
     }
 
-    /// Takes a version, of whose files `best` is the best.
+    /// Takes a version, of whose files `best` is the best, with what it takes to build it.
     fn take(
         &mut self,
         project: &Arc<Project>,
@@ -268,30 +198,10 @@ impl<'a, L: Library> Closing<'a, L> {
         best: &ProjectFile,
         inputs: &Inputs,
         requested_by: BTreeSet<String>,
-        build: bool,
     ) -> Result<(), Unsolved<L::Error>> {
-        let usable = usable(project, release, self.environment, inputs);
-        let mut files = vec![best];
-        if self.selection.wheels == Wheels::All {
-            files.extend(usable.iter().filter(|file| file.is_wheel()));
-        }
-        if self.selection.sdists == Sdists::Always && best.is_wheel() {
-            let mut sdists = usable.iter().filter(|file| !file.is_wheel());
-            let gz = sdists.clone().find(|file| file.filename.ends_with(".tar.gz"));
-            files.extend(gz.or_else(|| sdists.next()));
-        }
-        let (version, places) = (release.version.clone(), files.iter().map(|file| file.position));
-        let files_of = places.collect();
-        let project = Arc::clone(project);
-        self.closure.add(Taken {
-            project: Arc::clone(&project),
-            version,
-            files: files_of,
-            requested_by,
-            build,
-        });
-        for file in files.into_iter().filter(|file| !file.is_wheel()) {
-            match self.take_build(&project, file, inputs) {
+        let files = files(project, release, best, self.environment, inputs, self.selection);
+        for file in files.iter().filter(|file| !file.is_wheel()) {
+            match self.take_build(project, file, inputs) {
                 // It has a wheel, so that nobody has to build it.
                 Err(Unsolved::Because(why)) if best.is_wheel() => {
                     self.closure.notes.insert(why.join("; "));
@@ -299,7 +209,65 @@ impl<'a, L: Library> Closing<'a, L> {
                 other => other?,
             }
         }
+        self.closure.add(Taken {
+            project: Arc::clone(project),
+            version: release.version.clone(),
+            files: files.iter().map(|file| file.position).collect(),
+            requested_by,
+            build: false,
+        });
         Ok(())
+    }
+
+    /// Takes what it takes to build that source distribution; nothing of it where that cannot be had.
+    fn take_build(
+        &mut self,
+        project: &Project,
+        file: &ProjectFile,
+        inputs: &Inputs,
+    ) -> Result<(), Unsolved<L::Error>> {
+        let (library, environment) = (self.library, self.environment);
+        let world =
+            World { library, environment, policy: &inputs.policy, selection: self.selection };
+        self.builds.take(&world, project, file, &mut self.closure)
+    }
+}
+
+/// Which files of a version are taken, of which `best` is the best.
+pub(super) fn files<'a>(
+    project: &'a Project,
+    release: &'a Release,
+    best: &'a ProjectFile,
+    environment: &Environment,
+    inputs: &Inputs,
+    selection: Selection,
+) -> Vec<&'a ProjectFile> {
+    let mut files = vec![best];
+    if selection.wheels == Wheels::Best && selection.sdists != Sdists::Always {
+        return files;
+    }
+    let usable = usable(project, release, environment, inputs);
+    if selection.wheels == Wheels::All {
+        files
+            .extend(usable.iter().filter(|file| file.is_wheel() && file.position != best.position));
+    }
+    if selection.sdists == Sdists::Always && best.is_wheel() {
+        let mut sdists = usable.iter().filter(|file| !file.is_wheel());
+        let gz = sdists.clone().find(|file| file.filename.ends_with(".tar.gz"));
+        files.extend(gz.or_else(|| sdists.next()));
+    }
+    files
+}
+
+/// Why there is no resolution.
+pub(super) fn unsolved<E>(error: ResolveError<E>) -> Unsolved<E>
+where
+    E: std::error::Error + 'static,
+{
+    match error {
+        ResolveError::Index(error) => Unsolved::Index(error),
+        ResolveError::Unsolvable(explanation) => Unsolved::Because(explanation.lines),
+        other => Unsolved::Because(vec![other.to_string()]),
     }
 }
 
@@ -333,16 +301,8 @@ fn matching<'a>(
     matching
 }
 
-/// Whether a build's setuptools is one that asks for `wheel`, and it was not asked for.
-fn needs_wheel(picks: &[crate::resolve::pypi::Pick]) -> bool {
-    let is = |name: &str| picks.iter().find(|pick| pick.name().as_ref() == name);
-    let bundled = Version::new([70, 1]);
-    is("setuptools").is_some_and(|setuptools| *setuptools.version() < bundled)
-        && is("wheel").is_none()
-}
-
 /// Who asked, for people.
-fn words(request: &Request) -> String {
+pub(super) fn words(request: &Request) -> String {
     let Request { by, requirement } = request;
     match by {
         Requester::User(origin) => format!("{requirement} ({origin})"),

@@ -6,6 +6,7 @@
 //! others as they are. Once the packages are there, their metadata and the pages are made of the files
 //! themselves, and before anything is published each set is resolved again over the tree alone.
 
+mod builds;
 mod check;
 mod choose;
 mod closure;

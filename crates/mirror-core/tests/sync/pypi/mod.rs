@@ -2,6 +2,7 @@
 
 mod adoption;
 mod answers;
+mod builds;
 mod changes;
 mod faults;
 mod files;

@@ -1,0 +1,64 @@
+//! What builds take, and what cannot be built.
+
+use mirror_core::source::pypi::Sdists;
+use mirror_fixtures::pypi::{Build, Index, Release, Sdist, samples};
+
+use super::support::{Site, With as _, names};
+
+/// A source distribution that is built by these.
+fn by(needs: &[&str]) -> Sdist {
+    let needs = needs.iter().map(|&need| need.to_owned()).collect();
+    Sdist::new().built(Build::Declared(needs, None))
+}
+
+/// What was found out once holds for all that ask for the same.
+#[tokio::test]
+async fn what_cannot_be_built_fails_however_often_it_is_asked_for() {
+    let site = Site::new(Index::new().releases([
+        Release::new("one", "1").sdist(by(&["absent", "gone>=2", "there"])),
+        Release::new("two", "1").sdist(by(&["absent", "gone>=2", "there"])),
+        Release::new("there", "1"),
+        Release::new("outer", "1").sdist(by(&["one"])),
+    ]));
+    let set = site
+        .set(&["one", "two"])
+        .targets(&["3.11.4 manylinux_2_34_x86_64", "3.12.1 manylinux_2_34_x86_64"]);
+    let other = site.set(&["two", "there"]).named("other");
+    let run = site.sync(vec![set, other]).await;
+    let said: Vec<_> = run.answers.iter().map(|answer| answer.unsolved.join("\n")).collect();
+    for said in &said {
+        assert!(said.contains("-1.tar.gz cannot be built: no index has absent, gone"), "{said}");
+        assert!(!said.contains(":;") && !said.contains(":\n"), "{said}");
+    }
+    assert!(said[2].contains("two-1.tar.gz"), "{}", said[2]);
+    let run = site.sync(vec![site.set(&["outer"])]).await;
+    let expected = "outer-1.tar.gz cannot be built: that takes one-1.tar.gz, which cannot be built: \
+                    no index has absent, gone";
+    assert_eq!(run.answers[0].unsolved, [expected]);
+}
+
+/// Two of one list are each told of, where nobody has to build them.
+#[tokio::test]
+async fn what_need_not_be_built_is_a_note_each() {
+    let site = Site::new(Index::new().releases([
+        Release::new("one", "1").wheel("py3-none-any").sdist(by(&["absent"])),
+        Release::new("two", "1").wheel("py3-none-any").sdist(by(&["absent"])),
+    ]));
+    let set = site.set(&["one", "two"]).sdists(Sdists::Always);
+    let run = site.sync(vec![set]).await.good();
+    for name in ["one", "two"] {
+        let note = format!("{name}-1.tar.gz cannot be built: no index has absent");
+        assert!(run.answers[0].notes.contains(&note), "{note}: {:?}", run.answers[0].notes);
+    }
+}
+
+#[tokio::test]
+async fn builds_in_a_circle_come_to_an_end() {
+    let site = Site::new(Index::new().release(samples::tiny_backend()).releases([
+        Release::new("hen", "1").sdist(by(&["egg"])),
+        Release::new("egg", "1").sdist(by(&["hen", "tiny-backend"])),
+    ]));
+    site.sync(vec![site.set(&["hen"])]).await.good();
+    let expected = names(&["hen-1.tar.gz", "egg-1.tar.gz", "tiny_backend-1.0-py3-none-any.whl"]);
+    assert_eq!(site.packages(), expected);
+}
