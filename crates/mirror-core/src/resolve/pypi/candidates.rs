@@ -231,7 +231,7 @@ fn pins(specifier: &VersionSpecifier) -> bool {
 }
 
 /// Whether specifiers name a pre-release, other than to exclude it.
-fn names_pre_release(specifiers: &VersionSpecifiers) -> bool {
+pub fn names_pre_release(specifiers: &VersionSpecifiers) -> bool {
     let excludes = [Operator::NotEqual, Operator::NotEqualStar];
     specifiers
         .iter()

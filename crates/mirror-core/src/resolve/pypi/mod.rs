@@ -38,7 +38,7 @@ use std::sync::Arc;
 
 use pubgrub::{PubGrubError, SelectedDependencies};
 
-pub use candidates::{best, newest, usable};
+pub use candidates::{best, names_pre_release, newest, usable};
 pub use explain::Explanation;
 pub use index::{Described, Index, Metadata, Wanted};
 pub use input::{Asked, Inputs, Policy, PreReleases, Prefer, Projects};

@@ -10,7 +10,7 @@ use crate::format::pypi::sdist::BuildSystem;
 use crate::format::pypi::{PackageName, Requirement, Version, VersionOrUrl};
 use crate::resolve::pypi::{
     Environment, Index, Inputs, Project, ProjectFile, Release, Request, Requester, Resolution,
-    ResolveError, best, resolve, usable,
+    ResolveError, best, names_pre_release, resolve, usable,
 };
 
 /// An index that knows what its source distributions are built with.
@@ -35,6 +35,9 @@ pub(super) struct Taken {
     /// Whether it serves builds alone.
     pub(super) build: bool,
 }
+
+/// Lines that say why no version of a project can be built.
+const SHOWN: usize = 5;
 
 /// What one environment takes.
 #[derive(Debug, Clone, Default)]
@@ -126,26 +129,35 @@ impl<'a, L: Library> Closing<'a, L> {
             return Err(Unsolved::Because(vec![format!("no index has {name}")]));
         };
         let mut left = self.selection.newest.map_or(usize::MAX, |newest| newest.get() as usize);
-        let matching = matching(requirement, &project, inputs);
-        let mut taken = Vec::new();
-        for release in matching.into_iter().rev() {
+        let mut left_out = Vec::new();
+        let mut is_any = false;
+        for release in matching(requirement, &project, inputs).into_iter().rev() {
             if left == 0 {
                 break;
             }
-            if let Some(best) = best(&project, release, self.environment, inputs) {
-                left -= 1;
-                taken.push((release, best));
+            let Some(best) = best(&project, release, self.environment, inputs) else { continue };
+            let by = BTreeSet::from([format!("every version of {requirement}")]);
+            match self.take(&project, release, best, inputs, by) {
+                Ok(()) => {
+                    left -= 1;
+                    is_any = true;
+                }
+                // One that is beyond building stands in the way of no other.
+                Err(Unsolved::Because(why)) => left_out.push(why.join("; ")),
+                Err(error) => return Err(error),
             }
         }
-        if taken.is_empty() {
-            let why = format!("no version of {requirement} has a file for this target");
-            return Err(Unsolved::Because(vec![why]));
+        if is_any {
+            let note = |why| format!("{name}: a version is left out: {why}");
+            self.closure.notes.extend(left_out.into_iter().map(note));
+            return Ok(());
         }
-        for (release, best) in taken {
-            let why = format!("every version of {requirement}");
-            self.take(&project, release, best, inputs, BTreeSet::from([why]))?;
+        left_out.insert(0, format!("no version of {requirement} has a file for this target"));
+        if left_out.len() > 1 {
+            left_out[0] = format!("no version of {requirement} can be built for this target");
         }
-        Ok(())
+        left_out.truncate(SHOWN);
+        Err(Unsolved::Because(left_out))
     }
 
     /// Takes what it takes to build a version that was listed, where the environment can use none of
@@ -285,7 +297,7 @@ fn matching<'a>(
     };
     let all = || specifiers.into_iter().flat_map(|specifiers| specifiers.iter());
     let pinned = all().any(|one| matches!(one.operator(), Equal | ExactEqual));
-    let names_pre = all().any(pep440_rs::VersionSpecifier::any_prerelease);
+    let names_pre = specifiers.is_some_and(names_pre_release);
     let pre = pinned || names_pre || inputs.policy.takes_pre_releases(&project.name);
     let withdrawn = |release: &Release| release.files.iter().all(|file| file.yanked.is_some());
     let mut matching: Vec<&Release> = project

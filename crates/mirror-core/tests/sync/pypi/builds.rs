@@ -62,3 +62,29 @@ async fn builds_in_a_circle_come_to_an_end() {
     let expected = names(&["hen-1.tar.gz", "egg-1.tar.gz", "tiny_backend-1.0-py3-none-any.whl"]);
     assert_eq!(site.packages(), expected);
 }
+
+#[tokio::test]
+async fn a_version_that_cannot_be_built_is_left_out_of_all_versions() {
+    let site = Site::new(Index::new().releases([
+        Release::new("many", "1").wheel("py3-none-any"),
+        Release::new("many", "2").sdist(by(&["absent"])),
+        Release::new("many", "3").wheel("py3-none-any"),
+        Release::new("none", "1").sdist(by(&["absent"])),
+    ]));
+    let run = site.sync(vec![site.set(&[]).all_versions(&["many"]).newest(2)]).await.good();
+    assert_eq!(site.packages(), names(&["many-1-py3-none-any.whl", "many-3-py3-none-any.whl"]));
+    let said = run.words();
+    assert!(said.contains("many-2.tar.gz cannot be built: no index has absent"), "{said}");
+    let said = site.sync(vec![site.set(&[]).all_versions(&["none"])]).await.bad();
+    assert!(said.contains("no version of none") && said.contains("no index has absent"), "{said}");
+}
+
+/// To exclude an early version is not to ask for early ones.
+#[tokio::test]
+async fn an_excluded_early_version_admits_no_others() {
+    let site = Site::new(Index::new().releases(samples::versions()));
+    let run = site.sync(vec![site.set(&[]).all_versions(&["early!=2.0rc1"])]).await.good();
+    assert_eq!(run.chosen(0), names(&["early 1.0"]));
+    let run = site.sync(vec![site.set(&[]).all_versions(&["early>=2.0.dev3"])]).await.good();
+    assert_eq!(run.chosen(0), names(&["early 2.0.dev3", "early 2.0rc1"]));
+}
