@@ -48,7 +48,7 @@ impl Tree {
             let Ok(name) = file.project.parse() else { continue };
             files.entry(name).or_default().push(Listed {
                 filename,
-                requires_python: file.requires_python.as_deref(),
+                requires_python: file.python(),
                 yanked: file.yanked.as_deref(),
                 digests: file.sha256().map(Into::into).into_iter().collect(),
             });

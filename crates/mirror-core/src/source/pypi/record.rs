@@ -123,8 +123,12 @@ pub(super) struct FileRecord {
     pub(super) size: u64,
     /// The index that it came from, without login.
     pub(super) index: String,
+    /// The Pythons that the index says it is for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) requires_python: Option<String>,
+    /// The Pythons that the file itself says: it stays when the index takes back its word.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own_python: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) yanked: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -192,6 +196,11 @@ impl Record {
 impl FileRecord {
     pub(super) fn sha256(&self) -> Option<Sha256> {
         Sha256::from_hex(&self.sha256)
+    }
+
+    /// The Pythons that it is for: the index has the first word.
+    pub(super) fn python(&self) -> Option<&str> {
+        self.requires_python.as_deref().or(self.own_python.as_deref())
     }
 }
 

@@ -101,9 +101,7 @@ impl Pending {
             if old.sha256 == file.sha256 {
                 file.metadata.clone_from(&old.metadata);
                 file.title.clone_from(&old.title);
-                if file.requires_python.is_none() {
-                    file.requires_python.clone_from(&old.requires_python);
-                }
+                file.own_python.clone_from(&old.own_python);
             }
         }
         let mut record = self.record.clone();
@@ -136,9 +134,7 @@ impl Pending {
             }
             let Some(file) = self.record.files.get_mut(&name) else { continue };
             file.title = said.title;
-            if file.requires_python.is_none() {
-                file.requires_python = said.requires_python;
-            }
+            file.own_python = said.requires_python;
             if let Some(document) = said.document {
                 let stored = keep(context, &format!("{FILES}/{name}.metadata"), &document)?;
                 file.metadata = Some(stored.sha256.hex());
@@ -333,7 +329,7 @@ fn listed(filename: &str, file: &FileRecord) -> page::File {
         url: String::new(),
         digests: file.sha256().map(Into::into).into_iter().collect(),
         size: Some(file.size),
-        requires_python: file.requires_python.clone(),
+        requires_python: file.python().map(str::to_owned),
         yanked: file.yanked.clone(),
         core_metadata: metadata
             .map_or(CoreMetadata::No, |sha256| CoreMetadata::Digest(sha256.into())),

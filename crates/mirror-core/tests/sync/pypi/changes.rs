@@ -217,3 +217,30 @@ async fn what_cannot_be_used_is_not_asked_for_again() {
     let asked: Vec<_> = site.upstream.requests().into_iter().map(|r| r.path).collect();
     assert_eq!(asked, ["simple/malformed/", "simple/middle/"][..1]);
 }
+
+/// What an index said once is not put back when it says nothing any more: then the file has the word.
+#[tokio::test]
+async fn what_an_index_says_of_pythons_does_not_outlive_its_word() {
+    let release = Release::new("told", "1").requires_python(">=3.8");
+    let site = Site::new(Index::new().forms(Forms::Html).release(release));
+    let says = |python: &str| {
+        let mut files = site.index.files();
+        for (path, bytes) in &mut files {
+            if path.starts_with("simple/") {
+                let page = String::from_utf8(bytes.clone()).unwrap();
+                let own = " data-requires-python=\"&gt;=3.8\"";
+                *bytes = page.replace(own, python).into_bytes();
+            }
+        }
+        site.upstream.set_files(files);
+    };
+    says(" data-requires-python=\"&gt;=3.9\"");
+    site.sync(vec![site.set(&["told"])]).await.good();
+    assert!(site.text("told/index.html").contains("data-requires-python=\"&gt;=3.9\""));
+    for _ in 0..2 {
+        says("");
+        site.sync(vec![site.set(&["told"])]).await;
+        let page = site.text("told/index.html");
+        assert!(page.contains("data-requires-python=\"&gt;=3.8\""), "{page}");
+    }
+}
