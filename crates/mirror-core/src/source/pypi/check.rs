@@ -1,6 +1,6 @@
 //! Whether a tree of Python packages holds what its sets ask for.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::Read as _;
 use std::path::Path;
@@ -9,10 +9,10 @@ use serde::Serialize;
 
 use super::library::{Known, Tree, Unproved};
 use super::record::{self, FileRecord, Record};
-use super::tree::said;
+use super::tree::{each_page, said};
+use crate::digest::Sha256;
 use crate::error::{Error, Result};
-use crate::format::pypi::page::write::{FILES, href};
-use crate::format::pypi::page::{Form, Page};
+use crate::format::pypi::page::write::FILES;
 use crate::limits;
 
 /// What a check found.
@@ -22,7 +22,7 @@ pub struct Checked {
     pub sets: BTreeMap<String, usize>,
     /// The packages.
     pub files: usize,
-    /// Files that are missing, and pages that say something else than what is there.
+    /// Files that are missing, and pages and metadata that are not what they should be.
     pub faults: Vec<Fault>,
     /// What cannot be installed from the tree alone.
     pub unproved: Vec<Unproved>,
@@ -44,9 +44,10 @@ impl Checked {
     }
 }
 
-/// Holds the tree in `folder` against its own record: each file is there, each page lists what is
-/// there, and each set can be installed from it alone, for each of its targets, with what it takes to
-/// build source distributions. Contents are not hashed: that is what `verify` does.
+/// Holds the tree in `folder` against its own record: each file is there, the pages and the metadata
+/// beside the packages are what that record makes them, and each set can be installed from it alone,
+/// for each of its targets, with what it takes to build source distributions. The packages are not
+/// hashed: that is what `verify` does.
 ///
 /// `None` where the folder is no tree of Python packages. Nothing but the folder is read, so that a
 /// copy of a tree can be checked where it is.
@@ -61,7 +62,7 @@ pub fn check(folder: &Path) -> Result<Option<Checked>> {
     let sets = record.sets.iter().map(|(name, set)| (name.clone(), set.target_count())).collect();
     let mut faults = Vec::new();
     let files = record.files.len();
-    faults.extend(wrong_pages(folder, &record));
+    faults.extend(wrong_pages(folder, &record)?);
     let mut known: HashMap<String, Known> = HashMap::new();
     record.files.retain(|name, file| match open(folder, name, file) {
         Ok(opened) => {
@@ -97,45 +98,62 @@ fn open(folder: &Path, name: &str, record: &FileRecord) -> Result<File, String> 
     File::open(&path).map_err(|error| error.to_string())
 }
 
-/// The pages that do not list what the record has.
-fn wrong_pages(folder: &Path, record: &Record) -> Vec<Fault> {
-    let mut projects: BTreeMap<&str, Vec<(&str, &FileRecord)>> = BTreeMap::new();
-    for (name, file) in &record.files {
-        projects.entry(&file.project).or_default().push((name, file));
-    }
+/// The pages that are not what the record stands for, and metadata that is not the packages'.
+fn wrong_pages(folder: &Path, record: &Record) -> Result<Vec<Fault>> {
     let mut faults = Vec::new();
-    for (project, files) in &projects {
-        for (name, form) in [("index.html", Form::Html), ("index.v1_json", Form::Json)] {
-            let path = format!("{project}/{name}");
-            let found = File::open(folder.join(&path)).and_then(|file| {
-                read(file, limits::PAGE_SIZE + 1).map(|bytes| Page::read(form, &bytes))
-            });
-            let reason = match found {
+    let mut hold = |path: String, reason: Option<String>| {
+        faults.extend(reason.map(|reason| Fault { path, reason }));
+    };
+    each_page(record, |path, expected| {
+        let found = File::open(folder.join(path));
+        let found = found.and_then(|file| read(file, expected.len() as u64 + 1));
+        hold(
+            path.to_owned(),
+            match found {
                 Err(error) => Some(error.to_string()),
-                Ok(Err(error)) => Some(error.to_string()),
-                Ok(Ok(page)) => differs(&page, files),
-            };
-            faults.extend(reason.map(|reason| Fault { path, reason }));
-        }
+                Ok(found) => differs(expected.as_bytes(), &found),
+            },
+        );
+        Ok(())
+    })?;
+    for (name, file) in &record.files {
+        let Some(expected) = &file.metadata else { continue };
+        let path = format!("{FILES}/{name}.metadata");
+        let found = File::open(folder.join(&path));
+        let found = found.and_then(|file| read(file, limits::CORE_METADATA_SIZE + 1));
+        hold(
+            path,
+            match found.map(|bytes| Sha256::of(&bytes).hex()) {
+                Err(error) => Some(error.to_string()),
+                Ok(found) if found == *expected => None,
+                Ok(found) => Some(format!("expected sha256 {expected}, found {found}")),
+            },
+        );
     }
-    faults
+    Ok(faults)
 }
 
-/// How a page differs from what it should list.
-fn differs(page: &Page, files: &[(&str, &FileRecord)]) -> Option<String> {
-    let listed: HashMap<&str, _> =
-        page.files.iter().map(|file| (file.filename.as_str(), file)).collect();
-    for (name, record) in files {
-        let Some(file) = listed.get(name) else { return Some(format!("does not list {name}")) };
-        let sha256 = record.sha256().map(Into::into);
-        if sha256.is_none_or(|sha256| !file.digests.contains(&sha256)) {
-            return Some(format!("lists {name} with another digest than the file's"));
-        }
-        if file.url != href(name) {
-            return Some(format!("leads for {name} to {}, expected {}", file.url, href(name)));
-        }
+/// Bytes of a page that are shown around where it differs.
+const EXCERPT: usize = 60;
+
+/// Where a page differs from what it should be: its first line that does.
+fn differs(expected: &[u8], found: &[u8]) -> Option<String> {
+    if expected == found {
+        return None;
     }
-    let known: HashSet<&str> = files.iter().map(|(name, _)| *name).collect();
-    let stray = page.files.iter().find(|file| !known.contains(file.filename.as_str()));
-    stray.map(|file| format!("lists {}, which no set has", file.filename))
+    let same = expected.iter().zip(found).take_while(|(a, b)| a == b).count();
+    let line = expected[..same].iter().filter(|byte| **byte == b'\n').count() + 1;
+    // A page in JSON is one long line: what is a little before the place says where it is.
+    let start = same.saturating_sub(EXCERPT / 3);
+    let start = expected[start..same]
+        .iter()
+        .rposition(|byte| *byte == b'\n')
+        .map_or(start, |at| start + at + 1);
+    let excerpt = |bytes: &[u8]| {
+        let rest = &bytes[start.min(bytes.len())..];
+        let rest = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        String::from_utf8_lossy(&rest[..rest.len().min(EXCERPT)]).into_owned()
+    };
+    let (expected, found) = (excerpt(expected), excerpt(found));
+    Some(format!("line {line}: expected {expected:?}, found {found:?}"))
 }

@@ -290,12 +290,24 @@ async fn prove(record: Record, known: HashMap<String, Known>) -> Result<Vec<Unpr
 
 /// The pages of all projects, and the root's.
 fn pages(context: &Context<'_>, record: &Record) -> Result<Vec<Entry>> {
+    let mut made = Vec::new();
+    each_page(record, |path, content| {
+        made.push(add(context, path, content.as_bytes(), Role::EntryPoint)?);
+        Ok(())
+    })?;
+    Ok(made)
+}
+
+/// Makes the pages that a record stands for, one after the other, each with its path.
+pub(super) fn each_page(
+    record: &Record,
+    mut take: impl FnMut(&str, &str) -> Result<()>,
+) -> Result<()> {
     let mut projects: BTreeMap<&str, Vec<(Version, page::File)>> = BTreeMap::new();
     for (filename, file) in &record.files {
         let version = file.version.parse().map_err(|error| Error::metadata(filename, error))?;
         projects.entry(&file.project).or_default().push((version, listed(filename, file)));
     }
-    let mut made = Vec::new();
     let mut root: Vec<(PackageName, &str)> = Vec::new();
     for (name, files) in &projects {
         let parsed: PackageName = name.parse().map_err(|error| Error::metadata(name, error))?;
@@ -305,20 +317,13 @@ fn pages(context: &Context<'_>, record: &Record) -> Result<Vec<Entry>> {
         };
         let files = files.iter().map(|(version, file)| (version.clone(), file));
         let page = Project::new(&parsed, title, status.as_ref(), files);
-        for (path, content) in [
-            (format!("{name}/index.html"), page.html()),
-            (format!("{name}/index.v1_json"), page.json()),
-        ] {
-            made.push(add(context, &path, content.as_bytes(), Role::EntryPoint)?);
-        }
+        take(&format!("{name}/index.html"), &page.html())?;
+        take(&format!("{name}/index.v1_json"), &page.json())?;
         root.push((parsed, title));
     }
     let root = || root.iter().map(|(name, title)| (name, *title));
-    let html = root_html(root());
-    made.push(add(context, "index.html", html.as_bytes(), Role::EntryPoint)?);
-    let json = root_json(root());
-    made.push(add(context, "index.v1_json", json.as_bytes(), Role::EntryPoint)?);
-    Ok(made)
+    take("index.html", &root_html(root()))?;
+    take("index.v1_json", &root_json(root()))
 }
 
 /// A file as its project's pages show it.

@@ -4,6 +4,7 @@ mod adoption;
 mod answers;
 mod builds;
 mod changes;
+mod checks;
 mod faults;
 mod files;
 mod inputs;
