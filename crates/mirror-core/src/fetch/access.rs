@@ -29,8 +29,9 @@ pub struct Access {
     pub trust: Option<Trust>,
     /// The way there, in place of [`Options::proxies`](super::Options::proxies).
     pub route: Option<Route>,
-    /// Whether `trust` and `route` hold for the mirrors too that a list within the scope names. The
-    /// rest never does: who hands out the list does not say who gets a password.
+    /// Whether `trust` and `route` hold too for the mirrors that a list within the scope names, and for
+    /// the hosts that it redirects to. The rest never does: who hands out the list does not say who
+    /// gets a password.
     pub with_mirrors: bool,
 }
 
@@ -188,16 +189,20 @@ impl Accesses {
         Ok(terms)
     }
 
+    /// How what `list` names or sends on to is reached: as it is itself, without what shows who asks.
+    pub(super) fn way_from(&self, list: &Url) -> Terms {
+        let rules = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        leading(&rules, list).map_or_else(Terms::default, |lead| Terms {
+            trust: lead.trust.clone(),
+            route: lead.route.clone(),
+            ..Terms::default()
+        })
+    }
+
     /// Lets the way to a list be the way to the mirrors that it names.
     pub(super) fn lead(&self, list: &Url, mirrors: &[Url]) {
         let mut rules = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let leads = |rule: &&Rule| {
-            let Access { with_mirrors, trust, route, scope, .. } = &*rule.access;
-            *with_mirrors && (trust.is_some() || route.is_some()) && scope.covers(list)
-        };
-        let Some(lead) = rules.iter().find(leads).map(|rule| Arc::clone(&rule.access)) else {
-            return;
-        };
+        let Some(lead) = leading(&rules, list) else { return };
         for mirror in mirrors {
             let access = Access {
                 scope: Scope::below(mirror),
@@ -212,6 +217,15 @@ impl Accesses {
         }
         rules.sort_by_key(|rule| std::cmp::Reverse(rule.access.scope.narrowness()));
     }
+}
+
+/// The narrowest access to a list that holds for what it names too.
+fn leading(rules: &[Rule], list: &Url) -> Option<Arc<Access>> {
+    let leads = |rule: &&Rule| {
+        let Access { with_mirrors, trust, route, scope, .. } = &*rule.access;
+        *with_mirrors && (trust.is_some() || route.is_some()) && scope.covers(list)
+    };
+    rules.iter().find(leads).map(|rule| Arc::clone(&rule.access))
 }
 
 impl Rule {
@@ -374,6 +388,9 @@ mod tests {
         let terms = accesses.terms(&url("https://m/x/repodata/repomd.xml")).unwrap();
         assert_eq!(terms.route, Some(Route::Proxy(url("http://proxy:3128"))));
         assert!(terms.headers.is_empty());
+        let terms = accesses.way_from(&url("https://lists.example/metalink?repo=y"));
+        assert!(terms.route.is_some() && terms.headers.is_empty());
+        assert_eq!(accesses.way_from(&url("https://lists.example/other")).route, None);
     }
 
     #[test]

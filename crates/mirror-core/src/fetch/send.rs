@@ -72,11 +72,10 @@ impl Client {
         let mut before: Option<(Url, Terms)> = None;
         for _ in 0..=REDIRECTS {
             let mut terms = self.access.terms(&at)?;
-            if let Some((last, own)) = before.take()
-                && last.origin() == at.origin()
-            {
+            if let Some((last, own)) = before.take() {
                 // Within a host what was sent to it may be sent on.
-                terms = terms.or(own);
+                let is_same = last.origin() == at.origin();
+                terms = terms.or(if is_same { own } else { self.access.way_from(url) });
             }
             let setup = self.agents.setup(&at, &terms);
             let agent = self.agents.get(&setup)?;

@@ -79,6 +79,7 @@ async fn one(
     }
     let Read { requirements, locks, mut notes } = read(asked, reader).await?;
     let all_versions = projects(asked)?;
+    let no_index = |source| Failure::Index { set: asked.name.to_string(), source };
     let indexes = Indexes::of(&Inputs {
         options: asked.options.clone(),
         requirements: &requirements.options,
@@ -87,23 +88,20 @@ async fn one(
         pip_conf: &host.pip,
         uv_toml: &host.uv,
         exists: &|path: &Path| path.exists(),
+        // A lock names each of its files and where it is.
+        is_needed: !requirements.entries.is_empty() || !all_versions.is_empty(),
         built_in: option_env!("MIRROR_DEFAULT_INDEX"),
         pip_default: &environment::pip_default_index,
     });
-    // A lock names each of its files and where it is.
-    let needs_index = !requirements.entries.is_empty() || !all_versions.is_empty();
-    let indexes = match indexes {
-        Err(IndexError::None) if !needs_index => Indexes::default(),
-        found => found.map_err(|source| Failure::Index { set: asked.name.to_string(), source })?,
-    };
+    let indexes = indexes.map_err(no_index)?;
     notes.extend(requirements.notes.iter().map(ToString::to_string));
     notes.extend(locks.iter().flat_map(|lock| &lock.notes).map(ToString::to_string));
     notes.extend(indexes.notes.iter().cloned());
+    let mut places = Places { cert: cert(&indexes, names_cert), access: Vec::new() };
+    let from = places.indexes(&indexes).map_err(no_index)?;
+    places.files(&requirements.entries, &locks);
     let mut wants = Wants { locks, all_versions, ..Wants::default() };
     wants.add(requirements)?;
-    let mut places = Places { cert: cert(&indexes, names_cert), access: Vec::new() };
-    let from = places.indexes(&indexes);
-    let from = from.map_err(|source| Failure::Index { set: asked.name.to_string(), source })?;
     notes.extend(unverified_hosts(&indexes));
     let selection = asked.wanted.selection();
     let name = asked.name.clone();
@@ -300,7 +298,7 @@ impl Places {
                 );
                 return Err(IndexError::Value { origin: index.origin.clone(), reason });
             };
-            self.reach(url);
+            self.reach(url, Login::of(url));
             let mut url = url.clone();
             if !url.path().ends_with('/') {
                 url.set_path(&format!("{}/", url.path()));
@@ -309,28 +307,46 @@ impl Places {
         }
         for place in &indexes.find_links {
             if let Location::Url(url) = &place.value {
-                self.reach(url);
+                self.reach(url, Login::of(url));
             }
             from.find_links.push(place.value.clone());
         }
         Ok(from)
     }
 
+    /// The servers of files that are named by themselves.
+    fn files(&mut self, entries: &[Entry], locks: &[Lock]) {
+        let named = entries.iter().filter_map(|entry| match &entry.wanted {
+            Wanted::File(direct) => Some(&direct.location),
+            Wanted::Project(_) => None,
+        });
+        let packages = locks.iter().flat_map(|lock| &lock.packages);
+        let locked = packages.flat_map(|locked| &locked.files).map(|file| &file.location);
+        let urls = named.chain(locked).filter_map(|location| match location {
+            Location::Url(url) => Some(url),
+            Location::Path(_) => None,
+        });
+        let mut seen = BTreeSet::new();
+        for url in urls.filter(|url| seen.insert(url.origin().ascii_serialization())) {
+            self.reach(url, None);
+        }
+    }
+
     /// A login holds for the whole server, as for pip: lock files name files there too. What an index
     /// lists is asked for with its own, which stays in its URL, where several have one server.
-    fn reach(&mut self, url: &Url) {
-        let login = Login::of(url);
-        if login.is_some() || self.cert.is_some() {
-            let mut server = url.clone();
-            server.set_path("");
-            self.access.push(Access {
-                scope: Scope::below(&server),
-                login,
-                trust: self.cert.clone(),
-                with_mirrors: true,
-                ..Access::default()
-            });
+    fn reach(&mut self, url: &Url, login: Option<Login>) {
+        if login.is_none() && self.cert.is_none() {
+            return;
         }
+        let mut server = url.clone();
+        server.set_path("");
+        self.access.push(Access {
+            scope: Scope::below(&server),
+            login,
+            trust: self.cert.clone(),
+            with_mirrors: true,
+            ..Access::default()
+        });
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Inputs<'a> {
     pub(crate) uv_toml: &'a [Text],
     /// Whether a folder or file is there.
     pub(crate) exists: &'a dyn Fn(&Path) -> bool,
+    /// Whether there have to be some.
+    pub(crate) is_needed: bool,
     /// The index that was compiled in.
     pub(crate) built_in: Option<&'a str>,
     /// The index that the installed pip would ask; called only where nothing else names one.
@@ -236,11 +238,12 @@ impl Indexes {
         let no_index = option.given.no_index.or(inputs.requirements.no_index.then_some(true));
         let no_index = no_index.or_else(|| levels.iter().find_map(|level| level.given.no_index));
         if no_index == Some(true) {
-            return if all.find_links.is_empty() { Err(IndexError::None) } else { Ok(all) };
+            extra.clear();
+        } else {
+            extra.extend(index(inputs, &option, &levels)?);
         }
         all.urls = extra;
-        all.urls.extend(index(inputs, &option, &levels)?);
-        if all.urls.is_empty() && all.find_links.is_empty() {
+        if inputs.is_needed && all.urls.is_empty() && all.find_links.is_empty() {
             return Err(IndexError::None);
         }
         Ok(all)

@@ -40,6 +40,7 @@ impl Host {
             variable: &variable,
             pip_conf: &texts(pip_files(&variable, exists)),
             uv_toml: &texts(uv_files(&variable)),
+            is_needed: true,
             exists: &exists,
             built_in: self.built_in,
             pip_default: &|| self.pip_default.map(str::to_owned),

@@ -3,7 +3,8 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use mirror_fixtures::pypi::{Index, Release, samples};
+use mirror_fixtures::pypi::{Hash, Index, Release, samples};
+use mirror_fixtures::{Fault, Upstream};
 
 use super::lines;
 use crate::servers::nginx;
@@ -161,6 +162,34 @@ fn the_certificates_that_pip_is_told_of_count_for_its_indexes() {
         let ran = run("--quiet", Some((variable, "ca.pem")));
         assert_eq!(ran.text(), "exit 0\n", "{variable}");
     }
+    // As for pip they count wherever an index leads to: by its links, and by redirects.
+    let elsewhere =
+        Upstream::serve_files(samples::demo().files_at(&format!("{}files", server.url)).files());
+    for (root, is_moved) in [("links", false), ("redirect", true)] {
+        if is_moved {
+            let page = format!("{}simple/words/", server.url);
+            elsewhere.fault("simple/words/", Fault::RedirectTo(page));
+        }
+        let mut command = site.command(&format!(
+            "pypi words --target el10 --root {root} --quiet -i {}/simple/",
+            elsewhere.url()
+        ));
+        command.env("PIP_CERT", "ca.pem");
+        assert_eq!(site.ran(command.output().unwrap()).text(), "exit 0\n");
+    }
+    // Files that are named by themselves, with no index.
+    let file = samples::demo().file("words-5-py3-none-any.whl");
+    let lock = format!(
+        "lock-version = \"1.0\"\ncreated-by = \"x\"\n[[packages]]\nname = \"words\"\nversion = \"5\"\n\
+         wheels = [{{ url = \"{}files/{}\", hashes = {{ sha256 = \"{}\" }} }}]\n",
+        server.url,
+        file.filename,
+        Hash::Sha256.hex(&file.bytes)
+    );
+    fs::write(site.path("pylock.toml"), lock).unwrap();
+    let mut command = site.command("pypi -r pylock.toml --target el10 --root locked --quiet");
+    command.env("PIP_CERT", "ca.pem");
+    assert_eq!(site.ran(command.output().unwrap()).text(), "exit 0\n");
     // What an option names stands in its place.
     let ran = run("--ca-file server.csr", Some(("PIP_CERT", "ca.pem")));
     assert_eq!(ran.code, Some(2), "{}", ran.text());

@@ -84,8 +84,9 @@ impl List {
         }
     }
 
-    /// URLs of the hosts, other than the page's own, that it leads to; a few at most.
-    pub(super) fn hosts(&self) -> Vec<Url> {
+    /// URLs of the hosts, other than that of the URL that was asked, which the page is from or leads to;
+    /// a few at most.
+    pub(super) fn hosts(&self, asked: &Url) -> Vec<Url> {
         let Location::Url(from) = &self.from else { return Vec::new() };
         let origin = |url: &str| {
             let (scheme, rest) = url.split_once("://")?;
@@ -93,9 +94,9 @@ impl List {
             Some(format!("{scheme}://{host}/"))
         };
         let origins = self.page.files.iter().filter_map(|file| origin(&file.url));
-        let origins: BTreeSet<String> = origins.collect();
+        let origins: BTreeSet<String> = origins.chain(origin(from.as_str())).collect();
         let urls = origins.iter().filter_map(|text| text.parse::<Url>().ok());
-        urls.filter(|url| url.origin() != from.origin()).take(HOSTS).collect()
+        urls.filter(|url| url.origin() != asked.origin()).take(HOSTS).collect()
     }
 }
 

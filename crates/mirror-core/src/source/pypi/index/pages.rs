@@ -49,20 +49,28 @@ impl<'a> Pages<'a> {
             if !files.is_empty() {
                 let page = Page { files, base: page.base.clone(), ..Page::default() };
                 let list = List::new(page, from.clone(), place);
+                if let Location::Url(url) = place {
+                    self.lead(url, &list);
+                }
                 lists.push(blocking(move || with_digests(list)).await?);
             }
         }
         for index in &self.indexes.indexes {
             let Some((page, from)) = self.page(index, name).await? else { continue };
             let list = List::new(page, from, &Location::Url(index.clone()));
-            let hosts = list.hosts();
-            if !hosts.is_empty() {
-                self.context.reach_as(index, &hosts);
-            }
+            self.lead(index, &list);
             lists.push(list);
             break;
         }
         Ok((!lists.is_empty()).then(|| Found::new(name, lists)))
+    }
+
+    /// Lets the files of a list be reached as the list is.
+    fn lead(&self, asked: &Url, list: &List) {
+        let hosts = list.hosts(asked);
+        if !hosts.is_empty() {
+            self.context.reach_as(asked, &hosts);
+        }
     }
 
     /// All files of a folder or page.
