@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use mirror_core::path::TreePath;
-use mirror_core::source::pypi::{self, Checked};
+use mirror_core::source::pypi::{self, Checked, CheckedSet};
 use mirror_core::store::View;
 use serde::Serialize;
 
@@ -93,10 +93,14 @@ fn summary(tree: &Tree) -> String {
     let checked = &tree.checked;
     let mut text = String::new();
     let _ = writeln!(text, "{}  {}", tree.tree, counted(checked.files, "package file"));
-    for (set, targets) in &checked.sets {
+    for (set, CheckedSet { targets, listed, resolved }) in &checked.sets {
         let failed = checked.unproved.iter().filter(|unproved| unproved.set == *set).count();
         let targets_said = counted(*targets, "target");
         let _ = match failed {
+            0 if !resolved => {
+                let listed = counted(*listed, "listed version");
+                writeln!(text, "  {set}: {listed} for {targets_said}")
+            }
             0 => writeln!(text, "  {set}: installable for {targets_said}"),
             _ => writeln!(text, "  {set}: not installable for {failed} of {targets_said}"),
         };

@@ -135,7 +135,7 @@ impl Builds {
     ) -> Result<(), Unsolved<L::Error>> {
         let build = &self.all[place];
         let mut inputs = inputs(&build.filename, &build.requires, world.policy);
-        let mut resolution = self.resolution(world, &inputs)?;
+        let mut resolution = Self::resolution(world, &inputs)?;
         if let Ok(found) = &resolution
             && needs_wheel(&found.picks)
         {
@@ -143,7 +143,7 @@ impl Builds {
             let more: Vec<Requirement> = requirement::parse("wheel").into_iter().collect();
             let more = self::inputs(&build.filename, &more, world.policy);
             inputs.requirements.extend(more.requirements);
-            resolution = self.resolution(world, &inputs)?;
+            resolution = Self::resolution(world, &inputs)?;
         }
         let Resolution { picks, notes } = match resolution {
             Ok(resolution) => resolution,
@@ -175,9 +175,7 @@ impl Builds {
     }
 
     /// What is chosen for a build; why there is nothing to choose, in lines for people.
-    #[expect(clippy::type_complexity, reason = "an answer, or why there is none, or an error")]
     fn resolution<L: Library>(
-        &self,
         world: &World<'_, L>,
         inputs: &Inputs,
     ) -> Result<Result<Resolution, Vec<String>>, Unsolved<L::Error>> {

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::library::{Known, Tree, Unproved};
-use super::record::{self, FileRecord, Record};
+use super::record::{self, FileRecord, Record, SetRecord};
 use super::tree::{each_page, said};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
@@ -18,14 +18,25 @@ use crate::limits;
 /// What a check found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Checked {
-    /// The sets, each with the number of its targets.
-    pub sets: BTreeMap<String, usize>,
+    /// The sets, by name.
+    pub sets: BTreeMap<String, CheckedSet>,
     /// The packages.
     pub files: usize,
     /// Files that are missing, and pages and metadata that are not what they should be.
     pub faults: Vec<Fault>,
     /// What cannot be installed from the tree alone.
     pub unproved: Vec<Unproved>,
+}
+
+/// What a set is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CheckedSet {
+    /// How many targets it has.
+    pub targets: usize,
+    /// How many versions its exact lists and locks list.
+    pub listed: usize,
+    /// Whether there is more to it than those lists: requirements, which are resolved.
+    pub resolved: bool,
 }
 
 /// A file that is not as the tree's record has it.
@@ -59,7 +70,12 @@ pub fn check(folder: &Path) -> Result<Option<Checked>> {
         Err(error) => return Err(Error::io("open", &path)(error)),
     };
     let mut record = Record::read(&bytes, &path.display().to_string())?;
-    let sets = record.sets.iter().map(|(name, set)| (name.clone(), set.target_count())).collect();
+    let checked = |set: &SetRecord| CheckedSet {
+        targets: set.target_count(),
+        listed: set.listed.len(),
+        resolved: set.words().next().is_some(),
+    };
+    let sets = record.sets.iter().map(|(name, set)| (name.clone(), checked(set))).collect();
     let mut faults = Vec::new();
     let files = record.files.len();
     faults.extend(wrong_pages(folder, &record)?);
@@ -142,7 +158,7 @@ fn differs(expected: &[u8], found: &[u8]) -> Option<String> {
         return None;
     }
     let same = expected.iter().zip(found).take_while(|(a, b)| a == b).count();
-    let line = expected[..same].iter().filter(|byte| **byte == b'\n').count() + 1;
+    let line = expected[..same].split(|byte| *byte == b'\n').count();
     // A page in JSON is one long line: what is a little before the place says where it is.
     let start = same.saturating_sub(EXCERPT / 3);
     let start = expected[start..same]

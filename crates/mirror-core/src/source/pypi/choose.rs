@@ -6,8 +6,9 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::oneshot;
 
-use super::closure::{Closing, Closure, Library, Taken, Unsolved};
+use super::closure::{By, Closing, Closure, Library, Taken, Unsolved};
 use super::index::{Ahead, Found, List, Shelf, Unanswered, serve};
+use super::record::ListedRecord;
 use super::set::{Indexes, Sdists, Set, url_of};
 use super::{Answer, Chosen, ChosenFile};
 use crate::digest::Sha256;
@@ -34,6 +35,8 @@ pub(super) struct Choice {
     pub(super) files: BTreeMap<String, Selected>,
     /// For each target what was chosen, and why.
     pub(super) answers: Vec<Answer>,
+    /// What its exact lists and locks list.
+    pub(super) listed: Vec<ListedRecord>,
 }
 
 /// A file that is to be mirrored.
@@ -301,11 +304,10 @@ fn close(set: &Set, listed: &[Listed], environment: &Environment, shelf: &Shelf)
     // Digests speak of what was listed, and not of what builds it.
     let inputs = Inputs { hashes: std::collections::HashMap::new(), ..inputs };
     for one in listed {
-        let marker = one.marker.as_ref();
-        if marker.is_some_and(|marker| !marker.evaluate(&environment.markers, &[])) {
-            continue;
-        }
-        closing.take_listed(&one.found.project, &one.version, &one.files, &inputs)?;
+        let found = &one.found;
+        let listed = |file: &ProjectFile| one.files.contains(&file.position);
+        let by = By { from: &one.by, marker: one.marker.as_ref() };
+        closing.take_listed(&found.project, &one.version, listed, &by, &inputs)?;
     }
     Ok(closing.finish())
 }
@@ -317,7 +319,18 @@ fn put_together(
     closures: &mut impl Iterator<Item = Outcome>,
     shelf: &Shelf,
 ) -> Result<Choice> {
-    let mut choice = Choice { files: BTreeMap::new(), answers: Vec::new() };
+    let record = |one: &Listed| ListedRecord {
+        project: one.found.project.name.to_string(),
+        version: one.version.to_string(),
+        files: one.files.iter().map(|at| one.found.file(*at).filename.clone()).collect(),
+        from: one.by.clone(),
+        marker: one.marker.as_ref().map(|marker| marker.try_to_string().unwrap_or_default()),
+    };
+    let mut choice = Choice {
+        files: BTreeMap::new(),
+        answers: Vec::new(),
+        listed: listed.iter().map(record).collect(),
+    };
     let as_listed: Vec<Taken> = listed
         .iter()
         .map(|one| Taken {

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::builds::{Builds, World};
 use super::set::{Sdists, Selection, Wheels};
 use crate::format::pypi::sdist::BuildSystem;
-use crate::format::pypi::{PackageName, Requirement, Version, VersionOrUrl};
+use crate::format::pypi::{MarkerTree, PackageName, Requirement, Version, VersionOrUrl};
 use crate::resolve::pypi::{
     Environment, Index, Inputs, Project, ProjectFile, Release, Request, Requester, Resolution,
     ResolveError, best, names_pre_release, resolve, usable,
@@ -44,6 +44,14 @@ const SHOWN: usize = 5;
 pub(super) struct Closure {
     taken: BTreeMap<(PackageName, Version), Taken>,
     pub(super) notes: BTreeSet<String>,
+}
+
+/// Who lists a version.
+pub(super) struct By<'a> {
+    /// In words.
+    pub(super) from: &'a str,
+    /// Where it is installed; `None` where that is not known, as of locks.
+    pub(super) marker: Option<&'a MarkerTree>,
 }
 
 /// Why an environment cannot have what is asked for.
@@ -160,35 +168,49 @@ impl<'a, L: Library> Closing<'a, L> {
         Err(Unsolved::Because(left_out))
     }
 
-    /// Takes what it takes to build a version that was listed, where the environment can use none of
-    /// the wheels that were.
+    /// Takes what it takes to build a version that an exact list or a lock lists, where the
+    /// environment can use none of the wheels that are listed.
+    ///
+    /// Of a list it has to have a file for the environment, as for pip. A lock says not for which
+    /// environments a version is, so that there it is a note.
     pub(super) fn take_listed(
         &mut self,
         project: &Project,
         version: &Version,
-        listed: &BTreeSet<usize>,
+        listed: impl Fn(&ProjectFile) -> bool,
+        by: &By<'_>,
         inputs: &Inputs,
     ) -> Result<(), Unsolved<L::Error>> {
-        let Some(release) = project.releases.iter().find(|one| one.version == *version) else {
+        let By { from, marker } = by;
+        if marker.is_some_and(|marker| !marker.evaluate(&self.environment.markers, &[])) {
             return Ok(());
-        };
-        let usable = usable(project, release, self.environment, inputs);
-        let has_wheel =
-            usable.iter().any(|file| file.is_wheel() && listed.contains(&file.position));
+        }
+        let release = project.releases.iter().find(|one| one.version == *version);
+        let usable = release
+            .map_or_else(Vec::new, |release| usable(project, release, self.environment, inputs));
+        let usable: Vec<_> = usable.into_iter().filter(|file| listed(file)).collect();
+        let has_wheel = usable.iter().any(|file| file.is_wheel());
         if has_wheel && self.selection.sdists != Sdists::Always {
             return Ok(());
         }
-        let is_sdist = |file: &&ProjectFile| !file.is_wheel() && listed.contains(&file.position);
-        if let Some(sdist) = release.files.iter().find(is_sdist) {
-            match self.take_build(project, sdist, inputs) {
-                // Nobody asked for that build: a list may be of other targets as well.
-                Err(Unsolved::Because(why)) => {
-                    self.closure.notes.insert(why.join("; "));
-                }
-                other => other?,
+        let sdist = usable.iter().find(|file| !file.is_wheel());
+        let built = match sdist {
+            Some(sdist) => self.take_build(project, sdist, inputs),
+            None if has_wheel => Ok(()),
+            None => {
+                let name = &project.name;
+                let why = format!("{name} {version} has no listed file for this target ({from})");
+                Err(Unsolved::Because(vec![why]))
             }
+        };
+        match built {
+            // Nobody has to build it, or a lock may mean other targets.
+            Err(Unsolved::Because(why)) if has_wheel || marker.is_none() => {
+                self.closure.notes.insert(why.join("; "));
+                Ok(())
+            }
+            other => other,
         }
-        Ok(())
     }
 
     fn take_all(&mut self, inputs: &Inputs) -> Result<(), Unsolved<L::Error>> {

@@ -1,16 +1,16 @@
 //! A mirrored tree as an index: what it can answer by itself.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
 use std::sync::Arc;
 
 use url::Url;
 
-use super::closure::{Closing, Library, Unsolved};
-use super::record::{Record, SetRecord};
+use super::closure::{By, Closing, Library, Unsolved};
+use super::record::{ListedRecord, Record, SetRecord};
 use super::set::Selection;
-use crate::format::pypi::PackageName;
 use crate::format::pypi::sdist::BuildSystem;
+use crate::format::pypi::{MarkerTree, PackageName, Version, requirement};
 use crate::resolve::pypi::{Described, Environment, Index, Listed, Metadata, Project, ProjectFile};
 
 /// What is known of a file that is in the tree.
@@ -40,6 +40,34 @@ pub struct Unproved {
     pub why: Vec<String>,
 }
 
+/// A version that an exact list or a lock lists.
+struct Listing<'a> {
+    name: PackageName,
+    version: Version,
+    files: &'a BTreeSet<String>,
+    from: &'a str,
+    marker: Option<MarkerTree>,
+    /// What the tree has of it where it has nothing.
+    nothing: Arc<Project>,
+}
+
+impl<'a> Listing<'a> {
+    fn read(record: &'a ListedRecord) -> Result<Self, String> {
+        let ListedRecord { project, version, files, from, marker } = record;
+        let name: PackageName = project
+            .parse()
+            .map_err(|_| format!("expected the name of a project, found {project:?}"))?;
+        let version = version.parse().map_err(|error| format!("{name}: {error}"))?;
+        let marker = match marker.as_deref() {
+            None => None,
+            Some("") => Some(MarkerTree::TRUE),
+            Some(text) => Some(requirement::marker_tree(text).map_err(|error| error.to_string())?),
+        };
+        let nothing = Arc::new(Project::new(name.clone(), []));
+        Ok(Self { name, version, files, from, marker, nothing })
+    }
+}
+
 impl Tree {
     /// The tree of that record; `known` has what is known of each of its files.
     pub(super) fn new(record: &Record, known: HashMap<String, Known>) -> Self {
@@ -62,19 +90,26 @@ impl Tree {
     /// For which targets the tree alone has no answer to what the set asks.
     pub(super) fn prove(&self, name: &str, set: &SetRecord) -> Vec<Unproved> {
         let unproved = |target: String, why| Unproved { set: name.to_owned(), target, why };
-        let (targets, wants) = (set.targets(), set.wants());
-        let (targets, (inputs, all_versions)) = match (&targets, &wants) {
-            (Ok(targets), Ok(wants)) => (targets, wants),
-            (Err(why), _) | (_, Err(why)) => {
-                return vec![unproved("any".to_owned(), vec![why.clone()])];
-            }
+        let read = || -> Result<_, String> {
+            let listed = set.listed.iter().map(Listing::read).collect::<Result<Vec<_>, _>>()?;
+            Ok((set.targets()?, set.wants()?, listed))
+        };
+        let (targets, (inputs, all_versions), listed) = match read() {
+            Ok(read) => read,
+            Err(why) => return vec![unproved("any".to_owned(), vec![why])],
         };
         let selection = Selection { newest: set.newest, ..Selection::default() };
         let prove = |environment: &Environment| -> Result<(), Unsolved<Infallible>> {
             let mut closing = Closing::new(self, environment, selection);
-            closing.resolve(inputs)?;
-            for requirement in all_versions {
-                closing.take_versions(requirement, inputs)?;
+            closing.resolve(&inputs)?;
+            for requirement in &all_versions {
+                closing.take_versions(requirement, &inputs)?;
+            }
+            for one in &listed {
+                let project = self.projects.get(&one.name).unwrap_or(&one.nothing);
+                let is_listed = |file: &ProjectFile| one.files.contains(&*file.filename);
+                let by = By { from: one.from, marker: one.marker.as_ref() };
+                closing.take_listed(project, &one.version, is_listed, &by, &inputs)?;
             }
             Ok(())
         };

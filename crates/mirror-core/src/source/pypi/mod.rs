@@ -25,7 +25,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::future::{BoxFuture, try_join_all};
 use url::Url;
 
-pub use check::{Checked, Fault, check};
+pub use check::{Checked, CheckedSet, Fault, check};
 pub use library::Unproved;
 pub use listing::{ListedSet, published_sets};
 pub use set::{Indexes, Sdists, Selection, Set, SetName, SetNameError, Wants, Wheels};
@@ -179,7 +179,7 @@ impl PypiSource {
         let mut selected = BTreeMap::new();
         for (set, choice) in self.sets.iter().zip(choices) {
             let files = choice.files.keys().cloned().collect();
-            record.sets.insert(set.name.to_string(), SetRecord::new(set, files));
+            record.sets.insert(set.name.to_string(), SetRecord::new(set, choice.listed, files));
             for (filename, file) in choice.files {
                 choose::add(&mut selected, filename, file)?;
             }

@@ -47,6 +47,9 @@ pub(super) struct SetRecord {
     pub(super) newest: Option<NonZeroU32>,
     #[serde(default, skip_serializing_if = "is_default")]
     pub(super) policy: PolicyRecord,
+    /// What exact lists and locks list.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) listed: Vec<ListedRecord>,
     pub(super) targets: Vec<TargetRecord>,
     /// The names of its files.
     pub(super) files: BTreeSet<String>,
@@ -65,6 +68,20 @@ pub(super) struct Line {
     text: String,
     /// Where they stand.
     from: String,
+}
+
+/// A version that an exact list or a lock lists.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct ListedRecord {
+    pub(super) project: String,
+    pub(super) version: String,
+    /// The names of those of its files that are listed.
+    pub(super) files: BTreeSet<String>,
+    /// Who lists it, for people.
+    pub(super) from: String,
+    /// Where it is installed; `None` where that is not known, as of locks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) marker: Option<String>,
 }
 
 /// What is chosen of what fits.
@@ -205,8 +222,8 @@ impl FileRecord {
 }
 
 impl SetRecord {
-    /// What a set asks for, and the files that it got.
-    pub(super) fn new(set: &Set, files: BTreeSet<String>) -> Self {
+    /// What a set asks for, what its lists list, and the files that it got.
+    pub(super) fn new(set: &Set, listed: Vec<ListedRecord>, files: BTreeSet<String>) -> Self {
         let Wants { inputs, all_versions, .. } = &set.wants;
         Self {
             requirements: inputs.requirements.iter().map(Line::new).collect(),
@@ -214,6 +231,7 @@ impl SetRecord {
             all_versions: all_versions.iter().map(ToString::to_string).collect(),
             newest: set.selection.newest,
             policy: PolicyRecord::new(&inputs.policy),
+            listed,
             targets: set.targets.iter().map(TargetRecord::new).collect(),
             files,
         }

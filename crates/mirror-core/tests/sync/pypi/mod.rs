@@ -8,6 +8,7 @@ mod checks;
 mod faults;
 mod files;
 mod inputs;
+mod lists;
 mod places;
 mod store;
 mod support;
