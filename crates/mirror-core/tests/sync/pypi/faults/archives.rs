@@ -171,7 +171,7 @@ fn sources() -> Vec<Row> {
         rows.push(source(name, without_src("src-1.1"), archive));
     }
     let bare = || Tar::new().file("src-1.1/PKG-INFO", info);
-    let named = fatal(&["src-1.1.tar.gz", "wheel is on no index"]);
+    let named = fatal(&["src-1.1.tar.gz", "no index has setuptools, wheel"]);
     rows.push(source("nothing to build it with", named, bare().build()));
     let malformed = bare().file("src-1.1/pyproject.toml", "[[[").build();
     rows.push(source("a malformed pyproject.toml", fatal(&["src-1.1.tar.gz"]), malformed));
