@@ -512,7 +512,11 @@ impl ConfigError {
                 Some("as in requirements = [\"ansible>=9\"], or files = \"requirements.txt\"".to_owned())
             }
             Self::NoSuchSet { name, known } => did_you_mean(name, known).or_else(|| {
-                (!known.is_empty()).then(|| format!("there is {}", known.join(", ")))
+                Some(if known.is_empty() {
+                    format!("name what it is to hold: `mirror pypi -r requirements.txt --set {name}`")
+                } else {
+                    format!("there is {}", known.join(", "))
+                })
             }),
             Self::NoSets => Some(
                 "name a requirement or a file, as in `mirror pypi -r requirements.txt --python 3.11`, or \

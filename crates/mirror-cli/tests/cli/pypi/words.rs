@@ -123,7 +123,8 @@ fn each_error_says_what_to_do() {
         ),
         (
             "--set absent",
-            "error: there is no [pypi.absent], and no requirement and no file is named\n",
+            "error: there is no [pypi.absent], and no requirement and no file is named\n\
+             hint: name what it is to hold: `mirror pypi -r requirements.txt --set absent`\n",
         ),
     ]);
 }
