@@ -4,6 +4,8 @@
 //! every source distribution that asks for the same. Builds that ask for builds wait in a list, so that
 //! no chain of them is deeper than the stack, and [`limits::BUILDS`] bounds how many there are.
 
+mod backends;
+
 use std::collections::{HashMap, HashSet};
 
 use super::closure::{Closure, Library, Taken, Unsolved, files, unsolved, words};
@@ -33,6 +35,8 @@ pub(super) struct Builds {
 /// A list of build requirements, and what came of it.
 struct Build {
     requires: Vec<Requirement>,
+    /// What its backend asks for where the machine has no such tool.
+    more: Vec<Requirement>,
     /// The source distribution that asked for it first.
     filename: String,
     /// Why there is no answer, in lines for people.
@@ -100,10 +104,15 @@ impl Builds {
                 "{filename} is built by a backend of its own, which may ask for more than it says"
             ));
         }
-        if system.requires.is_empty() {
+        if let Some(tool) = backends::toolchain(&system) {
+            closure.notes.insert(format!("a build of {filename} takes {tool}, which no index has"));
+        }
+        let more = backends::asked(&system);
+        let all = || system.requires.iter().chain(&more);
+        if all().next().is_none() {
             return Ok(source(Ok(None)));
         }
-        let mut key: Vec<String> = system.requires.iter().map(ToString::to_string).collect();
+        let mut key: Vec<String> = all().map(ToString::to_string).collect();
         key.sort();
         if let Some(place) = self.places.get(&key) {
             return Ok(source(Ok(Some(*place))));
@@ -116,6 +125,7 @@ impl Builds {
         self.places.insert(key, place);
         self.all.push(Build {
             requires: system.requires,
+            more,
             filename: filename.clone(),
             fault: None,
             takes: Vec::new(),
@@ -134,24 +144,44 @@ impl Builds {
         closure: &mut Closure,
     ) -> Result<(), Unsolved<L::Error>> {
         let build = &self.all[place];
-        let mut inputs = inputs(&build.filename, &build.requires, world.policy);
+        let (filename, policy) = (&build.filename, world.policy);
+        let mut inputs = inputs(filename, &build.requires, policy);
+        let more = self::inputs(filename, &build.more, policy).requirements;
+        inputs.requirements.extend(more);
         let mut resolution = Self::resolution(world, &inputs)?;
+        let mut told = Vec::new();
+        if let (Err(why), false) = (&resolution, build.more.is_empty()) {
+            // The machine may have them.
+            inputs.requirements.truncate(build.requires.len());
+            let without = Self::resolution(world, &inputs)?;
+            if without.is_ok() {
+                let more: Vec<String> = build.more.iter().map(|one| format!("`{one}`")).collect();
+                told.push(format!(
+                    "a build of {filename} asks for {} where the machine has no such tool, and \
+                     they cannot be had: {}",
+                    more.join(" and "),
+                    why.join("; ")
+                ));
+                resolution = without;
+            }
+        }
         if let Ok(found) = &resolution
             && needs_wheel(&found.picks)
         {
             // Such a setuptools asks for it when it is run.
             let more: Vec<Requirement> = requirement::parse("wheel").into_iter().collect();
-            let more = self::inputs(&build.filename, &more, world.policy);
+            let more = self::inputs(filename, &more, policy);
             inputs.requirements.extend(more.requirements);
             resolution = Self::resolution(world, &inputs)?;
         }
-        let Resolution { picks, notes } = match resolution {
+        let Resolution { picks, mut notes } = match resolution {
             Ok(resolution) => resolution,
             Err(why) => {
                 self.all[place].fault = Some(why);
                 return Ok(());
             }
         };
+        notes.extend(told);
         let (mut takes, mut sources) = (Vec::new(), Vec::new());
         for pick in picks {
             let (release, best) = (pick.release(), pick.file());

