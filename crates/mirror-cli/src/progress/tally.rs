@@ -164,7 +164,7 @@ impl Tally {
                 }
             }
             Event::Read { tree, .. } | Event::Answered { tree, .. } => {
-                self.with(tree, TreeTally::read)
+                self.with(tree, TreeTally::read);
             }
             Event::Fetched { tree, path, .. } => self.with(tree, |tree| tree.fetched(path)),
             Event::Failed { tree, path, .. } => {

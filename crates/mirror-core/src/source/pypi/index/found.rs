@@ -1,6 +1,6 @@
 //! A project as places list it.
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -88,16 +88,24 @@ impl List {
     /// a few at most.
     pub(super) fn hosts(&self, asked: &Url) -> Vec<Url> {
         let Location::Url(from) = &self.from else { return Vec::new() };
-        let origin = |url: &str| {
-            let (scheme, rest) = url.split_once("://")?;
-            let host = rest.split(['/', '?', '#']).next()?;
-            Some(format!("{scheme}://{host}/"))
-        };
-        let origins = self.page.files.iter().filter_map(|file| origin(&file.url));
-        let origins: BTreeSet<String> = origins.chain(origin(from.as_str())).collect();
+        let mut origins: Vec<&str> = Vec::new();
+        let urls = self.page.files.iter().map(|file| file.url.as_str()).chain([from.as_str()]);
+        for found in urls.filter_map(origin) {
+            // Nearly all files of a page are in one place.
+            if !origins.contains(&found) && origins.len() < HOSTS {
+                origins.push(found);
+            }
+        }
         let urls = origins.iter().filter_map(|text| text.parse::<Url>().ok());
-        urls.filter(|url| url.origin() != asked.origin()).take(HOSTS).collect()
+        urls.filter(|url| url.origin() != asked.origin()).collect()
     }
+}
+
+/// Scheme and host of an absolute URL, as they are written.
+fn origin(url: &str) -> Option<&str> {
+    let start = url.find("://")? + 3;
+    let end = url[start..].find(['/', '?', '#']).map_or(url.len(), |end| start + end);
+    Some(&url[..end])
 }
 
 /// Hosts of files that an index's page may lead to (seen: 1).
@@ -106,12 +114,11 @@ const HOSTS: usize = 16;
 impl Found {
     /// What `lists` have of a project. Of a file that is in several, the first list counts.
     pub(in crate::source::pypi) fn new(name: &PackageName, mut lists: Vec<List>) -> Self {
-        let mut names = BTreeSet::new();
-        for (at, list) in lists.iter_mut().enumerate() {
-            if at > 0 {
-                list.page.files.retain(|file| !names.contains(&file.filename));
+        if lists.len() > 1 {
+            let mut names = HashSet::new();
+            for list in &mut lists {
+                list.page.files.retain(|file| names.insert(file.filename.clone()));
             }
-            names.extend(list.page.files.iter().map(|file| file.filename.clone()));
         }
         let status = lists.iter().find_map(|list| list.page.status.clone());
         let unusable = lists.iter().flat_map(|list| list.page.unusable.iter().cloned()).collect();
