@@ -292,23 +292,32 @@ fn encode_hex(bytes: &[u8]) -> String {
 
 /// Fills `out` from exactly twice as many digits; false where that is not what `hex` holds.
 fn decode_hex(hex: &str, out: &mut [u8]) -> bool {
-    fn digit(byte: u8) -> Option<u8> {
-        match byte {
-            b'0'..=b'9' => Some(byte - b'0'),
-            b'a'..=b'f' => Some(byte - b'a' + 10),
-            b'A'..=b'F' => Some(byte - b'A' + 10),
-            _ => None,
-        }
-    }
+    let digit = |byte: u8| DIGITS[usize::from(byte)];
     let hex = hex.as_bytes();
-    hex.len() == out.len() * 2
-        && out.iter_mut().zip(hex.chunks_exact(2)).all(|(out, pair)| {
-            digit(pair[0]).zip(digit(pair[1])).is_some_and(|(high, low)| {
-                *out = high << 4 | low;
-                true
-            })
-        })
+    if hex.len() != out.len() * 2 {
+        return false;
+    }
+    // What is no digit shows in the bits that no digit has, looked at once for all.
+    let mut seen = 0;
+    for (out, pair) in out.iter_mut().zip(hex.chunks_exact(2)) {
+        let (high, low) = (digit(pair[0]), digit(pair[1]));
+        seen |= high | low;
+        *out = high << 4 | low;
+    }
+    seen < 16
 }
+
+/// What each byte is as a hexadecimal digit; 255 for those that are none.
+const DIGITS: [u8; 256] = {
+    let mut digits = [255; 256];
+    let mut digit: u8 = 0;
+    while digit < 16 {
+        digits[b"0123456789abcdef"[digit as usize] as usize] = digit;
+        digits[b"0123456789ABCDEF"[digit as usize] as usize] = digit;
+        digit += 1;
+    }
+    digits
+};
 
 #[cfg(test)]
 mod tests {

@@ -131,15 +131,13 @@ impl WheelFilename {
         check(filename)?;
         let malformed = || FilenameError::Wheel(filename.to_owned());
         let stem = strip_suffix(filename, ".whl").ok_or_else(malformed)?;
-        let parts: Vec<&str> = stem.split('-').collect();
-        let (name, version, build, tags) = match parts[..] {
-            [name, version, python, abi, platform] => {
-                (name, version, None, [python, abi, platform])
-            }
-            [name, version, build, python, abi, platform] => {
-                (name, version, Some(build), [python, abi, platform])
-            }
-            _ => return Err(malformed()),
+        // The tags are the last three parts, together.
+        let (tags_at, _) = stem.rmatch_indices('-').nth(2).ok_or_else(malformed)?;
+        let (head, tags) = (&stem[..tags_at], &stem[tags_at + 1..]);
+        let mut head = head.split('-');
+        let mut next = || head.next();
+        let (Some(name), Some(version), build, None) = (next(), next(), next(), next()) else {
+            return Err(malformed());
         };
         let name = PackageName::from_str(name).map_err(|_| malformed())?;
         let build = build
@@ -150,15 +148,19 @@ impl WheelFilename {
                 })
             })
             .transpose()?;
-        if tags.iter().any(|part| part.split('.').any(str::is_empty)) {
+        if tags.split(['-', '.']).any(str::is_empty) {
             return Err(malformed());
         }
-        if tags.iter().any(|part| part.split('.').count() > limits::WHEEL_TAGS) {
+        if tags.split('-').any(|part| part.split('.').count() > limits::WHEEL_TAGS) {
             return Err(FilenameError::Tags(filename.to_owned()));
         }
         // A dash of a version is an underscore in the name: a dash would end the part.
-        let version = parse_version(filename, &version.replace('_', "-"))?;
-        let tags = WheelTags(tags.join("-").to_ascii_lowercase().into());
+        let version = if version.contains('_') {
+            parse_version(filename, &version.replace('_', "-"))?
+        } else {
+            parse_version(filename, version)?
+        };
+        let tags = WheelTags(tags.to_ascii_lowercase().into());
         Ok(Self { name, version, build, tags })
     }
 }

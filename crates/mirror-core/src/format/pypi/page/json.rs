@@ -276,6 +276,7 @@ fn hashes(file: &mut Draft<'_>, value: &Value<'_>) {
         file.fault.get_or_insert(kind("hashes", "an object", value));
         return;
     };
+    file.digests.reserve_exact(pairs.len());
     for (name, hex) in pairs {
         let Some(algorithm) = Algorithm::from_name(name) else { continue };
         let Some(hex) = hex else {

@@ -204,10 +204,11 @@ impl Page {
         if self.files.len() + self.unusable.len() == limits::PAGE_FILES {
             return Err(PageError::Limit { what: "files", limit: limits::PAGE_FILES as u64 });
         }
-        let name = excerpt(&draft.filename);
+        // Of a borrowed name, as nearly all are, this is no copy.
+        let name = draft.filename.clone();
         match draft.finish() {
             Ok(file) => self.files.push(file),
-            Err(fault) => self.unusable.push(Unusable { filename: name, fault }),
+            Err(fault) => self.unusable.push(Unusable { filename: excerpt(&name), fault }),
         }
         Ok(())
     }

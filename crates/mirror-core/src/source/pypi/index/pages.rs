@@ -22,6 +22,8 @@ use crate::source::Context;
 
 /// Pages larger than this are read beside what serves transfers.
 const LARGE: usize = 16 << 10;
+/// So are the names of as many files.
+const MANY: usize = 64;
 
 /// The pages of some indexes.
 pub(super) struct Pages<'a> {
@@ -62,7 +64,14 @@ impl<'a> Pages<'a> {
             lists.push(list);
             break;
         }
-        Ok((!lists.is_empty()).then(|| Found::new(name, lists)))
+        if lists.is_empty() {
+            return Ok(None);
+        }
+        if lists.iter().map(|list| list.page.files.len()).sum::<usize>() < MANY {
+            return Ok(Some(Found::new(name, lists)));
+        }
+        let name = name.clone();
+        blocking(move || Ok(Some(Found::new(&name, lists)))).await
     }
 
     /// Lets the files of a list be reached as the list is.
