@@ -164,25 +164,27 @@ fn outcome(tree: &TreeReport) -> (&'static str, String) {
         Outcome::HeldBack => {
             ("held back", format!("complete, but group {} is not; {}", tree.group, kept()))
         }
-        Outcome::Incomplete => (
-            "incomplete",
-            format!(
-                "{} of {} missing; {}",
-                human::count(tree.failures.len() as u64),
-                human::files(tree.files),
-                kept()
-            ),
-        ),
+        Outcome::Incomplete => {
+            let missing = tree.failures.iter().filter(|failure| failure.path.is_some()).count();
+            let mut what = Vec::new();
+            if missing > 0 {
+                let (missing, all) = (human::count(missing as u64), human::files(tree.files));
+                what.push(format!("{missing} of {all} missing"));
+            }
+            what.extend(of_the_whole(tree).map(str::to_owned));
+            ("incomplete", format!("{}; {}", what.join("; "), kept()))
+        }
         Outcome::Failed => {
-            let reasons: Vec<_> = tree
-                .failures
-                .iter()
-                .filter(|failure| failure.path.is_none())
-                .map(|failure| failure.reason.as_str())
-                .collect();
+            let reasons: Vec<_> = of_the_whole(tree).collect();
             ("failed", format!("{}; {}", reasons.join("; "), kept()))
         }
     }
+}
+
+/// What is wrong with a tree as a whole, rather than with a file of it.
+fn of_the_whole(tree: &TreeReport) -> impl Iterator<Item = &str> {
+    let failures = tree.failures.iter().filter(|failure| failure.path.is_none());
+    failures.map(|failure| failure.reason.as_str())
 }
 
 /// Whether what is published is not known.
@@ -192,11 +194,14 @@ fn is_of_state(failure: &report::Failure) -> bool {
 
 fn changes(changes: &Changes) -> String {
     let parts = [(changes.new, "new"), (changes.updated, "updated"), (changes.gone, "gone")];
-    let parts: Vec<_> = parts
+    let mut parts: Vec<_> = parts
         .into_iter()
         .filter(|(number, _)| *number > 0)
         .map(|(number, word)| format!("{} {word}", human::count(number)))
         .collect();
+    if changes.dropped > 0 {
+        parts.push(format!("{} dropped", human::files(changes.dropped)));
+    }
     if parts.is_empty() { "the same packages".to_owned() } else { parts.join(", ") }
 }
 
@@ -254,7 +259,7 @@ mod tests {
             bytes: 2 << 30,
             fetch_files: 15,
             fetch_bytes: 3 << 20,
-            changes: Changes { new: 12, updated: 3, gone: 0 },
+            changes: Changes { new: 12, updated: 3, ..Changes::default() },
             weakly_verified: 0,
             signature: None,
             warnings: Vec::new(),

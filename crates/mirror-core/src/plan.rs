@@ -6,7 +6,7 @@
 use std::collections::{HashMap, HashSet};
 
 use crate::digest::{Digest, Sha256};
-use crate::manifest::{Manifest, Origin, Role, StoredManifest};
+use crate::manifest::{Manifest, Origin, Role, StoredEntry, StoredManifest};
 use crate::path::RepoPath;
 
 /// What a store knows of its content, verified.
@@ -60,6 +60,8 @@ pub struct Changes {
     pub updated: u64,
     /// Subjects that are no longer there.
     pub gone: u64,
+    /// Files that are no longer there, of subjects that are and got no new file.
+    pub dropped: u64,
 }
 
 impl Plan {
@@ -112,15 +114,24 @@ impl Plan {
         plan
     }
 
-    fn compare(&mut self, manifest: &Manifest, previous: Option<&StoredManifest>) {
+    fn compare<'p>(&mut self, manifest: &Manifest, previous: Option<&'p StoredManifest>) {
         let before = previous.map_or(&[][..], |previous| &previous.entries);
-        let mut subjects: HashMap<&str, bool> = before
+        let name = |old: &'p StoredEntry| subject(old.subject.as_deref(), &old.path);
+        let mut subjects: HashMap<&str, Fate> = before
             .iter()
             .filter(|entry| entry.role == Role::Payload)
-            .map(|entry| (subject(entry.subject.as_deref(), &entry.path), false))
+            .map(|entry| (name(entry), Fate::default()))
             .collect();
         // Both lists are in the order of their paths.
         let mut before = before.iter().peekable();
+        let mut retire = |old: &'p StoredEntry, subjects: &mut HashMap<&str, Fate>| {
+            self.retire.push(old.path.clone());
+            if old.role == Role::Payload
+                && let Some(fate) = subjects.get_mut(name(old))
+            {
+                fate.lost += 1;
+            }
+        };
         for entry in manifest.entries() {
             let mut there = false;
             while let Some(old) = before.next_if(|old| old.path <= entry.path) {
@@ -129,29 +140,46 @@ impl Plan {
                         old.digest == Some(new) || new.as_sha256() == Some(old.sha256)
                     });
                 } else {
-                    self.retire.push(old.path.clone());
+                    retire(old, &mut subjects);
                 }
             }
             if entry.role != Role::Payload {
                 continue;
             }
             match (there, subjects.get_mut(subject(entry.subject.as_deref(), &entry.path))) {
-                (true, Some(kept)) => *kept = true,
-                (false, Some(kept)) => {
-                    *kept = true;
+                (true, Some(fate)) => fate.is_kept = true,
+                (false, Some(fate)) => {
+                    (fate.is_kept, fate.is_updated) = (true, true);
                     self.changes.updated += 1;
                 }
                 (_, None) => self.changes.new += 1,
             }
         }
-        self.retire.extend(before.map(|old| old.path.clone()));
-        self.changes.gone = subjects.values().filter(|kept| !**kept).count() as u64;
+        for old in before {
+            retire(old, &mut subjects);
+        }
+        for fate in subjects.values() {
+            match fate {
+                Fate { is_kept: false, .. } => self.changes.gone += 1,
+                Fate { is_updated: false, lost, .. } => self.changes.dropped += lost,
+                Fate { .. } => {}
+            }
+        }
     }
 
     /// Whether the tree holds the manifest already, and nothing is to be retired.
     pub fn is_empty(&self) -> bool {
         self.retire.is_empty() && self.steps.iter().all(|step| matches!(step, Step::Keep(_)))
     }
+}
+
+/// What becomes of a subject that was there.
+#[derive(Default)]
+struct Fate {
+    is_kept: bool,
+    is_updated: bool,
+    /// Its files that go.
+    lost: u64,
 }
 
 /// How many packages `previous` holds that `manifest` drops, and how many it holds. Those of names
@@ -176,7 +204,7 @@ fn subject<'a>(subject: Option<&'a str>, path: &'a RepoPath) -> &'a str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Entry, Remote, StoredEntry};
+    use crate::manifest::{Entry, Remote};
     use proptest::prelude::*;
     use std::collections::BTreeMap;
 
@@ -244,7 +272,7 @@ mod tests {
         assert_eq!((plan.fetch_files, plan.fetch_bytes), (1, 8));
         let retired: Vec<_> = plan.retire.iter().map(RepoPath::as_str).collect();
         assert_eq!(retired, ["awk-1", "bash-1"]);
-        assert_eq!(plan.changes, Changes { new: 1, updated: 1, gone: 1 });
+        assert_eq!(plan.changes, Changes { new: 1, updated: 1, gone: 1, dropped: 0 });
         assert!(!plan.is_empty());
     }
 
@@ -255,7 +283,7 @@ mod tests {
         let mut shelf = Shelf { tree: HashMap::new(), blobs: HashSet::new() };
         let plan = Plan::new(&manifest, &mut shelf, None);
         assert_eq!((plan.fetch_files, plan.fetch_bytes), (2, 9));
-        assert_eq!(plan.changes, Changes { new: 3, updated: 0, gone: 0 });
+        assert_eq!(plan.changes, Changes { new: 3, ..Changes::default() });
     }
 
     /// Some files of few names and fewer contents, so that they meet.
