@@ -24,6 +24,7 @@ use crate::fetch::{self, Client, Need, Question, Reply, Watch};
 use crate::manifest::{Entry, Manifest, StoredEntry, StoredManifest};
 use crate::part::{Expected, Part, Verified};
 use crate::path::{RepoPath, TreePath};
+use crate::plan::dropped;
 use crate::report::{Event, Reporter};
 use crate::signature::Judgement;
 use crate::store::Store;
@@ -53,6 +54,16 @@ pub trait Source: Send + Sync {
     /// not wanted any more; whom to trust is none of it, and is kept with the judgement
     /// ([`Judgement::under`]).
     fn fingerprint(&self) -> String;
+
+    /// How many packages of what is published a manifest drops though they are asked for as before, and
+    /// of how many: where that is more than half, upstream may be broken, or half there.
+    fn drops(&self, published: &StoredManifest, manifest: &Manifest) -> (u64, u64) {
+        if published.fingerprint == self.fingerprint() {
+            dropped(published, manifest)
+        } else {
+            (0, 0)
+        }
+    }
 
     /// Reads the upstream.
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>>;

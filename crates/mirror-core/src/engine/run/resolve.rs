@@ -8,7 +8,7 @@ use crate::engine::{Job, blocking};
 use crate::error::{Error, Result};
 use crate::manifest::{Manifest, Origin, StoredManifest};
 use crate::path::TreePath;
-use crate::plan::{Inventory as _, Plan, dropped};
+use crate::plan::{Inventory as _, Plan};
 use crate::report::{Event, Failure, Outcome, TreeReport};
 use crate::signature::Judgement;
 use crate::source::{Context, Resolution};
@@ -172,13 +172,11 @@ impl<'a> Run<'a> {
         tree.report.failures.push(Failure { path: None, reason, kind });
     }
 
-    /// Refuses a manifest without most of the packages that are published, for the same selection:
-    /// upstream may be broken, or half there.
+    /// Refuses a manifest without most of the packages that are published, for the same selection.
     fn refuse_shrinking(&self, tree: &Tree<'a>, manifest: &Manifest) -> Result<()> {
-        let fingerprint = tree.job.source.fingerprint();
-        let previous = tree.guard.as_ref().filter(|p| p.fingerprint == fingerprint);
-        let Some(previous) = previous.filter(|_| !self.mirror.allow.shrink) else { return Ok(()) };
-        let (dropped, total) = dropped(previous, manifest);
+        let previous = tree.guard.as_ref().filter(|_| !self.mirror.allow.shrink);
+        let Some(previous) = previous else { return Ok(()) };
+        let (dropped, total) = tree.job.source.drops(previous, manifest);
         if dropped > total / 2 { Err(Error::Shrinks { dropped, total }) } else { Ok(()) }
     }
 

@@ -19,7 +19,6 @@ mod set;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{BoxFuture, try_join_all};
@@ -31,11 +30,10 @@ pub use listing::{ListedSet, published_sets};
 pub use set::{Indexes, Sdists, Selection, Set, SetName, SetNameError, Wants, Wheels};
 
 use super::{Context, Resolution, Source};
-use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::format::pypi::input::Location;
 use crate::format::pypi::page::write::FILES;
-use crate::manifest::{Entry, Manifest, Origin, Remote, Role, StoredEntry};
+use crate::manifest::{Entry, Manifest, Origin, Remote, Role, StoredEntry, StoredManifest};
 use crate::part::Expected;
 use crate::path::RepoPath;
 use choose::{Choice, Selected};
@@ -125,11 +123,17 @@ impl Source for PypiSource {
     }
 
     fn fingerprint(&self) -> String {
-        let mut asked = format!("without {:?}", self.removed);
-        for set in &self.sets {
-            let _ = write!(asked, " {} {:?} {}", set.name, set.indexes, set.asked());
-        }
-        format!("pypi 1 {}", &Sha256::of(asked.as_bytes()).hex()[..32])
+        // What was asked for is in the tree: a run that asks for other sets changes nothing by that.
+        "pypi 1".to_owned()
+    }
+
+    /// Of each set by itself, in versions: others may be asked for in runs between, and fewer files of
+    /// the same versions are another selection.
+    fn drops(&self, _: &StoredManifest, _: &Manifest) -> (u64, u64) {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(Pending { record, old, .. }) = pending.as_ref() else { return (0, 0) };
+        let drops = self.sets.iter().map(|set| record.drops(old, &set.name));
+        drops.max_by_key(|(dropped, total)| dropped.saturating_sub(total / 2)).unwrap_or_default()
     }
 
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>> {

@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
-use super::set::{Set, Wants};
+use super::set::{Set, SetName, Wants};
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::format::pypi::page::{ProjectStatus, Status};
@@ -218,6 +218,29 @@ impl FileRecord {
     /// The Pythons that it is for: the index has the first word.
     pub(super) fn python(&self) -> Option<&str> {
         self.requires_python.as_deref().or(self.own_python.as_deref())
+    }
+}
+
+impl Record {
+    /// How many versions a set had in `old` that it lost though it asks for the same, and how many it
+    /// had.
+    pub(super) fn drops(&self, old: &Self, set: &SetName) -> (u64, u64) {
+        let of = |record: &Self| record.sets.get(set.as_str()).cloned().unwrap_or_default();
+        let (mut before, mut now) = (of(old), of(self));
+        let versions = |record: &Self, set: &mut SetRecord| -> BTreeSet<(String, String)> {
+            let files = std::mem::take(&mut set.files);
+            let files = files.iter().filter_map(|name| record.files.get(name));
+            files.map(|file| (file.project.clone(), file.version.clone())).collect()
+        };
+        let (had, has) = (versions(old, &mut before), versions(self, &mut now));
+        if before != now {
+            return (0, 0);
+        }
+        // A newer one takes the place of an older.
+        let gone = had.len().saturating_sub(has.len());
+        let projects: BTreeSet<_> = has.iter().map(|(project, _)| project).collect();
+        let lost = had.iter().filter(|(project, _)| !projects.contains(project)).count();
+        (gone.max(lost) as u64, had.len() as u64)
     }
 }
 

@@ -244,3 +244,48 @@ async fn what_an_index_says_of_pythons_does_not_outlive_its_word() {
         assert!(page.contains("data-requires-python=\"&gt;=3.8\""), "{page}");
     }
 }
+
+/// What was asked for is in the tree, and not in what it is compared by: sets of several runs, each by
+/// its timer, make no generation in turn.
+#[tokio::test]
+async fn runs_for_one_set_after_the_other_change_nothing() {
+    let site = Site::new(samples::demo());
+    let [one, two] = ["hello", "words"].map(|name| {
+        let mut set = site.set(&[name]);
+        set.name = name.parse().unwrap();
+        set
+    });
+    site.sync(vec![one.clone()]).await.good();
+    site.sync(vec![two.clone()]).await.good();
+    let before = listing(&site.tree());
+    for set in [one.clone(), two, one] {
+        let run = site.sync(vec![set]).await;
+        assert_eq!(run.tree().outcome, Outcome::Unchanged, "{}", run.words());
+    }
+    assert_eq!(listing(&site.tree()), before);
+}
+
+/// An index that is half there takes nothing away, whatever other set was mirrored in between; who
+/// asks for less gets less.
+#[tokio::test]
+async fn an_index_that_lost_most_versions_is_refused() {
+    let versions = ["1", "2", "3", "4", "5"];
+    let add = |index: Index, version: &&str| index.release(Release::new("many", version));
+    let all = versions.iter().fold(samples::demo(), add);
+    let mut site = Site::new(all);
+    let every = |site: &Site| {
+        let mut set = site.set(&[]).all_versions(&["many"]);
+        set.name = "every".parse().unwrap();
+        set
+    };
+    site.sync(vec![every(&site)]).await.good();
+    site.sync(vec![site.set(&["words"])]).await.good();
+    let before = listing(&site.tree());
+    site.change(|index| *index = samples::demo().release(Release::new("many", "5")));
+    let said = site.sync(vec![every(&site)]).await.bad();
+    assert!(said.contains("drops 4 of 5"), "{said}");
+    assert_eq!(listing(&site.tree()), before);
+    let run = site.sync(vec![every(&site).newest(1)]).await.good();
+    assert_eq!(run.tree().changes.dropped, 4, "{:?}", run.tree().changes);
+    assert!(site.text("many/index.html").contains("many-5-"));
+}
