@@ -10,6 +10,7 @@ pub mod rpm;
 
 use std::fs::File;
 use std::io::Read;
+use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -216,8 +217,13 @@ impl<'a> Context<'a> {
         Ok((stored, came.from))
     }
 
+    /// The folder where the tree is, or is to be.
+    pub(crate) fn folder(&self) -> Option<PathBuf> {
+        TreePath::new(self.tree()).ok().map(|tree| tree.under(self.store.root()))
+    }
+
     /// The file that lies in the tree at the path `name`, where it has that digest, for the store.
-    fn adopt(&self, name: &str, digest: &Digest) -> Result<Option<Sha256>> {
+    pub(crate) fn adopt(&self, name: &str, digest: &Digest) -> Result<Option<Sha256>> {
         match (TreePath::new(self.tree()), RepoPath::new(name)) {
             (Ok(tree), Ok(path)) => self.store.adopt_file(&tree, &path, digest, &self.upstream),
             _ => Ok(None),

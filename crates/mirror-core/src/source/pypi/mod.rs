@@ -16,6 +16,7 @@ mod listing;
 mod read;
 mod record;
 mod set;
+mod takeover;
 mod tree;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -205,6 +206,7 @@ impl PypiSource {
             record.files.insert(filename.clone(), FileRecord::new(file));
         }
         record.trim();
+        takeover::tell_others(context, &record.projects.keys().map(String::as_str).collect());
         let mut entries = Vec::with_capacity(record.files.len());
         for filename in record.files.keys() {
             entries.push(match selected.get(filename) {
@@ -349,6 +351,9 @@ async fn entry(
     };
     if let Origin::Stored { sha256, .. } = origin {
         digest = Some(sha256.into());
+    }
+    if let (Origin::Remote(_), Some(digest)) = (&origin, &digest) {
+        takeover::adopt(context, &found.project.name, filename, digest).await?;
     }
     let before = old.and_then(FileRecord::sha256);
     if let (Some(new), Some(old)) = (digest.and_then(|digest| digest.as_sha256()), before)
