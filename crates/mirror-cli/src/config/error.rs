@@ -382,6 +382,14 @@ pub(crate) enum ConfigError {
         /// The set.
         name: String,
     },
+    /// Files in which nothing is asked for.
+    #[error("set {name}: nothing is asked for in {files}")]
+    NothingListed {
+        /// The set.
+        name: String,
+        /// The files, with commas between them.
+        files: String,
+    },
     /// A text that is no name of a set.
     #[error(transparent)]
     SetName(#[from] SetNameError),
@@ -508,6 +516,10 @@ impl ConfigError {
             }
             Self::NoPython { .. } => Some(format!("name some: {}", in_place(said, "--python 3.11 3.12", "python = [\"3.11\", \"3.12\"]"))),
             Self::NoTarget { .. } => Some(TARGETS.to_owned()),
+            Self::NothingListed { name, .. } => Some(format!(
+                "a list that is lost or cut off changes nothing; `mirror pypi --remove-set {name}` is what \
+                 removes the set"
+            )),
             Self::EmptySet { .. } => {
                 Some("as in requirements = [\"ansible>=9\"], or files = \"requirements.txt\"".to_owned())
             }

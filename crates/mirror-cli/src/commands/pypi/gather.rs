@@ -79,6 +79,14 @@ async fn one(
     }
     let Read { requirements, locks, mut notes } = read(asked, reader).await?;
     let all_versions = projects(asked)?;
+    // A list that was lost on its way must not take the set's packages along.
+    if requirements.entries.is_empty()
+        && all_versions.is_empty()
+        && locks.iter().all(|lock| lock.packages.is_empty())
+    {
+        let (name, files) = (asked.name.to_string(), asked.wanted.files.join(", "));
+        return Err(asked.wrong(ConfigError::NothingListed { name, files }));
+    }
     let no_index = |source| Failure::Index { set: asked.name.to_string(), source };
     let indexes = Indexes::of(&Inputs {
         options: asked.options.clone(),

@@ -98,3 +98,22 @@ fn paths_of_the_configuration_start_from_its_folder() {
     assert_eq!(ran.code, Some(0), "{}", ran.text());
     assert_eq!(published(&site), [greeting.filename.as_str(), words.filename.as_str()]);
 }
+
+/// A list that a script cut off is no wish to have nothing.
+#[test]
+fn a_list_without_requirements_changes_nothing() {
+    let site = Site::of_index(&samples::demo());
+    fs::write(site.path("list.txt"), "words\n").unwrap();
+    assert_eq!(site.pypi("-r list.txt --target el10 --quiet").text(), "exit 0\n");
+    for text in ["", "# words\n-c bounds.txt\n"] {
+        fs::write(site.path("bounds.txt"), "words<9\n").unwrap();
+        fs::write(site.path("list.txt"), text).unwrap();
+        assert_eq!(
+            site.pypi("-r list.txt --target el10").text(),
+            "error: set list: nothing is asked for in list.txt\n\
+             hint: a list that is lost or cut off changes nothing; `mirror pypi --remove-set list` is \
+             what removes the set\nexit 2\n"
+        );
+    }
+    assert_eq!(published(&site), ["words-5-py3-none-any.whl"]);
+}
