@@ -35,9 +35,13 @@ pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
 fn check(args: &CheckArgs) -> Result<Exit, Failure> {
     let config = super::load_config(&args.place.config)?;
     let root = super::root(&args.place, &config);
-    // A copy of a tree has no state beside it: what is named is looked for where it should be.
+    // A copy has no state beside it: what is named is looked for where it should be, and else by
+    // looking.
     let trees = if args.trees.is_empty() {
-        super::named_trees(&View::glance(&root), &[])?
+        match super::named_trees(&View::glance(&root), &[]) {
+            Err(Failure::NoState(_)) => super::serve::repositories(&root),
+            found => found?,
+        }
     } else {
         args.trees.clone()
     };

@@ -216,3 +216,13 @@ fn pip_installs_from_what_was_mirrored() {
         assert!(target.join(format!("{name}.dist-info")).exists(), "{name}: {err}");
     }
 }
+
+/// As `rsync --exclude .mirror` brings it to a web server.
+#[test]
+fn a_copy_without_the_state_is_proved_by_what_is_there() {
+    let site = Site::of_index(&samples::demo());
+    assert_eq!(site.pypi("words --target el10 --quiet").text(), "exit 0\n");
+    fs::rename(site.path("mirror/.mirror"), site.path("state")).unwrap();
+    let ran = site.run("check --root mirror");
+    assert_eq!(ran.text(), "pypi  1 package file\n  cli: installable for 1 target\nexit 0\n");
+}
