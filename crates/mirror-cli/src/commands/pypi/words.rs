@@ -24,11 +24,11 @@ pub(super) fn check(args: &PypiArgs) -> Result<(), Failure> {
             .enumerate()
             .partition(|(at, word)| *at > 0 && !is_value(word) && requirement::parse(word).is_ok());
         if let Some((_, value)) = took.first() {
-            let mut better = vec!["mirror", "pypi"];
+            let mut better = vec!["mirror".to_owned(), "pypi".to_owned()];
             let requirements = args.requirements.iter().chain(took.iter().map(|(_, word)| *word));
-            better.extend(requirements.map(String::as_str));
-            better.push(option);
-            better.extend(rest.iter().map(|(_, word)| word.as_str()));
+            better.extend(requirements.map(String::as_str).map(quoted));
+            better.push(option.to_owned());
+            better.extend(rest.iter().map(|(_, word)| quoted(word)));
             let (value, better) = ((*value).clone(), better.join(" "));
             return Err(Failure::ListTookRequirement { option, value, better });
         }
@@ -37,6 +37,15 @@ pub(super) fn check(args: &PypiArgs) -> Result<(), Failure> {
         None => Ok(()),
         Some(text) => Err(Failure::FileAsRequirement(text.clone())),
     }
+}
+
+/// A word as a shell takes it: `name>=1` without quotes would write a file.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || ".,_+:/=-".contains(c);
+    if word.chars().all(is_plain) && !word.is_empty() {
+        return word.to_owned();
+    }
+    format!("'{}'", word.replace('\'', "'\\''"))
 }
 
 fn parses<T: FromStr>(word: &str) -> bool {

@@ -49,6 +49,12 @@ fn what_is_wanted_and_for_what_has_to_be_said() {
              hint: requirements come first or after `--`: mirror pypi requests flask --python 3.11\n",
         ),
         (
+            "--python 3.11 requests>=2 flask[async]",
+            "error: --python takes \"requests>=2\", which is a requirement\n\
+             hint: requirements come first or after `--`: mirror pypi 'requests>=2' 'flask[async]' \
+             --python 3.11\n",
+        ),
+        (
             "requests --platform win32",
             "error: --platform is the platform of a Python, and none is named\n\
              hint: name some: --python 3.11 3.12\n",
