@@ -529,7 +529,8 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
         }
         Kind::Other if failure.reason.contains(" is listed without a digest") => {
             "nothing shows whether such a file is what it should be: --allow-unhashed takes it all the \
-             same, as does `allow_unhashed` of [pypi.SET]"
+             same, as does `allow_unhashed` of [pypi.SET]; where a requirement names its URL, \
+             #sha256=DIGEST behind that says what it should be"
         }
         Kind::Selection => {
             "leave out --include, --exclude, --newest-only and --arch, also in mirror.toml: all of \

@@ -453,6 +453,9 @@ impl ConfigError {
         let word = |setting: Setting| setting.said(said);
         match self {
             Self::Entry { error, .. } => error.hint_said(Said::File),
+            Self::UnknownKey { key, known, .. } if is_of_a_set(key, known) => {
+                Some(format!("{key} is said of one set: put it below [pypi.NAME], such as [pypi.tools]"))
+            }
             Self::UnknownKey { key, known, .. } => did_you_mean(key, known),
             Self::Unknown { item, found, known, elsewhere, .. } => {
                 if !elsewhere.is_empty() {
@@ -512,9 +515,14 @@ impl ConfigError {
             }
             Self::Target { source: TargetError::Distribution(name), .. } => {
                 let known: Vec<_> = Distribution::ALL.iter().map(|one| one.name.to_owned()).collect();
-                did_you_mean(name, &known)
+                rebuild_of(name)
+                    .map(|target| format!("did you mean {target}?"))
+                    .or_else(|| did_you_mean(name, &known))
             }
-            Self::NoPython { .. } => Some(format!("name some: {}", in_place(said, "--python 3.11 3.12", "python = [\"3.11\", \"3.12\"]"))),
+            Self::NoPython { .. } => Some(format!(
+                "name some: {}; a distribution on another processor is a target, such as el9-aarch64",
+                in_place(said, "--python 3.11 3.12", "python = [\"3.11\", \"3.12\"]")
+            )),
             Self::NoTarget { .. } => Some(TARGETS.to_owned()),
             Self::NothingListed { name, .. } => Some(format!(
                 "a list that is lost or cut off changes nothing; `mirror pypi --remove-set {name}` is what \
@@ -547,6 +555,23 @@ const TARGETS: &str = "--target el9 ubuntu24.04 stands for the Pythons of a dist
 
 fn in_place(said: Said, option: &'static str, key: &'static str) -> &'static str {
     if said == Said::File { key } else { option }
+}
+
+/// Whether a key of `[pypi.SET]` stands where the keys of `[pypi]` are known.
+fn is_of_a_set(key: &str, known: &[String]) -> bool {
+    const OF_SETS: [&str; 7] =
+        ["requirements", "files", "constraints", "all_versions", "newest_only", "extras", "groups"];
+    let is_known = |key: &str| known.iter().any(|known| known == key);
+    OF_SETS.contains(&key) && is_known("index_url") && !is_known(key)
+}
+
+/// The target that has the Pythons and the glibc of a rebuild of Enterprise Linux.
+fn rebuild_of(name: &str) -> Option<String> {
+    let rest = ["rhel", "rocky", "almalinux", "alma", "centos", "ol"]
+        .iter()
+        .find_map(|rebuild| name.strip_prefix(rebuild))?;
+    let target = format!("el{}", rest.trim_start_matches('-'));
+    Distribution::targets(&target, &[]).is_ok().then_some(target)
 }
 
 fn did_you_mean(word: &str, known: &[String]) -> Option<String> {

@@ -57,7 +57,14 @@ fn what_is_wanted_and_for_what_has_to_be_said() {
         (
             "requests --platform win32",
             "error: --platform is the platform of a Python, and none is named\n\
-             hint: name some: --python 3.11 3.12\n",
+             hint: name some: --python 3.11 3.12; a distribution on another processor is a target, such \
+             as el9-aarch64\n",
+        ),
+        (
+            "requests --target rocky9-aarch64",
+            "error: --target: unknown target \"rocky9-aarch64\": expected NAME or NAME-ARCH, NAME one of \
+             el8 el9 el10 ubuntu20.04 ubuntu22.04 ubuntu24.04 debian11 debian12 debian13\n\
+             hint: did you mean el9-aarch64?\n",
         ),
         (
             "requests --python 2.7",
@@ -159,6 +166,13 @@ fn the_configuration_is_held_against_what_there_is() {
              wheels, sdist, allow_unhashed, tree\nhint: did you mean index_url?\nexit 2\n",
         ),
         (
+            "[pypi]\nrequirements = \"a\"\n",
+            "error: mirror.toml:2: unknown key `requirements`, expected one of python, platform, target, \
+             index_url, extra_index_url, find_links, no_index, pre, only_binary, no_binary, prefer_binary, \
+             wheels, sdist, allow_unhashed, tree\n\
+             hint: requirements is said of one set: put it below [pypi.NAME], such as [pypi.tools]\nexit 2\n",
+        ),
+        (
             "[pypi.site]\nrequirement = [\"a\"]\n",
             "error: mirror.toml:2: unknown key `requirement`, expected one of requirements, files, \
              constraints, all_versions, newest_only, extras, groups, python, platform, target, index_url, \
@@ -178,7 +192,8 @@ fn the_configuration_is_held_against_what_there_is() {
         (
             "[pypi.site]\nrequirements = \"a\"\nplatform = \"win32\"\n",
             "error: mirror.toml:1: `platform` is the platform of a Python, and none is named\n\
-             hint: name some: python = [\"3.11\", \"3.12\"]\nexit 2\n",
+             hint: name some: python = [\"3.11\", \"3.12\"]; a distribution on another processor is a \
+             target, such as el9-aarch64\nexit 2\n",
         ),
         (
             "[pypi.site]\nrequirements = [\"a==\"]\ntarget = \"el9\"\nindex_url = \"http://h.example/\"\n",
