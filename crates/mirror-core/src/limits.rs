@@ -58,9 +58,14 @@ pub const METADATA_SIZE: u64 = 8 << 30;
 /// digest does no harm, and some tools write that of the decompressed file or of an earlier one, but a
 /// body without end is not waited for up to [`METADATA_SIZE`].
 pub fn metadata_size(listed: Option<u64>) -> u64 {
-    listed.map_or(METADATA_SIZE, |listed| {
-        listed.saturating_mul(RATIO).saturating_add(RATIO_FREE_SIZE).min(METADATA_SIZE)
-    })
+    unmeasured_size(listed).min(METADATA_SIZE)
+}
+
+/// The most bytes that are taken of a body of which the server does not say how long it is, of a file
+/// that is listed with a size: that may be wrong, but a body without end is not waited for up to the
+/// limit of its kind.
+pub fn unmeasured_size(listed: Option<u64>) -> u64 {
+    listed.map_or(u64::MAX, |listed| listed.saturating_mul(RATIO).saturating_add(RATIO_FREE_SIZE))
 }
 
 /// Largest metadata file once decompressed, in bytes (largest seen: 3 GB, a filelists of 250,000
@@ -159,6 +164,10 @@ pub const DIGESTS: usize = 10_000;
 
 /// Most packages of a lock file, and most files of one of them.
 pub const LOCKED: usize = 100_000;
+
+/// Largest file of a Python project, in bytes (largest seen: 4 GB). No client looks at the size that an
+/// index lists, so a wrong one does no harm, and one above this counts as none.
+pub const DISTRIBUTION_SIZE: u64 = 64 << 30;
 
 /// Largest project page of a Python index, in bytes (largest seen: 12 MB, 15,000 files).
 pub const PAGE_SIZE: u64 = 128 << 20;

@@ -68,9 +68,6 @@ impl Part {
         } else {
             part.read_back()?;
         }
-        if expected.size.is_some_and(|size| part.size > size) {
-            part.restart()?;
-        }
         Ok(part)
     }
 

@@ -106,7 +106,7 @@ impl Plan {
             };
             if step == Step::Fetch && entry.digest.is_none_or(|digest| wanted.insert(digest)) {
                 plan.fetch_files += 1;
-                plan.fetch_bytes += entry.size.unwrap_or(0);
+                plan.fetch_bytes = plan.fetch_bytes.saturating_add(entry.size.unwrap_or(0));
             }
             plan.steps.push(step);
         }

@@ -17,7 +17,7 @@ use crate::manifest::{Entry, Origin, Remote, Role};
 use crate::part::Expected;
 use crate::path::RepoPath;
 use crate::report::{Event, Reporter};
-use crate::source::Transfer;
+use crate::source::{Sizes, Transfer};
 
 /// Most places of one content that are asked: an upstream may list it under a million names.
 const PLACES: usize = 64;
@@ -102,17 +102,18 @@ impl Units {
         tree: &Arc<str>,
         upstream: &Arc<str>,
         entry: &Entry,
+        sizes: Sizes,
         taker: (usize, usize),
     ) {
         let Origin::Remote(remote) = &entry.origin else {
             return;
         };
         let key = key(upstream, entry);
-        let limit = match (entry.role, entry.size) {
-            // Clients compare a package's size with its metadata's before they read it.
-            (Role::Payload, Some(size)) if entry.digest.is_some() => size,
-            (Role::Payload, _) => limits::PAYLOAD_SIZE,
-            (_, size) => limits::metadata_size(size),
+        let limit = match (entry.role, sizes, entry.size) {
+            (Role::Payload, Sizes::Inform { limit }, _) => limit,
+            (Role::Payload, Sizes::Bind, Some(size)) if entry.digest.is_some() => size,
+            (Role::Payload, Sizes::Bind, _) => limits::PAYLOAD_SIZE,
+            (_, _, size) => limits::metadata_size(size),
         };
         if let Some(unit) = key.as_ref().and_then(|key| self.by_digest.get(key)) {
             let unit = &mut self.units[*unit];
@@ -328,15 +329,27 @@ mod tests {
         let (a, b): (Arc<str>, Arc<str>) = ("a".into(), "b".into());
         let mut units = Units::default();
         let here = ["http://x/", "http://y/", "http://x/"];
-        units.add(&a, &a, &entry("p", &here, Some("same")), (0, 0));
-        units.add(&b, &b, &entry("p", &["http://y/", "http://z/"], Some("same")), (1, 0));
-        units.add(&b, &b, &entry("q", &["http://z/"], Some("other")), (1, 1));
+        units.add(&a, &a, &entry("p", &here, Some("same")), Sizes::Bind, (0, 0));
+        units.add(
+            &b,
+            &b,
+            &entry("p", &["http://y/", "http://z/"], Some("same")),
+            Sizes::Bind,
+            (1, 0),
+        );
+        units.add(&b, &b, &entry("q", &["http://z/"], Some("other")), Sizes::Bind, (1, 1));
         let unit = &units.units[0];
         let urls: Vec<_> = unit.urls().into_iter().map(String::from).collect();
         assert_eq!(urls, ["http://x/p", "http://y/p", "http://z/p"]);
         assert_eq!((unit.takers.len(), units.units.len()), (2, 2));
         for number in 0..2 * PLACES {
-            units.add(&a, &a, &entry(&number.to_string(), &here[..1], Some("same")), (0, number));
+            units.add(
+                &a,
+                &a,
+                &entry(&number.to_string(), &here[..1], Some("same")),
+                Sizes::Bind,
+                (0, number),
+            );
         }
         assert_eq!(units.units[0].urls().len(), PLACES + 1);
     }
@@ -349,7 +362,7 @@ mod tests {
         let entries = [&one, &two, &one, &none].map(|entry| (&upstream, entry));
         let footprint = units.footprint(entries.into_iter(), &parts);
         assert_eq!(footprint, Footprint { bytes: 10 + 6 + 10, files: 2 });
-        units.add(&upstream, &upstream, &one, (0, 0));
+        units.add(&upstream, &upstream, &one, Sizes::Bind, (0, 0));
         let footprint = units.footprint(entries.into_iter(), &parts);
         assert_eq!(footprint, Footprint { bytes: 6 + 10, files: 1 });
     }

@@ -15,6 +15,7 @@ use super::hosts::{HostId, Lease};
 use super::send::{Answer, Failed};
 use super::{Client, Request, Watch, failure};
 use crate::error::{Error, Kind, Result};
+use crate::limits;
 use crate::part::Part;
 
 /// A transfer that would take this many times as long as another mirror is expected to take for the
@@ -41,6 +42,8 @@ struct Body<'a, 'b> {
     request: &'a Request<'b>,
     /// Where the file ends, as the answer says.
     end: Option<u64>,
+    /// The most bytes of the file that are taken.
+    limit: u64,
     shown: &'a str,
     lease: &'a Lease<'b>,
     alternatives: &'a [HostId],
@@ -119,9 +122,13 @@ impl Client {
         } else if part.size() > 0 {
             throw_away(part, watch)?;
         }
-        if end.is_some_and(|end| end > request.limit) {
-            return Err(too_large(request, end.unwrap_or_default(), &shown).into());
-        }
+        let limit = match end {
+            Some(end) if end > request.limit => {
+                return Err(too_large(request, end, request.limit, &shown).into());
+            }
+            Some(_) => request.limit,
+            None => request.limit.min(limits::unmeasured_size(request.expected.size)),
+        };
         if end.is_some_and(|end| end.saturating_sub(part.size()) > watch.room()) {
             return Err(no_room(part, request, &shown, watch).into());
         }
@@ -131,13 +138,14 @@ impl Client {
         }
         *known = validator(headers).map(|value| Validator { url: url.clone(), value });
         let shown = &shown;
-        let body = Body { response, part, request, end, shown, lease, alternatives, watch };
+        let body = Body { response, part, request, end, limit, shown, lease, alternatives, watch };
         self.receive(body).await?;
         Ok(time)
     }
 
     async fn receive(&self, body: Body<'_, '_>) -> Result<(), Failed> {
-        let Body { mut response, part, request, end, shown, lease, alternatives, watch } = body;
+        let Body { mut response, part, request, end, limit, shown, lease, alternatives, watch } =
+            body;
         let window = self.options.speed_window;
         let lowest = self.options.lowest_speed.saturating_mul(window.as_secs()).max(1);
         let mut window_end = Instant::now() + window;
@@ -175,9 +183,10 @@ impl Client {
                 }
             };
             let size = chunk.len() as u64;
-            if part.size() + size > request.limit {
+            if part.size() + size > limit {
+                let found = part.size() + size;
                 throw_away(part, watch)?;
-                break Err(too_large(request, part.size() + size, shown).into());
+                break Err(too_large(request, found, limit, shown).into());
             }
             if size > watch.room() {
                 let error = no_room(part, request, shown, watch);
@@ -254,13 +263,13 @@ fn truncated(shown: &str, expected: u64, part: &Part) -> Error {
     Error::Truncated { url: shown.to_owned(), expected, found: part.size() }
 }
 
-fn too_large(request: &Request<'_>, found: u64, shown: &str) -> Error {
+fn too_large(request: &Request<'_>, found: u64, limit: u64, shown: &str) -> Error {
     match request.expected.size {
         // The bound is the size itself: say so.
-        Some(expected) if expected == request.limit => {
+        Some(expected) if expected == limit => {
             Error::SizeMismatch { file: shown.to_owned(), expected, found }
         }
-        _ => Error::TooLarge { url: shown.to_owned(), limit: request.limit },
+        _ => Error::TooLarge { url: shown.to_owned(), limit },
     }
 }
 

@@ -54,7 +54,8 @@ pub struct Request<'a> {
     pub urls: Vec<Url>,
     /// What it must be.
     pub expected: Expected,
-    /// The most bytes that are taken.
+    /// The most bytes that are taken; of a body without a length at most as many as
+    /// [`unmeasured_size`](crate::limits::unmeasured_size) has for the expected one.
     pub limit: u64,
     /// How much is tried.
     pub need: Need,
@@ -174,7 +175,11 @@ impl Client {
         watch: &dyn Watch,
     ) -> Result<Downloaded> {
         let key = request.urls.first().map_or(request.name, Url::as_str);
-        let part = Part::open(parts, &request.expected, key)?;
+        let mut part = Part::open(parts, &request.expected, key)?;
+        if part.size() > request.limit {
+            // Begun where more was listed.
+            part.restart()?;
+        }
         transfer::Transfer::new(self, request, watch).run(part).await
     }
 

@@ -39,6 +39,19 @@ pub enum Resolution {
     Manifest(Manifest),
 }
 
+/// What the sizes stand for that an upstream lists of its payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sizes {
+    /// Clients compare them with the files before they read those: a file of another size has failed.
+    Bind,
+    /// No client looks at them: where the digest is right another size is told, and the file's own
+    /// counts.
+    Inform {
+        /// The most bytes that are taken of a file, whatever is listed.
+        limit: u64,
+    },
+}
+
 /// Resolves an upstream to a manifest.
 pub trait Source: Send + Sync {
     /// Which upstream this is: the same for every run, whatever is selected of it. A tree keeps it,
@@ -64,6 +77,11 @@ pub trait Source: Send + Sync {
         } else {
             (0, 0)
         }
+    }
+
+    /// What the sizes of its payload stand for.
+    fn sizes(&self) -> Sizes {
+        Sizes::Bind
     }
 
     /// Reads the upstream.

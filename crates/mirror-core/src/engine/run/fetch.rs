@@ -5,6 +5,7 @@ use crate::engine::fetching::{Done, Patience};
 use crate::error::{Error, Result};
 use crate::manifest::Role;
 use crate::report::Failure;
+use crate::source::Sizes;
 
 /// Whether nothing of the group is still to come.
 pub(super) fn is_settled(trees: &[Tree<'_>], group: &str) -> bool {
@@ -43,7 +44,8 @@ pub(super) fn take(trees: &mut [Tree<'_>], done: Done, patience: Patience) -> Re
         content[at] = Some(fetched);
         let entry = &manifest.entries()[at];
         let listed = entry.size.filter(|listed| *listed != fetched.size);
-        if let Some(listed) = listed.filter(|_| entry.role != Role::Payload) {
+        let binds = entry.role == Role::Payload && tree.job.source.sizes() == Sizes::Bind;
+        if let Some(listed) = listed.filter(|_| !binds) {
             let (path, found) = (&entry.path, fetched.size);
             let warning = format!("{path}: {found} bytes, listed with {listed}");
             tree.report.warnings.push(warning);

@@ -264,7 +264,8 @@ impl<'a> Run<'a> {
         let report = &mut tree.report;
         report.outcome = Outcome::Planned;
         report.files = manifest.entries().len() as u64;
-        report.bytes = manifest.entries().iter().filter_map(|entry| entry.size).sum();
+        let sizes = manifest.entries().iter().filter_map(|entry| entry.size);
+        report.bytes = sizes.fold(0, u64::saturating_add);
         report.fetch_files = plan.fetch_files;
         report.fetch_bytes = plan.fetch_bytes;
         report.changes = plan.changes;

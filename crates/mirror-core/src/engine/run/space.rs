@@ -120,9 +120,9 @@ fn wanted<'t>(
 fn add(units: &mut Units, trees: &mut [Tree<'_>], group: &str) {
     let members = trees.iter_mut().enumerate().filter(|(_, tree)| tree.job.group == group);
     for (number, tree) in members {
-        let mut added = 0;
+        let (mut added, sizes) = (0, tree.job.source.sizes());
         for (at, entry) in lacking(tree) {
-            units.add(&tree.name, &tree.upstream, entry, (number, at));
+            units.add(&tree.name, &tree.upstream, entry, sizes, (number, at));
             added += 1;
         }
         if let Work::Plan { missing, .. } = &mut tree.work {

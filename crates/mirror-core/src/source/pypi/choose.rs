@@ -376,7 +376,7 @@ fn put_together(
             };
             for at in taken.files {
                 let file = found.file(at);
-                let (filename, size) = (file.filename.clone(), file.size);
+                let (filename, size) = (file.filename.clone(), found.size(at));
                 chosen.files.push(ChosenFile { filename: filename.clone(), size });
                 let found = Arc::clone(&found);
                 let selected = Selected {

@@ -30,7 +30,7 @@ pub use library::Unproved;
 pub use listing::{ListedSet, published_sets};
 pub use set::{Indexes, Sdists, Selection, Set, SetName, SetNameError, Wants, Wheels};
 
-use super::{Context, Resolution, Source};
+use super::{Context, Resolution, Sizes, Source};
 use crate::error::{Error, Result};
 use crate::format::pypi::input::Location;
 use crate::format::pypi::page::write::FILES;
@@ -135,6 +135,10 @@ impl Source for PypiSource {
         let Some(Pending { record, old, .. }) = pending.as_ref() else { return (0, 0) };
         let drops = self.sets.iter().map(|set| record.drops(old, &set.name));
         drops.max_by_key(|(dropped, total)| dropped.saturating_sub(total / 2)).unwrap_or_default()
+    }
+
+    fn sizes(&self) -> Sizes {
+        index::SIZES
     }
 
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>> {
@@ -339,7 +343,11 @@ async fn entry(
                 // Its name stands for one content: what was fetched once is not fetched again.
                 digest = old.and_then(FileRecord::sha256).map(Into::into);
             }
-            (Origin::Remote(remote(url)), file.size)
+            let size = found.size(selected.at);
+            if let Some(listed) = file.size.filter(|_| size.is_none()) {
+                context.warn(format!("{path}: listed with {listed} bytes, more than any file has"));
+            }
+            (Origin::Remote(remote(url)), size)
         }
         Location::Path(local) => {
             let read = index::blocking(move || index::read_local(&local)).await;

@@ -11,6 +11,7 @@ use crate::error::redact;
 use crate::format::pypi::PackageName;
 use crate::format::pypi::input::Location;
 use crate::format::pypi::page::{File, Page, ProjectStatus, Unusable};
+use crate::limits;
 use crate::resolve::pypi::{Listed, Project};
 
 /// What tells one file from another.
@@ -170,6 +171,11 @@ impl Found {
         };
         let digest = self.digest(at).map(|digest| digest.to_string()).unwrap_or_default();
         Place(format!("{} {} {digest} {place}", self.project.name, self.file(at).filename))
+    }
+
+    /// The file's size in bytes, as it is listed; `None` also where no file can be as large as that.
+    pub(in crate::source::pypi) fn size(&self, at: usize) -> Option<u64> {
+        self.file(at).size.filter(|size| *size <= limits::DISTRIBUTION_SIZE)
     }
 
     /// The file's strongest digest.

@@ -258,11 +258,7 @@ impl Reading<'_> {
         if self.whole_only().contains(&url.origin()) {
             return Ok(None);
         }
-        let last = match self.found.file(self.at).size {
-            Some(size) => Piece::Of(size.saturating_sub(TAIL)..size),
-            None => Piece::Last(TAIL),
-        };
-        let Some((mut start, size, mut tail)) = self.piece(url, last).await? else {
+        let Some((mut start, size, mut tail)) = self.tail(url).await? else {
             return Ok(None);
         };
         let directory = loop {
@@ -296,6 +292,22 @@ impl Reading<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The archive's last bytes. A listed size spares servers that do not know how to count from the
+    /// end; where it is wrong, they say the right one.
+    async fn tail(&self, url: &Url) -> Result<Option<(u64, u64, Vec<u8>)>> {
+        let last = |size: u64| Piece::Of(size.saturating_sub(TAIL)..size);
+        let Some(listed) = self.found.size(self.at).filter(|size| *size > 0) else {
+            return self.piece(url, Piece::Last(TAIL)).await;
+        };
+        match self.piece(url, last(listed)).await? {
+            Some((_, size, _)) if size != listed => self.piece(url, last(size)).await,
+            None if !self.whole_only().contains(&url.origin()) => {
+                self.piece(url, Piece::Last(TAIL)).await
+            }
+            piece => Ok(piece),
+        }
     }
 
     async fn range(&self, url: &Url, range: Range<u64>) -> Result<Option<Vec<u8>>> {
@@ -360,10 +372,11 @@ impl Reading<'_> {
             Location::Path(path) => return Ok(Ok(Whole::Local(path.clone()))),
         };
         let file = self.found.file(self.at);
-        let expected = Expected { size: file.size, digest: self.found.digest(self.at) };
+        let expected =
+            Expected { size: self.found.size(self.at), digest: self.found.digest(self.at) };
         let name = format!("{FILES}/{}", file.filename);
         let shown = redact(&url);
-        let limit = file.size.unwrap_or(limits::PAYLOAD_SIZE);
+        let limit = limits::DISTRIBUTION_SIZE;
         match self.context.fetch(&name, vec![url], expected, limit).await {
             Ok(stored) => Ok(Ok(Whole::Stored(stored))),
             Err(Error::Status { code, .. }) if code == 404 || code == 410 => {

@@ -22,8 +22,9 @@ use url::Url;
 
 use crate::error::{Error, Result};
 use crate::format::pypi::PackageName;
+use crate::limits;
 use crate::resolve::pypi::{Described, Index, Metadata, Project, ProjectFile, Wanted};
-use crate::source::Context;
+use crate::source::{Context, Sizes};
 pub(super) use ahead::Ahead;
 pub(super) use found::{Found, List, Place};
 use metadata::FromSdist;
@@ -32,6 +33,9 @@ use pages::Pages;
 pub(super) use pages::{blocking, read_local};
 
 use super::Indexes;
+
+/// Neither pip nor uv looks at a file's size (PEP 700 has it for people).
+pub(super) const SIZES: Sizes = Sizes::Inform { limit: limits::DISTRIBUTION_SIZE };
 
 /// Why an index could not say. The error is one, however many solvers wait for it.
 #[derive(Clone)]

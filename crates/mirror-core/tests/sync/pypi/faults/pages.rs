@@ -141,11 +141,12 @@ fn values() -> Vec<Row> {
         said("a negative size", End::Healed, "size", "-1"),
         said("a size that is a text", End::Healed, "size", "\"much\""),
         said(
-            "more than fits on a disk",
-            fatal(&["bytes are needed"]),
+            "a size that no file has",
+            End::Harmless("listed with 1152921504606846976 bytes"),
             "size",
             "1152921504606846976",
         ),
+        said("no bytes", End::Harmless(" bytes, listed with 0"), "size", "0"),
         said(
             "a strange reason",
             End::Otherwise("", super::WITHOUT_LIB.into()),
