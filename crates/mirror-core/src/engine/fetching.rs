@@ -8,7 +8,6 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use super::Mirror;
-use super::room::{Growing, Room};
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::fetch::{Downloaded, Need, Request};
@@ -17,7 +16,7 @@ use crate::manifest::{Entry, Origin, Remote, Role};
 use crate::part::Expected;
 use crate::path::RepoPath;
 use crate::report::{Event, Reporter};
-use crate::source::{Sizes, Transfer};
+use crate::source::{Growing, Room, Sizes, Transfer};
 
 /// Most places of one content that are asked: an upstream may list it under a million names.
 const PLACES: usize = 64;

@@ -7,7 +7,6 @@
 
 mod fetching;
 mod rollback;
-mod room;
 mod run;
 mod verify;
 

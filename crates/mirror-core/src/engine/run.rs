@@ -7,18 +7,20 @@ mod publish;
 mod resolve;
 mod space;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
 use tokio::task::JoinSet;
 
 use super::fetching::{self, Fetched, Patience, Units};
-use super::room::Room;
 use super::{Job, Mirror, Mode};
+use crate::digest::Sha256;
 use crate::error::Result;
 use crate::manifest::{Manifest, StoredManifest};
 use crate::plan::Plan;
 use crate::report::{Report, Reporter, TreeReport};
+use crate::source::Room;
 
 /// Sources that are read at once; each of their transfers counts against the connections.
 const SOURCES: usize = 8;
@@ -28,6 +30,8 @@ pub(super) struct Run<'a> {
     mirror: &'a Mirror,
     jobs: &'a [Job],
     reporter: Arc<dyn Reporter>,
+    /// What is free on the disk, and promised to nobody.
+    room: Arc<Room>,
     /// What the client had counted when the run began.
     requests_before: u64,
     received_before: u64,
@@ -47,6 +51,8 @@ struct Tree<'a> {
     may_have_moved: bool,
     /// Files that are asked for once more before they are said to have failed, and why.
     deferred: Vec<(String, String)>,
+    /// Content that its source has read and that is not part of it.
+    let_go: HashSet<Sha256>,
     report: TreeReport,
 }
 
@@ -62,10 +68,12 @@ impl<'a> Run<'a> {
     pub(super) fn new(mirror: &'a Mirror, jobs: &'a [Job], reporter: Arc<dyn Reporter>) -> Self {
         let (requests_before, received_before) =
             (mirror.client.requests(), mirror.client.received());
-        Self { mirror, jobs, reporter, requests_before, received_before }
+        let room = Arc::default();
+        Self { mirror, jobs, reporter, room, requests_before, received_before }
     }
 
     pub(super) async fn go(self, mode: Mode, transfers: &mut JoinSet<()>) -> Result<Report> {
+        self.measure_room()?;
         let mut trees = self.resolve_all().await?;
         let work = self.collect(&mut trees, &self.groups())?;
         if mode == Mode::Apply {
@@ -89,16 +97,17 @@ impl<'a> Run<'a> {
     async fn apply(
         &self,
         trees: &mut [Tree<'a>],
-        work: (Units, Arc<Room>),
+        work: Units,
         transfers: &mut JoinSet<()>,
     ) -> Result<()> {
-        if !work.0.is_empty() {
+        if !work.is_empty() {
             let planned = trees.iter().filter(|tree| matches!(tree.work, Work::Plan { .. }));
             self.mirror.note_begun(planned.map(|tree| tree.job));
         }
         let groups = self.groups();
         self.fetch_and_publish(trees, groups, work, Patience::Some, transfers).await?;
         for round in 0..again::MOVES {
+            self.measure_room()?;
             let groups = self.resolve_again(trees, round).await?;
             self.tell_deferred(trees);
             if groups.is_empty() {
@@ -137,12 +146,13 @@ impl<'a> Run<'a> {
         &self,
         trees: &mut [Tree<'a>],
         groups: Vec<&'a str>,
-        (units, room): (Units, Arc<Room>),
+        units: Units,
         patience: Patience,
         transfers: &mut JoinSet<()>,
     ) -> Result<()> {
         let (queue, reporter) = (units.into_queue(), &self.reporter);
-        let mut done = fetching::start(self.mirror, queue, &room, patience, reporter, transfers);
+        let room = &self.room;
+        let mut done = fetching::start(self.mirror, queue, room, patience, reporter, transfers);
         let mut open = groups;
         loop {
             let (ready, waiting): (Vec<_>, Vec<_>) =

@@ -6,13 +6,15 @@
 //! blob. A new kind of content is a new source, and nothing else changes.
 
 pub mod pypi;
+mod room;
 pub mod rpm;
+mod transfer;
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
 /// The future that [`Source::resolve`] returns.
 pub use futures::future::BoxFuture;
@@ -21,7 +23,7 @@ use url::Url;
 
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result};
-use crate::fetch::{self, Client, Need, Question, Reply, Watch};
+use crate::fetch::{self, Client, Need, Question, Reply};
 use crate::manifest::{Entry, Manifest, StoredEntry, StoredManifest};
 use crate::part::{Expected, Part, Verified};
 use crate::path::{RepoPath, TreePath};
@@ -29,6 +31,8 @@ use crate::plan::dropped;
 use crate::report::{Event, Reporter};
 use crate::signature::Judgement;
 use crate::store::Store;
+pub(crate) use room::{Growing, Room};
+pub(crate) use transfer::Transfer;
 
 /// What an upstream holds now.
 #[derive(Debug)]
@@ -120,12 +124,14 @@ pub struct Context<'a> {
     store: &'a Store,
     client: &'a Client,
     reporter: Reporting<'a>,
+    room: &'a Room,
     upstream: String,
     previous: Option<&'a StoredManifest>,
     published: Option<&'a StoredManifest>,
     allow_older: bool,
     warnings: Mutex<Vec<String>>,
     keeping: Mutex<JoinSet<()>>,
+    let_go: Mutex<HashSet<Sha256>>,
 }
 
 struct Reporting<'a> {
@@ -143,6 +149,7 @@ impl<'a> Context<'a> {
     pub(crate) fn new(
         store: &'a Store,
         client: &'a Client,
+        room: &'a Room,
         reporter: &'a dyn Reporter,
         tree: &'a str,
         upstream: String,
@@ -153,12 +160,14 @@ impl<'a> Context<'a> {
             store,
             client,
             reporter,
+            room,
             upstream,
             previous,
             published: previous,
             allow_older: false,
             warnings: Mutex::default(),
             keeping: Mutex::default(),
+            let_go: Mutex::default(),
         }
     }
 
@@ -224,7 +233,7 @@ impl<'a> Context<'a> {
         {
             return Ok((Stored { sha256, size: self.store.size(&sha256)? }, None));
         }
-        let watch = Transfer { reporter: self.reporter.reporter, tree: self.reporter.tree, name };
+        let watch = Growing::new(self.transfer(name), 0, self.room);
         let came = self.client.download(&request, &self.store.parts(), &watch).await?;
         let stored = self.put(&came.verified)?;
         if let Some(listed) = expected.size.filter(|listed| *listed != stored.size) {
@@ -253,11 +262,12 @@ impl<'a> Context<'a> {
     pub async fn read(&self, name: &str, urls: Vec<Url>, limit: u64) -> Result<Vec<u8>> {
         let (expected, need) = (Expected::default(), Need::Required);
         let request = fetch::Request { name, urls, expected, limit, need };
-        let watch = Transfer { reporter: self.reporter.reporter, tree: self.reporter.tree, name };
+        let watch = Growing::new(self.transfer(name), 0, self.room);
         let came = self.client.download(&request, &self.store.parts(), &watch).await?;
         let verified = came.verified;
         let content = verified.read()?;
         verified.discard()?;
+        self.room.give(verified.size());
         let (tree, path, size) = (self.reporter.tree, name, verified.size());
         self.reporter.reporter.on_event(&Event::Fetched { tree, path, size });
         Ok(content)
@@ -299,6 +309,13 @@ impl<'a> Context<'a> {
             if read == 0 {
                 break;
             }
+            if self.room.left() < read as u64 {
+                let (url, room) = (name.to_owned(), part.size());
+                self.room.give(room);
+                part.discard()?;
+                return Err(Error::NoRoom { url, listed: expected.size, room });
+            }
+            self.room.take(read as u64);
             part.append(&buffer[..read])?;
         }
         let verified = if *expected == Expected::default() {
@@ -309,6 +326,10 @@ impl<'a> Context<'a> {
         self.put(&verified)
     }
 
+    fn transfer<'t>(&'t self, name: &'t str) -> Transfer<'t> {
+        Transfer { reporter: self.reporter.reporter, tree: self.reporter.tree, name }
+    }
+
     fn put(&self, verified: &Verified) -> Result<Stored> {
         let sha256 = self.store.put(verified, &self.upstream)?;
         Ok(Stored { sha256, size: verified.size() })
@@ -316,8 +337,7 @@ impl<'a> Context<'a> {
 
     /// Asks a server for something small that is kept in memory; `name` is what events call it.
     pub async fn ask(&self, name: &str, question: &Question<'_>) -> Result<Reply> {
-        let watch = Transfer { reporter: self.reporter.reporter, tree: self.reporter.tree, name };
-        let reply = self.client.ask(question, &watch).await?;
+        let reply = self.client.ask(question, &self.transfer(name)).await?;
         let (tree, path) = (self.reporter.tree, name);
         self.reporter.reporter.on_event(&Event::Answered { tree, path });
         Ok(reply)
@@ -336,6 +356,11 @@ impl<'a> Context<'a> {
     /// Keeps something small that was read, for later runs; it is there for them after
     /// [`Context::kept`]. What cannot be written is asked for again.
     pub fn keep(&self, key: &str, content: Vec<u8>) {
+        let size = content.len() as u64;
+        if self.room.left() < size {
+            return;
+        }
+        self.room.take(size);
         let (store, key) = (self.store.cache(), key.to_owned());
         let mut keeping = self.keeping.lock().unwrap_or_else(PoisonError::into_inner);
         keeping.spawn_blocking(move || drop(store.keep(&key, &content)));
@@ -383,33 +408,15 @@ impl<'a> Context<'a> {
         self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(message);
     }
 
-    pub(crate) fn into_warnings(self) -> Vec<String> {
-        self.warnings.into_inner().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// Turns what a transfer tells into events.
-pub(crate) struct Transfer<'a> {
-    pub(crate) reporter: &'a dyn Reporter,
-    pub(crate) tree: &'a str,
-    pub(crate) name: &'a str,
-}
-
-impl Watch for Transfer<'_> {
-    fn started(&self, resumed: u64, size: Option<u64>) {
-        let (tree, path) = (self.tree, self.name);
-        self.reporter.on_event(&Event::Started { tree, path, resumed, size });
+    /// Lets a file of the store go that was read, and is of no more use: where the tree is what it
+    /// should be at the end of the run, and nothing that is kept names the file, it is dropped.
+    pub fn let_go(&self, sha256: Sha256) {
+        self.let_go.lock().unwrap_or_else(PoisonError::into_inner).insert(sha256);
     }
 
-    fn progress(&self, bytes: i64) {
-        let (tree, path) = (self.tree, self.name);
-        self.reporter.on_event(&Event::Progress { tree, path, bytes });
-    }
-
-    fn retrying(&self, error: &Error, after: Duration) {
-        let (tree, path) = (self.tree, self.name);
-        let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-        let reason = &error.to_string();
-        self.reporter.on_event(&Event::Retrying { tree, path, reason, after_ms });
+    /// The warnings, and what was let go.
+    pub(crate) fn into_parts(self) -> (Vec<String>, HashSet<Sha256>) {
+        let warnings = self.warnings.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (warnings, self.let_go.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }

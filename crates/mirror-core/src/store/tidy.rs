@@ -65,6 +65,11 @@ impl Store {
         Ok(())
     }
 
+    /// Notes content that may be dropped by [`Store::tidy`], where nothing that is kept names it.
+    pub(crate) fn let_go(&self, content: impl Iterator<Item = Sha256>) {
+        self.unnamed().extend(content);
+    }
+
     /// The generations `ids` of a tree, as far as they can be read.
     pub(super) fn kept(&self, tree: &TreePath, ids: &[u64]) -> Result<Kept> {
         let mut kept = Kept { generations: Vec::new(), damaged: false };

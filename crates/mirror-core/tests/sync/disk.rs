@@ -242,6 +242,8 @@ async fn inside() {
 async fn room() {
     let disk = Disk::new("size=22m");
     super::space::room(&disk.disk().join("root")).await;
+    fs::remove_dir_all(disk.disk().join("root")).unwrap();
+    super::pypi::room(&disk.disk().join("python")).await;
 }
 
 #[test]

@@ -223,6 +223,8 @@ impl<'a> Run<'a> {
             }
         }
         let (store, retention) = (Arc::clone(&self.mirror.store), self.mirror.retention);
+        let good = trees.iter().filter(|tree| tree.report.outcome.is_good());
+        store.let_go(good.flat_map(|tree| tree.let_go.iter().copied()));
         blocking(move || store.tidy(&paths, &published, &wanted, &retention)).await
     }
 }

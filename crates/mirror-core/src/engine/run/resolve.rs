@@ -120,6 +120,7 @@ impl<'a> Run<'a> {
             work: Work::None,
             may_have_moved: false,
             deferred: Vec::new(),
+            let_go: HashSet::new(),
             report,
         };
         if let Some(fault) = published.fault {
@@ -190,11 +191,21 @@ impl<'a> Run<'a> {
         loop {
             let context = self.context(tree, previous.as_deref());
             let resolution = job.source.resolve(&context).await;
-            tree.report.warnings.extend(context.into_warnings());
+            let (warnings, let_go) = context.into_parts();
+            tree.report.warnings.extend(warnings);
+            tree.let_go.extend(let_go);
             match (resolution?, previous.take()) {
                 (Resolution::Manifest(manifest), _) => {
                     self.refuse_shrinking(tree, &manifest)?;
                     self.tell_signature(tree, manifest.signature());
+                    for entry in manifest.entries() {
+                        // What is chosen stays.
+                        let sha256 = match entry.origin {
+                            Origin::Stored { sha256, .. } => Some(sha256),
+                            Origin::Remote(_) => entry.digest.and_then(|d| d.as_sha256()),
+                        };
+                        sha256.map(|sha256| tree.let_go.remove(&sha256));
+                    }
                     return Ok(Some(manifest));
                 }
                 // Taken for an empty manifest it would empty the tree.
@@ -226,7 +237,7 @@ impl<'a> Run<'a> {
     ) -> Context<'c> {
         let (store, client) = (&*self.mirror.store, &*self.mirror.client);
         let upstream = tree.upstream.to_string();
-        Context::new(store, client, &*self.reporter, &tree.name, upstream, previous)
+        Context::new(store, client, &self.room, &*self.reporter, &tree.name, upstream, previous)
             .over(tree.guard.as_deref(), self.mirror.allow.older)
     }
 

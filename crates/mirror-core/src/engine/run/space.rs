@@ -8,7 +8,7 @@
 //!
 //! Nobody can promise room to a file whose size is not listed. Such files, and those that turn out
 //! larger than listed, share what was promised to nobody as they grow, and one that finds no more
-//! fails (see [`Room`]).
+//! fails (see [`Room`](crate::source::Room)). The same holds for what sources read and make.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -17,7 +17,6 @@ use std::sync::Arc;
 use super::{Run, Tree, Work};
 use crate::digest::Digest;
 use crate::engine::fetching::{Footprint, Units};
-use crate::engine::room::Room;
 use crate::error::{Error, Result};
 use crate::manifest::Entry;
 use crate::part::Part;
@@ -25,17 +24,16 @@ use crate::plan::Step;
 use crate::report::Outcome;
 use crate::store::Free;
 
+/// Bytes that are left free beyond what sources read.
+const SPARE_READING: u64 = 1 << 20;
+
 /// Bytes and inodes that are left free beyond what the plans need, for manifests and the state.
 const SPARE_BYTES: u64 = 16 << 20;
 const SPARE_INODES: u64 = 64;
 
 impl<'a> Run<'a> {
     /// What the plans of `groups` have to fetch; a group that has no room for it fails.
-    pub(super) fn collect(
-        &self,
-        trees: &mut [Tree<'a>],
-        groups: &[&str],
-    ) -> Result<(Units, Arc<Room>)> {
+    pub(super) fn collect(&self, trees: &mut [Tree<'a>], groups: &[&str]) -> Result<Units> {
         let store = &self.mirror.store;
         let mut units = Units::default();
         let mut left = Left { free: store.free()?, promised: Footprint::default() };
@@ -47,7 +45,14 @@ impl<'a> Run<'a> {
                 Err(error) => self.refuse(trees, group, &error),
             }
         }
-        Ok((units, Arc::new(Room::new(left.unpromised()))))
+        self.room.set(left.unpromised());
+        Ok(units)
+    }
+
+    /// Sees what sources may take to read their upstreams: nothing is promised to anybody yet.
+    pub(super) fn measure_room(&self) -> Result<()> {
+        self.room.set(self.mirror.store.free()?.bytes.saturating_sub(SPARE_READING));
+        Ok(())
     }
 
     /// Says of a group's trees that what they lack has no room.

@@ -14,3 +14,6 @@ mod sizes;
 mod store;
 mod support;
 mod tree;
+mod whole;
+
+pub(crate) use whole::room;

@@ -66,11 +66,20 @@ impl Site {
         self.run(PypiSource::new(sets), Mode::Apply).await
     }
 
+    /// The same to another root.
+    pub(super) async fn sync_to(&self, root: &Path, sets: Vec<Set>) -> Run {
+        self.run_to(root, PypiSource::new(sets), Mode::Apply).await
+    }
+
     pub(super) async fn run(&self, source: PypiSource, mode: Mode) -> Run {
+        self.run_to(&self.root(), source, mode).await
+    }
+
+    async fn run_to(&self, root: &Path, source: PypiSource, mode: Mode) -> Run {
         let source = Arc::new(source);
         let tree = "pypi".parse().unwrap();
         let job = Job { source: source.clone(), tree, group: "pypi".to_owned() };
-        let mirror = mirror_core::Mirror::open(&self.root(), support::patient()).await.unwrap();
+        let mirror = mirror_core::Mirror::open(root, support::patient()).await.unwrap();
         let token = mirror_core::CancellationToken::new();
         let report = mirror.sync(&[job], mode, Arc::new(()), &token).await.unwrap();
         Run { report, answers: source.answers() }

@@ -2,7 +2,8 @@
 //!
 //! Of a wheel it is offered beside the file (PEP 658), or is read out of the archive by range
 //! requests, or else out of the whole file. A source distribution is read as a whole. What was
-//! fetched whole is in the store, and not fetched again where it is chosen.
+//! fetched whole is in the store, and not fetched again where it is chosen; else it goes at the end of
+//! the run, and what was read of it stays in the cache.
 
 use std::collections::HashSet;
 use std::ops::Range;
@@ -145,13 +146,25 @@ impl Reading<'_> {
         self.whole_only.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// What an earlier run kept of the file. The file itself, which that may have fetched for it, is of
+    /// no more use then.
+    fn cached(&self, key: Option<&str>) -> Result<Option<Vec<u8>>> {
+        let Some(kept) = key.and_then(|key| self.context.cached(key)) else { return Ok(None) };
+        if let Some(digest) = self.found.digest(self.at)
+            && let Some(sha256) = self.context.find(&digest)?
+        {
+            self.context.let_go(sha256);
+        }
+        Ok(Some(kept))
+    }
+
     fn understand(&self, document: &[u8]) -> Result<Metadata, String> {
         read::metadata(document, &self.name, &self.version)
     }
 
     async fn wheel(&self) -> Read<Needs> {
         let key = self.key(METADATA);
-        if let Some(kept) = key.as_deref().and_then(|key| self.context.cached(key))
+        if let Some(kept) = self.cached(key.as_deref())?
             && let Ok(metadata) = self.understand(&kept)
         {
             return Ok(read::usable(metadata));
@@ -195,7 +208,7 @@ impl Reading<'_> {
         work: impl FnOnce(std::fs::File) -> Result<T, Cause> + Send + 'static,
     ) -> Read<T> {
         let key = self.key("unusable");
-        if let Some(why) = key.as_deref().and_then(|key| self.context.cached(key)) {
+        if let Some(why) = self.cached(key.as_deref())? {
             return Ok(Err(String::from_utf8_lossy(&why).into_owned()));
         }
         let whole = match self.whole().await? {
@@ -341,7 +354,7 @@ impl Reading<'_> {
 
     async fn sdist(&self) -> Read<(Needs, FromSdist)> {
         let key = self.key("sdist");
-        let kept = key.as_deref().and_then(|key| self.context.cached(key));
+        let kept = self.cached(key.as_deref())?;
         let sdist = if let Some(sdist) = kept.and_then(|kept| unpack(&kept)) {
             sdist
         } else {
@@ -378,7 +391,10 @@ impl Reading<'_> {
         let shown = redact(&url);
         let limit = limits::DISTRIBUTION_SIZE;
         match self.context.fetch(&name, vec![url], expected, limit).await {
-            Ok(stored) => Ok(Ok(Whole::Stored(stored))),
+            Ok(stored) => {
+                self.context.let_go(stored.sha256);
+                Ok(Ok(Whole::Stored(stored)))
+            }
             Err(Error::Status { code, .. }) if code == 404 || code == 410 => {
                 let why = format!("is listed, and the server answers {code}");
                 self.context.warn(format!("{shown}: {why}"));

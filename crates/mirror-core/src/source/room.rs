@@ -1,35 +1,46 @@
-//! Room on the disk for what nobody could know beforehand.
+//! Room on the disk for what nobody could know beforehand: what sources read, and files that are larger
+//! than was listed.
 
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::Transfer;
 use crate::error::Error;
 use crate::fetch::Watch;
-use crate::source::Transfer;
 
 /// What is free and set aside for nothing: transfers that bring more than was known of them share it.
-#[derive(Debug)]
-pub(super) struct Room(AtomicI64);
+#[derive(Debug, Default)]
+pub(crate) struct Room(AtomicI64);
 
 impl Room {
-    /// Room for so many bytes.
-    pub(super) fn new(bytes: u64) -> Self {
-        Self(AtomicI64::new(i64::try_from(bytes).unwrap_or(i64::MAX)))
+    /// There is room for so many bytes now.
+    pub(crate) fn set(&self, bytes: u64) {
+        self.0.store(i64::try_from(bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
-    fn left(&self) -> u64 {
+    /// Bytes that there is room for.
+    pub(crate) fn left(&self) -> u64 {
         self.0.load(Ordering::Relaxed).try_into().unwrap_or(0)
     }
 
-    /// Less room, or more where `bytes` is negative.
-    fn take(&self, bytes: i64) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
+    /// So many bytes are taken.
+    pub(crate) fn take(&self, bytes: u64) {
+        self.change(-i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    /// So many bytes are free again.
+    pub(crate) fn give(&self, bytes: u64) {
+        self.change(i64::try_from(bytes).unwrap_or(i64::MAX));
+    }
+
+    fn change(&self, by: i64) {
+        self.0.fetch_add(by, Ordering::Relaxed);
     }
 }
 
 /// A transfer that takes room when it passes the size that was set aside for it, and gives it back
 /// when its bytes are thrown away.
-pub(super) struct Growing<'a> {
+pub(crate) struct Growing<'a> {
     told: Transfer<'a>,
     promised: u64,
     size: AtomicU64,
@@ -37,7 +48,7 @@ pub(super) struct Growing<'a> {
 }
 
 impl<'a> Growing<'a> {
-    pub(super) fn new(told: Transfer<'a>, promised: u64, room: &'a Room) -> Self {
+    pub(crate) fn new(told: Transfer<'a>, promised: u64, room: &'a Room) -> Self {
         Self { told, promised, size: AtomicU64::new(0), room }
     }
 
@@ -57,7 +68,7 @@ impl Watch for Growing<'_> {
         let before = self.size.load(Ordering::Relaxed);
         let now = before.saturating_add_signed(bytes);
         self.size.store(now, Ordering::Relaxed);
-        self.room.take(self.beyond(now) - self.beyond(before));
+        self.room.change(self.beyond(before) - self.beyond(now));
         self.told.progress(bytes);
     }
 
@@ -81,7 +92,8 @@ mod tests {
 
     #[test]
     fn transfers_share_what_nobody_was_promised() {
-        let room = Room::new(100);
+        let room = Room::default();
+        room.set(100);
         let (listed, first, second) = (growing(50, &room), growing(0, &room), growing(0, &room));
         listed.started(10, Some(50));
         listed.progress(40);
@@ -97,7 +109,8 @@ mod tests {
 
     #[test]
     fn what_an_earlier_run_left_makes_room_when_it_is_thrown_away() {
-        let room = Room::new(100);
+        let room = Room::default();
+        room.set(100);
         let growing = growing(0, &room);
         growing.started(30, None);
         assert_eq!(growing.room(), 100);
