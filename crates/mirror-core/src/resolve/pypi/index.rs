@@ -26,6 +26,12 @@ pub trait Index: Sync {
     /// The metadata of a file. What is wrong with the file alone is [`Described::Unusable`].
     fn metadata(&self, project: &Project, file: &ProjectFile) -> Result<Described, Self::Error>;
 
+    /// Asked at each step of a resolution: an error ends it, such as that nobody waits for its answer any
+    /// more.
+    fn go_on(&self) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// Told what will probably be asked for soon, the most probable first. May do nothing.
     fn expect(&self, wanted: &[Wanted<'_>]) {
         let _ = wanted;

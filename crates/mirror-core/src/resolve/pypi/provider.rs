@@ -514,6 +514,7 @@ impl<I: Index> DependencyProvider for Provider<'_, I> {
     }
 
     fn should_cancel(&self) -> Result<(), Self::Err> {
+        self.index.go_on().map_err(Stop::Index)?;
         self.steps.set(self.steps.get() + 1);
         if self.steps.get() > limits::RESOLVE_STEPS { Err(Stop::Steps) } else { Ok(()) }
     }

@@ -6,6 +6,7 @@ mod real;
 
 use std::collections::{BTreeSet, HashMap};
 use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use url::Url;
@@ -91,6 +92,43 @@ impl Index for Memory {
             Wanted::Project(name) => name.to_string(),
             Wanted::Metadata(_, file) => file.filename.to_string(),
         }));
+    }
+}
+
+/// The same until somebody loses patience.
+struct Impatient {
+    index: Memory,
+    steps: AtomicUsize,
+}
+
+impl Index for Impatient {
+    type Error = std::fmt::Error;
+
+    fn project(&self, name: &PackageName) -> Result<Option<Arc<Project>>, Self::Error> {
+        self.index.project(name).map_err(|never| match never {})
+    }
+
+    fn direct(&self, name: &PackageName, url: &Url) -> Result<Arc<Project>, Self::Error> {
+        self.index.direct(name, url).map_err(|never| match never {})
+    }
+
+    fn metadata(&self, project: &Project, file: &ProjectFile) -> Result<Described, Self::Error> {
+        self.index.metadata(project, file).map_err(|never| match never {})
+    }
+
+    fn go_on(&self) -> Result<(), Self::Error> {
+        let steps = self.steps.fetch_sub(1, Ordering::Relaxed);
+        if steps > 0 { Ok(()) } else { Err(std::fmt::Error) }
+    }
+}
+
+#[test]
+fn who_waits_for_nothing_stops_it() {
+    let text = "a-1-py3-none-any.whl: b\nb-1-py3-none-any.whl: c\nc-1-py3-none-any.whl";
+    for (steps, is_stopped) in [(0, true), (2, true), (20, false)] {
+        let index = Impatient { index: Memory::new(text), steps: steps.into() };
+        let resolved = resolve(&inputs(&["a"]), &environment(), &index);
+        assert_eq!(matches!(resolved, Err(ResolveError::Index(_))), is_stopped, "{resolved:?}");
     }
 }
 

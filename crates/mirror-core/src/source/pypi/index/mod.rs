@@ -306,6 +306,10 @@ impl Index for Shelf {
         self.describe(&self.found(project)?, file.position)
     }
 
+    fn go_on(&self) -> Result<(), Unanswered> {
+        if self.state().is_closed { Err(Unanswered::stopped()) } else { Ok(()) }
+    }
+
     fn expect(&self, wanted: &[Wanted<'_>]) {
         let state = self.state();
         let new = wanted.iter().filter_map(|wanted| match wanted {
@@ -379,5 +383,21 @@ pub(super) async fn serve(
                 later.extend(requests.shelf.next(&key, &mut ahead));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_solves_is_stopped_where_nobody_answers() {
+        let (shelf, requests) = Shelf::new();
+        shelf.go_on().unwrap();
+        drop(requests);
+        let stopped = shelf.go_on().unwrap_err().into_error();
+        assert!(matches!(stopped, Error::Cancelled));
+        let asked = shelf.list(&"lib".parse().unwrap()).unwrap_err().into_error();
+        assert!(matches!(asked, Error::Cancelled));
     }
 }
