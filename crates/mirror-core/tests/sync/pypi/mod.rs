@@ -10,6 +10,7 @@ mod files;
 mod inputs;
 mod lists;
 mod places;
+mod refusals;
 mod sizes;
 mod store;
 mod support;

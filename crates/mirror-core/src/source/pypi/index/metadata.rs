@@ -5,9 +5,9 @@
 //! fetched whole is in the store, and not fetched again where it is chosen; else it goes at the end of
 //! the run, and what was read of it stays in the cache.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ops::Range;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 use url::{Origin, Url};
@@ -31,8 +31,23 @@ use crate::resolve::pypi::Described;
 use crate::source::pypi::read;
 use crate::source::{Context, Stored};
 
-/// Hosts that answer no range requests: their files are fetched whole at once.
-pub(super) type WholeOnly = Mutex<HashSet<Origin>>;
+/// What is known of the hosts that have the files.
+pub(super) type Hosts = Mutex<HashMap<Origin, Host>>;
+
+/// What is known of a host.
+#[derive(Default)]
+pub(super) struct Host {
+    /// It answers no range requests: its files are fetched whole at once.
+    is_whole_only: bool,
+    /// It gave something.
+    gives: bool,
+    /// Files that it refused to give.
+    refused: usize,
+}
+
+/// Files that a host may refuse before it has given any: then it is no matter of single files, but of
+/// a login or of whom it answers at all.
+const REFUSED: usize = 8;
 
 /// The version of the rules by which files are judged: with others, what was kept may be wrong.
 const RULES: u32 = 1;
@@ -40,7 +55,7 @@ const RULES: u32 = 1;
 /// What a file's metadata says; of a source distribution also what it is made of.
 pub(super) async fn read(
     context: &Context<'_>,
-    whole_only: &WholeOnly,
+    hosts: &Hosts,
     found: &Arc<Found>,
     at: usize,
 ) -> Result<(Described, Option<FromSdist>)> {
@@ -56,7 +71,7 @@ pub(super) async fn read(
         Err(error) => return unusable(error.to_string()),
     };
     let name = found.project.name.clone();
-    let reading = Reading { context, whole_only, found, at, location, name, version };
+    let reading = Reading { context, hosts, found, at, location, name, version };
     if is_wheel(filename) {
         let described = match reading.wheel().await? {
             Ok(metadata) => Described::As(Arc::new(metadata)),
@@ -126,7 +141,7 @@ enum Whole {
 
 struct Reading<'a> {
     context: &'a Context<'a>,
-    whole_only: &'a WholeOnly,
+    hosts: &'a Hosts,
     found: &'a Arc<Found>,
     at: usize,
     location: Location,
@@ -142,8 +157,10 @@ impl Reading<'_> {
         key(self.found, self.at, &self.version, what)
     }
 
-    fn whole_only(&self) -> MutexGuard<'_, HashSet<Origin>> {
-        self.whole_only.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is known of the host of `url`, to be looked at or changed.
+    fn of_host<T>(&self, url: &Url, look: impl FnOnce(&mut Host) -> T) -> T {
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        look(hosts.entry(url.origin()).or_default())
     }
 
     /// What an earlier run kept of the file. The file itself, which that may have fetched for it, is of
@@ -251,7 +268,10 @@ impl Reading<'_> {
                         format!("expected {expected}, found {found}")
                     }
                     _ => match self.understand(&document) {
-                        Ok(_) => return Ok(Some(document)),
+                        Ok(_) => {
+                            self.of_host(&url, |host| host.gives = true);
+                            return Ok(Some(document));
+                        }
                         Err(why) => why,
                     },
                 }
@@ -268,7 +288,7 @@ impl Reading<'_> {
     /// What stands in the archive, by range requests; `None` where the server answers none, or with
     /// what makes no archive.
     async fn by_pieces(&self, url: &Url) -> Result<Option<Vec<u8>>> {
-        if self.whole_only().contains(&url.origin()) {
+        if self.of_host(url, |host| host.is_whole_only) {
             return Ok(None);
         }
         let Some((mut start, size, mut tail)) = self.tail(url).await? else {
@@ -316,7 +336,7 @@ impl Reading<'_> {
         };
         match self.piece(url, last(listed)).await? {
             Some((_, size, _)) if size != listed => self.piece(url, last(size)).await,
-            None if !self.whole_only().contains(&url.origin()) => {
+            None if !self.of_host(url, |host| host.is_whole_only) => {
                 self.piece(url, Piece::Last(TAIL)).await
             }
             piece => Ok(piece),
@@ -336,16 +356,17 @@ impl Reading<'_> {
         match self.context.ask(&shown, &question).await {
             Ok(reply) => {
                 if let Content::Piece { start, total, bytes } = reply.content {
+                    self.of_host(url, |host| host.gives = true);
                     return Ok(Some((start, total, bytes)));
                 }
-                self.whole_only().insert(url.origin());
+                self.of_host(url, |host| host.is_whole_only = true);
                 Ok(None)
             }
             // It is gone, or it has no such piece: the whole file tells.
             Err(Error::Status { code: ..500, .. }) => Ok(None),
             // Another piece than was asked for, and again and again.
             Err(Error::Transport { .. } | Error::Truncated { .. } | Error::TooLarge { .. }) => {
-                self.whole_only().insert(url.origin());
+                self.of_host(url, |host| host.is_whole_only = true);
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -378,30 +399,47 @@ impl Reading<'_> {
         Ok(read::usable(found.metadata).map(|metadata| (metadata, sdist)))
     }
 
-    /// The whole file. What the server does not have any more makes its version unusable.
+    /// The whole file. What the server does not have any more, or refuses to give, makes its version
+    /// unusable: stores of objects say of what they do not have that it is forbidden, and so do firewalls
+    /// of what they hold back.
     async fn whole(&self) -> Read<Whole> {
         let url = match &self.location {
-            Location::Url(url) => url.clone(),
+            Location::Url(url) => url,
             Location::Path(path) => return Ok(Ok(Whole::Local(path.clone()))),
         };
-        let file = self.found.file(self.at);
-        let expected =
-            Expected { size: self.found.size(self.at), digest: self.found.digest(self.at) };
-        let name = format!("{FILES}/{}", file.filename);
-        let shown = redact(&url);
-        let limit = limits::DISTRIBUTION_SIZE;
-        match self.context.fetch(&name, vec![url], expected, limit).await {
+        let came = match self.fetch(url).await {
+            // A proxy's bad moment: who means it says so twice.
+            Err(Error::Status { code: 403, .. }) => self.fetch(url).await,
+            came => came,
+        };
+        let code = match came {
             Ok(stored) => {
                 self.context.let_go(stored.sha256);
-                Ok(Ok(Whole::Stored(stored)))
+                self.of_host(url, |host| host.gives = true);
+                return Ok(Ok(Whole::Stored(stored)));
             }
-            Err(Error::Status { code, .. }) if code == 404 || code == 410 => {
-                let why = format!("is listed, and the server answers {code}");
-                self.context.warn(format!("{shown}: {why}"));
-                Ok(Err(why))
-            }
-            Err(error) => Err(error),
-        }
+            Err(Error::Status { code: code @ (404 | 410), .. }) => code,
+            Err(Error::Status { code: code @ 403, .. }) if self.may_refuse(url) => code,
+            Err(error) => return Err(error),
+        };
+        let why = format!("is listed, and the server answers {code}");
+        self.context.warn(format!("{}: {why}", redact(url)));
+        Ok(Err(why))
+    }
+
+    async fn fetch(&self, url: &Url) -> Result<Stored> {
+        let name = format!("{FILES}/{}", self.found.file(self.at).filename);
+        let (size, digest) = (self.found.size(self.at), self.found.digest(self.at));
+        let (expected, limit) = (Expected { size, digest }, limits::DISTRIBUTION_SIZE);
+        self.context.fetch(&name, vec![url.clone()], expected, limit).await
+    }
+
+    /// Whether a host that refuses a file may yet give others.
+    fn may_refuse(&self, url: &Url) -> bool {
+        self.of_host(url, |host| {
+            host.refused += 1;
+            host.gives || host.refused < REFUSED
+        })
     }
 }
 

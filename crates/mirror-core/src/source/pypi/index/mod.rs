@@ -339,7 +339,7 @@ pub(super) async fn serve(
     mut requests: Requests,
 ) -> Result<std::convert::Infallible> {
     let pages = Pages::new(context, indexes);
-    let whole_only = Mutex::default();
+    let hosts = Mutex::default();
     let mut begun = HashSet::new();
     let mut later = VecDeque::from(ahead.begin());
     let mut running = FuturesUnordered::new();
@@ -353,7 +353,7 @@ pub(super) async fn serve(
                 Came::Project(pages::direct(name, url).map(|found| Some(Arc::new(found))))
             }
             (Key::Metadata(..), Some((found, at))) => {
-                Came::Metadata(metadata::read(context, &whole_only, &found, at).await)
+                Came::Metadata(metadata::read(context, &hosts, &found, at).await)
             }
             (Key::Metadata(..), None) => Came::Project(Ok(None)),
         };

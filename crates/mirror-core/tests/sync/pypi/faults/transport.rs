@@ -41,14 +41,10 @@ fn that_stay() -> Vec<(&'static str, Fault, &'static str)> {
     ]
 }
 
-/// Whether a server's clear word counts at once: on a source that is read while resolving, and of
-/// pages that of another place.
+/// Whether a server's clear word counts at once: of what is read while resolving, that another place
+/// has it.
 fn is_taken_at_once(target: &str, fault: &Fault) -> bool {
-    match fault {
-        Fault::Status(403) => target == SDIST,
-        Fault::RedirectTo(_) => target != WHEEL,
-        _ => false,
-    }
+    matches!(fault, Fault::RedirectTo(_)) && target != WHEEL
 }
 
 /// Those that a client has to wait out.
@@ -153,7 +149,11 @@ pub(super) fn rows() -> Vec<Row> {
     let mut rows = that_vanish();
     for target in [PAGE, WHEEL, SDIST] {
         for (name, fault, reason) in that_stay() {
-            rows.push(of(target, name, fatal(&[target, reason]), fault.clone(), None));
+            let end = match fault {
+                Fault::Status(403) if target == SDIST => without_src("the server answers 403"),
+                _ => fatal(&[target, reason]),
+            };
+            rows.push(of(target, name, end, fault.clone(), None));
             if !is_taken_at_once(target, &fault) {
                 rows.push(of(target, &format!("{name}, once"), End::Healed, fault, Some(1)));
             }
