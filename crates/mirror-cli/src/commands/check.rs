@@ -97,10 +97,14 @@ fn summary(tree: &Tree) -> String {
     let checked = &tree.checked;
     let mut text = String::new();
     let _ = writeln!(text, "{}  {}", tree.tree, counted(checked.files, "package file"));
-    for (set, CheckedSet { targets, listed, resolved }) in &checked.sets {
+    for (set, CheckedSet { targets, listed, missing, resolved }) in &checked.sets {
         let failed = checked.unproved.iter().filter(|unproved| unproved.set == *set).count();
         let targets_said = counted(*targets, "target");
         let _ = match failed {
+            0 if *missing > 0 => {
+                let missing = counted(*missing, "file");
+                writeln!(text, "  {set}: not installable as it is: {missing} missing")
+            }
             0 if !resolved => {
                 let listed = counted(*listed, "listed version");
                 writeln!(text, "  {set}: {listed} for {targets_said}")

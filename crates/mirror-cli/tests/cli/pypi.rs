@@ -226,3 +226,17 @@ fn a_copy_without_the_state_is_proved_by_what_is_there() {
     let ran = site.run("check --root mirror");
     assert_eq!(ran.text(), "pypi  1 package file\n  cli: installable for 1 target\nexit 0\n");
 }
+
+/// Another version of the project may do for the requirement, but its page leads to the missing one.
+#[test]
+fn a_set_with_a_missing_file_is_not_called_installable() {
+    let site = Site::of_index(&samples::demo());
+    assert_eq!(site.pypi("hello --target el10 --quiet").text(), "exit 0\n");
+    let old = site.pypi("hello==1.0 --set old --target el10 --quiet");
+    assert_eq!(old.text(), "exit 0\n");
+    fs::remove_file(site.path("mirror/pypi/files/hello-1.1-py3-none-any.whl")).unwrap();
+    let said = site.run("check --root mirror").text();
+    assert!(said.contains("  cli: not installable as it is: 1 file missing\n"), "{said}");
+    assert!(said.contains("  old: installable for 1 target\n"), "{said}");
+    assert!(said.ends_with("exit 3\n"), "{said}");
+}

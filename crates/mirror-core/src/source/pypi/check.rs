@@ -35,6 +35,8 @@ pub struct CheckedSet {
     pub targets: usize,
     /// How many versions its exact lists and locks list.
     pub listed: usize,
+    /// How many of its files are missing.
+    pub missing: usize,
     /// Whether there is more to it than those lists: requirements, which are resolved.
     pub resolved: bool,
 }
@@ -70,12 +72,6 @@ pub fn check(folder: &Path) -> Result<Option<Checked>> {
         Err(error) => return Err(Error::io("open", &path)(error)),
     };
     let mut record = Record::read(&bytes, &path.display().to_string())?;
-    let checked = |set: &SetRecord| CheckedSet {
-        targets: set.target_count(),
-        listed: set.listed.len(),
-        resolved: set.words().next().is_some(),
-    };
-    let sets = record.sets.iter().map(|(name, set)| (name.clone(), checked(set))).collect();
     let mut faults = Vec::new();
     let files = record.files.len();
     faults.extend(wrong_pages(folder, &record)?);
@@ -91,6 +87,14 @@ pub fn check(folder: &Path) -> Result<Option<Checked>> {
         }
     });
     faults.sort();
+    let is_missing = |name: &&String| !record.files.contains_key(*name);
+    let checked = |set: &SetRecord| CheckedSet {
+        targets: set.target_count(),
+        listed: set.listed.len(),
+        missing: set.files.iter().filter(is_missing).count(),
+        resolved: set.words().next().is_some(),
+    };
+    let sets = record.sets.iter().map(|(name, set)| (name.clone(), checked(set))).collect();
     let tree = Tree::new(&record, known);
     let unproved = record.sets.iter().flat_map(|(name, set)| tree.prove(name, set)).collect();
     Ok(Some(Checked { sets, files, faults, unproved }))

@@ -9,8 +9,8 @@ use super::set::{Sdists, Selection, Wheels};
 use crate::format::pypi::sdist::BuildSystem;
 use crate::format::pypi::{MarkerTree, PackageName, Requirement, Version, VersionOrUrl};
 use crate::resolve::pypi::{
-    Environment, Index, Inputs, Project, ProjectFile, Release, Request, Requester, Resolution,
-    ResolveError, best, names_pre_release, resolve, usable,
+    Described, Environment, Index, Inputs, Project, ProjectFile, Release, Request, Requester,
+    Resolution, ResolveError, Wanted, best, names_pre_release, resolve, usable,
 };
 
 /// An index that knows what its source distributions are built with.
@@ -139,11 +139,24 @@ impl<'a, L: Library> Closing<'a, L> {
         let mut left = self.selection.newest.map_or(usize::MAX, |newest| newest.get() as usize);
         let mut left_out = Vec::new();
         let mut is_any = false;
-        for release in matching(requirement, &project, inputs).into_iter().rev() {
+        let fits = |release| Some((release, best(&project, release, self.environment, inputs)?));
+        let matching = matching(requirement, &project, inputs).into_iter().rev();
+        let fitting: Vec<_> = matching.filter_map(fits).collect();
+        let silent =
+            fitting.iter().map(|(_, best)| *best).filter(|best| says_no_python(&project, best));
+        let silent = silent.take(left).map(|best| Wanted::Metadata(&project, best));
+        self.library.expect(&silent.collect::<Vec<_>>());
+        for (release, best) in fitting {
             if left == 0 {
                 break;
             }
-            let Some(best) = best(&project, release, self.environment, inputs) else { continue };
+            if says_no_python(&project, best)
+                && let Described::As(metadata) = self.library.metadata(&project, best)?
+                && let Some(python) = &metadata.requires_python
+                && !python.contains(&self.environment.python)
+            {
+                continue;
+            }
             let by = BTreeSet::from([format!("every version of {requirement}")]);
             match self.take(&project, release, best, inputs, by) {
                 Ok(()) => {
@@ -291,6 +304,11 @@ pub(super) fn files<'a>(
         files.extend(gz.or_else(|| sdists.next()));
     }
     files
+}
+
+/// Whether a page leaves open which Pythons a file is for: then the file itself says it.
+fn says_no_python(project: &Project, file: &ProjectFile) -> bool {
+    project.requires_python(file).is_none()
 }
 
 /// Why there is no resolution.

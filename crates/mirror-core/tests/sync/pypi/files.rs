@@ -1,6 +1,9 @@
 //! Which files of what was chosen are mirrored.
 
-use mirror_core::source::pypi::{Sdists, Wheels};
+use std::fs;
+
+use mirror_core::format::pypi::input::Location;
+use mirror_core::source::pypi::{Indexes, Sdists, Wheels};
 use mirror_fixtures::pypi::{Build, Index, Release, Says, Sdist, samples};
 
 use super::support::{Site, With as _, names};
@@ -150,6 +153,23 @@ async fn the_newest_versions_by_their_order_and_not_by_their_text() {
         "post-1.0.post1-py3-none-any.whl",
     ]);
     assert_eq!(site.packages(), expected);
+}
+
+/// A folder of files says nothing of Pythons; the files do, before any is counted.
+#[tokio::test]
+async fn the_newest_versions_that_are_for_the_python() {
+    let index = Index::new()
+        .release(Release::new("many", "1"))
+        .release(Release::new("many", "2").requires_python(">=3.9"))
+        .release(Release::new("many", "3").requires_python(">=3.12"));
+    let site = Site::new(Index::new());
+    let folder = site.folder.path().join("wheels");
+    fs::create_dir(&folder).unwrap();
+    index.write_folder(folder.clone()).unwrap();
+    let mut set = site.set(&[]).all_versions(&["many"]).newest(1);
+    set.indexes = Indexes { indexes: Vec::new(), find_links: vec![Location::Path(folder)] };
+    site.sync(vec![set]).await.good();
+    assert_eq!(site.packages(), names(&["many-2-py3-none-any.whl"]));
 }
 
 /// What only a build could tell is not passed over in silence: the tree may lack what it asks for.

@@ -47,7 +47,10 @@ async fn what_a_list_has_no_file_of_for_a_target_is_an_error_as_for_pip() {
     site.sync(vec![list(&site, &lines)]).await.good();
     let checked = check(&site.tree()).unwrap().unwrap();
     assert!(checked.is_good(), "{checked:?}");
-    assert_eq!(checked.sets["demo"], CheckedSet { targets: 1, listed: 2, resolved: false });
+    assert_eq!(
+        checked.sets["demo"],
+        CheckedSet { targets: 1, listed: 2, missing: 0, resolved: false }
+    );
 }
 
 #[tokio::test]
