@@ -101,6 +101,16 @@ pub(crate) enum Failure {
     /// A file's name where a requirement is expected.
     #[error("{0:?} is the name of a file, expected a requirement")]
     FileAsRequirement(String),
+    /// A file of another tool.
+    #[error(
+        "{file}: is not read, expected a requirements file, pyproject.toml, pylock.toml or uv.lock"
+    )]
+    OtherList {
+        /// The file.
+        file: String,
+        /// What to do.
+        instead: &'static str,
+    },
     /// What says what Python packages to mirror.
     #[error(transparent)]
     Input(#[from] InputError),
@@ -203,6 +213,7 @@ impl Failure {
             | Self::ListTookPreset { .. }
             | Self::ListTookRequirement { .. }
             | Self::FileAsRequirement(_)
+            | Self::OtherList { .. }
             | Self::Input(_)
             | Self::ReadInput { .. }
             | Self::Index { .. }
@@ -259,6 +270,7 @@ impl Failure {
             Self::FileAsRequirement(file) => {
                 Some(format!("name the file with -r: `mirror pypi -r {file}`"))
             }
+            Self::OtherList { instead, .. } => Some((*instead).to_owned()),
             Self::Input(error) => input_hint(&error.fault),
             Self::ReadInput { file, source, .. } => io_hint(Path::new(file), source),
             Self::Index { source, .. } => source.hint().map(str::to_owned),

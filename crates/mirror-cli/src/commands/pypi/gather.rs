@@ -21,7 +21,7 @@ use mirror_core::source::pypi::{self, Set, Wants};
 use serde::Serialize;
 use url::Url;
 
-use super::Asked;
+use super::{Asked, words};
 use crate::cli::OutputArgs;
 use crate::config::ConfigError;
 use crate::config::indexes::{From, IndexError, IndexOrigin, Indexes, Inputs};
@@ -157,6 +157,8 @@ async fn read(asked: &Asked, reader: &mut Reader<'_>) -> Result<Read, Failure> {
             locks.push(uv_lock::read(location.clone(), &reader.text(&location).await?)?);
         } else if pylock::is_name(&name) {
             locks.push(pylock::read(location.clone(), &reader.text(&location).await?)?);
+        } else if let Some(instead) = words::other_list(&name) {
+            return Err(Failure::OtherList { file: location.to_string(), instead });
         } else {
             reading.add(location, Role::Requirements);
         }

@@ -55,6 +55,12 @@ fn what_is_wanted_and_for_what_has_to_be_said() {
              --python 3.11\n",
         ),
         (
+            "-r poetry.lock --python 3.11",
+            "error: poetry.lock: is not read, expected a requirements file, pyproject.toml, pylock.toml or \
+             uv.lock\n\
+             hint: `poetry export -f requirements.txt -o requirements.txt` makes a list with digests of it\n",
+        ),
+        (
             "requests --platform win32",
             "error: --platform is the platform of a Python, and none is named\n\
              hint: name some: --python 3.11 3.12; a distribution on another processor is a target, such \
