@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::ErrorKind;
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::path::Path;
 
 use mirror_core::Error;
@@ -156,13 +156,31 @@ fn base_url(args: &ServeArgs, listening: SocketAddr) -> String {
 
 /// The address that this host has for others: that of the route to them. No packet is sent.
 fn own_address() -> IpAddr {
-    // An address for documentation (RFC 5737): any that is not this host's does.
-    let ask = || {
-        let socket = UdpSocket::bind(("0.0.0.0", 0))?;
-        socket.connect(("192.0.2.1", 9))?;
-        socket.local_addr()
+    let towards = |other: Ipv4Addr| {
+        let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+        socket.connect((other, 9)).ok()?;
+        Some(socket.local_addr().ok()?.ip())
     };
-    ask().map_or(std::net::Ipv4Addr::LOCALHOST.into(), |address| address.ip())
+    // An address for documentation (RFC 5737): any that is not this host's does.
+    towards(Ipv4Addr::new(192, 0, 2, 1))
+        .or_else(|| {
+            // An isolated network often has no way out, and so no route to that one.
+            let table = std::fs::read_to_string("/proc/net/route").ok()?;
+            neighbours(&table).find_map(towards)
+        })
+        .unwrap_or(Ipv4Addr::LOCALHOST.into())
+}
+
+/// An address of each network that this host has a route to: a line of the kernel's table has the
+/// interface, then the network in hexadecimal, as its bytes lie in memory (proc(5), `net/route`).
+fn neighbours(table: &str) -> impl Iterator<Item = Ipv4Addr> {
+    table.lines().skip(1).filter_map(|line| {
+        let mut words = line.split_whitespace();
+        let (interface, network) = (words.next()?, words.next()?);
+        let network = Ipv4Addr::from(u32::from_str_radix(network, 16).ok()?.to_ne_bytes());
+        let is_of_others = interface != "lo" && !network.is_link_local() && !network.is_multicast();
+        is_of_others.then(|| Ipv4Addr::from(u32::from(network).saturating_add(1)))
+    })
 }
 
 /// The same as the host of a URL.
@@ -227,6 +245,25 @@ fn stanza(tree: &TreePath, url: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A table as a host has it that is in one network, and has no way out of it.
+    #[test]
+    fn a_network_without_a_way_out_has_neighbours() {
+        let table = |networks: [[u8; 4]; 3]| {
+            let [loopback, link_local, own] = networks.map(u32::from_ne_bytes);
+            format!(
+                "Iface\tDestination\tGateway \tFlags\n\
+                 lo\t{loopback:08X}\t00000000\t0001\n\
+                 eth0\t{link_local:08X}\t00000000\t0001\n\
+                 eth0\t{own:08X}\t00000000\t0001\n\
+                 eth1\tnothing\n"
+            )
+        };
+        let table = table([[127, 0, 0, 0], [169, 254, 0, 0], [10, 20, 30, 0]]);
+        let found: Vec<_> = neighbours(&table).collect();
+        assert_eq!(found, [Ipv4Addr::new(10, 20, 30, 1)]);
+        assert_eq!(neighbours("").count(), 0);
+    }
 
     #[test]
     fn a_stanza_names_the_tree() {
