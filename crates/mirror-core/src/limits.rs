@@ -172,6 +172,15 @@ pub const DISTRIBUTION_SIZE: u64 = 64 << 30;
 /// Largest project page of a Python index, in bytes (largest seen: 12 MB, 15,000 files).
 pub const PAGE_SIZE: u64 = 128 << 20;
 
+/// Project pages of a Python index that are larger than this are read a few at a time, in bytes: each is
+/// in memory until it is parsed.
+pub const COMMON_PAGE_SIZE: u64 = 16 << 20;
+
+/// Most bytes of memory that lists of files and metadata take together which a resolution reads of its
+/// indexes: some 1,000 a file, so this is enough for two million (most seen: 110,000, of 199
+/// projects).
+pub const LISTED_MEMORY: usize = 2 << 30;
+
 /// Most files of a project page: they are held in memory (most seen: 15,000).
 pub const PAGE_FILES: usize = 200_000;
 

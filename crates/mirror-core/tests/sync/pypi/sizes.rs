@@ -105,3 +105,15 @@ async fn what_was_begun_goes_on_past_the_listed_size() {
     let ranges = requests.iter().filter(|r| r.path == WHEEL).map(|r| r.header("range"));
     assert_eq!(ranges.collect::<Vec<_>>(), [Some("bytes=50000-")]);
 }
+
+/// Pages that are larger than any that was seen are taken too, a few at a time.
+#[tokio::test]
+async fn a_huge_page_is_asked_for_again_and_taken() {
+    let site = Site::new(index());
+    let mut files = site.index.files();
+    let page = files.get_mut("simple/lib/index.v1_json").unwrap();
+    page.resize(17 << 20, b' ');
+    site.upstream.set_files(files);
+    site.sync(vec![site.set(&["lib"])]).await.good();
+    assert_eq!(site.upstream.count("simple/lib/"), 2);
+}

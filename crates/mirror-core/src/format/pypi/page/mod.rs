@@ -286,6 +286,8 @@ impl Draft<'_> {
         }
         self.digests.sort_unstable_by(|a, b| b.cmp(a));
         self.digests.dedup();
+        // A list begins with room for four.
+        self.digests.shrink_to_fit();
         for pair in self.digests.windows(2) {
             if pair[0].algorithm() == pair[1].algorithm() {
                 return Err(FileFault::TwoDigests(Box::new([pair[0], pair[1]])));

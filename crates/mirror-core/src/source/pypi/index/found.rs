@@ -12,7 +12,7 @@ use crate::format::pypi::PackageName;
 use crate::format::pypi::input::Location;
 use crate::format::pypi::page::{File, Page, ProjectStatus, Unusable};
 use crate::limits;
-use crate::resolve::pypi::{Listed, Project};
+use crate::resolve::pypi::{Listed, Project, ProjectFile};
 
 /// What tells one file from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -109,6 +109,9 @@ fn origin(url: &str) -> Option<&str> {
     Some(&url[..end])
 }
 
+/// Bytes that an allocator takes beside those of a file's texts and lists (some 12 of them).
+const OVERHEAD: usize = 200;
+
 /// Hosts of files that an index's page may lead to (seen: 1).
 const HOSTS: usize = 16;
 
@@ -132,6 +135,22 @@ impl Found {
         });
         let project = Arc::new(Project::new(name.clone(), listed));
         Self { project, lists, status, unusable }
+    }
+
+    /// About how many bytes of memory it takes.
+    pub(super) fn memory(&self) -> usize {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let of_file = |file: &File| {
+            let digests = file.digests.len() * size_of::<Digest>();
+            let twice = file.filename.len() + digests + text(&file.yanked);
+            let once = [&file.requires_python, &file.upload_time, &file.provenance].map(text);
+            let texts = 2 * twice + file.url.len() + once.iter().sum::<usize>();
+            size_of::<File>() + size_of::<ProjectFile>() + texts + OVERHEAD
+        };
+        let files = self.lists.iter().flat_map(|list| &list.page.files).map(of_file);
+        let unusable = self.lists.iter().flat_map(|list| &list.page.unusable);
+        let unusable = unusable.map(|one| 2 * (size_of::<Unusable>() + one.filename.len()));
+        files.chain(unusable).sum()
     }
 
     /// The list that has the file of that place, and the file.

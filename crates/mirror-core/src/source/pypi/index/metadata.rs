@@ -93,6 +93,15 @@ pub(in crate::source::pypi) struct FromSdist {
     pub(in crate::source::pypi) is_certain: bool,
 }
 
+impl FromSdist {
+    /// About how many bytes of memory it takes.
+    pub(super) fn memory(&self) -> usize {
+        let Sdist { pkg_info, pyproject, requires_txt } = &self.sdist;
+        let texts = [pyproject, requires_txt].map(|text| text.as_ref().map_or(0, String::len));
+        size_of::<Self>() + pkg_info.as_ref().map_or(0, Vec::len) + texts.iter().sum::<usize>()
+    }
+}
+
 /// Under what a wheel's metadata is kept.
 pub(in crate::source::pypi) fn kept_under(
     found: &Found,

@@ -21,7 +21,7 @@ use tokio::sync::mpsc;
 use url::Url;
 
 use crate::error::{Error, Result};
-use crate::format::pypi::PackageName;
+use crate::format::pypi::{PackageName, Requirement};
 use crate::limits;
 use crate::resolve::pypi::{Described, Index, Metadata, Project, ProjectFile, Wanted};
 use crate::source::{Context, Sizes};
@@ -118,7 +118,39 @@ struct State {
     sdists: HashMap<Place, Arc<FromSdist>>,
     /// By the address of their project: a solver has no other name for them.
     found: HashMap<usize, Arc<Found>>,
+    /// About how many bytes of memory all that takes.
+    memory: usize,
     is_closed: bool,
+}
+
+impl State {
+    /// An error where there is no more memory for what came.
+    fn hold(&mut self, came: &Came) -> Result<(), Unanswered> {
+        let more = match came {
+            Came::Project(Ok(Some(found))) => found.memory(),
+            Came::Metadata(Ok((described, sdist))) => {
+                let needs = match described {
+                    Described::As(metadata) => {
+                        metadata.requires_dist.len() + metadata.provides_extra.len()
+                    }
+                    Described::Unusable(_) => 0,
+                };
+                let sdist = sdist.as_ref().map_or(0, FromSdist::memory);
+                needs * size_of::<Requirement>() + sdist
+            }
+            Came::Project(_) | Came::Metadata(Err(_)) => 0,
+        };
+        self.memory = self.memory.saturating_add(more);
+        if self.memory <= limits::LISTED_MEMORY {
+            return Ok(());
+        }
+        let reason = format!(
+            "what is listed for these sets takes more than {} bytes of memory: mirror fewer projects \
+             in one run",
+            limits::LISTED_MEMORY
+        );
+        Err(Unanswered::of(Error::metadata("indexes", reason)))
+    }
 }
 
 /// What solvers see of some indexes.
@@ -256,29 +288,27 @@ impl Shelf {
 
     fn put(&self, key: &Key, came: Came) -> Result<()> {
         let mut state = self.state();
+        let held = state.hold(&came);
         match came {
             Came::Project(Err(error)) | Came::Metadata(Err(error)) if error.is_local() => {
                 return Err(error);
             }
             Came::Project(found) => {
+                let found = held.and_then(|()| found.map_err(Unanswered::of));
                 if let Ok(Some(found)) = &found {
                     state.found.insert(address(&found.project), Arc::clone(found));
                 }
-                state
-                    .projects
-                    .insert(key.clone(), found.map_err(|error| Unanswered(Arc::new(error))));
+                state.projects.insert(key.clone(), found);
             }
             Came::Metadata(described) => {
                 let Key::Metadata(place, _) = key.clone() else { return Ok(()) };
-                let described = match described {
-                    Ok((described, sdist)) => {
-                        if let Some(sdist) = sdist {
-                            state.sdists.insert(place.clone(), Arc::new(sdist));
-                        }
-                        Ok(described)
+                let described = held.and_then(|()| described.map_err(Unanswered::of));
+                let described = described.map(|(described, sdist)| {
+                    if let Some(sdist) = sdist {
+                        state.sdists.insert(place.clone(), Arc::new(sdist));
                     }
-                    Err(error) => Err(Unanswered(Arc::new(error))),
-                };
+                    described
+                });
                 state.metadata.insert(place, described);
             }
         }
@@ -389,6 +419,26 @@ pub(super) async fn serve(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_would_take_too_much_memory_is_not_held() {
+        let (shelf, _requests) = Shelf::new();
+        let found = |name: &str| {
+            let url = format!("https://h.example/{name}-1.0.tar.gz").parse().unwrap();
+            let found = pages::direct(&name.parse().unwrap(), &url).unwrap();
+            assert!((200..2_000).contains(&found.memory()), "{}", found.memory());
+            (Key::Project(name.parse().unwrap()), Came::Project(Ok(Some(Arc::new(found)))))
+        };
+        shelf.state().memory = limits::LISTED_MEMORY - 2_000;
+        let (first, came) = found("first");
+        shelf.put(&first, came).unwrap();
+        let (second, came) = found("second");
+        shelf.state().memory = limits::LISTED_MEMORY;
+        shelf.put(&second, came).unwrap();
+        assert!(shelf.list(&"first".parse().unwrap()).unwrap().is_some());
+        let full = shelf.list(&"second".parse().unwrap()).unwrap_err().to_string();
+        assert!(full.contains("more than 2147483648 bytes of memory"), "{full}");
+    }
 
     #[test]
     fn whoever_solves_is_stopped_where_nobody_answers() {

@@ -5,7 +5,7 @@ use std::io::{self, Read as _, Seek as _};
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore, SemaphorePermit};
 use url::Url;
 
 use super::Indexes;
@@ -25,18 +25,25 @@ const LARGE: usize = 16 << 10;
 /// So are the names of as many files.
 const MANY: usize = 64;
 
+/// Pages that are larger than most, and in memory at once.
+const UNCOMMON: usize = 4;
+
 /// The pages of some indexes.
 pub(super) struct Pages<'a> {
     context: &'a Context<'a>,
     indexes: &'a Indexes,
     /// Each of the places with links to files, once it was read.
     links: Vec<OnceCell<(Page, Location)>>,
+    uncommon: Semaphore,
 }
+
+/// What an index answered, what is to be kept of it, and where it is a large page, a place among those.
+type Asked<'a> = Option<(Content, Kept, Option<SemaphorePermit<'a>>)>;
 
 impl<'a> Pages<'a> {
     pub(super) fn new(context: &'a Context<'a>, indexes: &'a Indexes) -> Self {
         let links = indexes.find_links.iter().map(|_| OnceCell::new()).collect();
-        Self { context, indexes, links }
+        Self { context, indexes, links, uncommon: Semaphore::new(UNCOMMON) }
     }
 
     /// What the places with links, and the first index that has it, list of a project.
@@ -143,14 +150,9 @@ impl<'a> Pages<'a> {
         self.take(answer, &key, shown).await
     }
 
-    async fn take(
-        &self,
-        answer: Option<(Content, Kept)>,
-        key: &str,
-        shown: &str,
-    ) -> Result<Option<(Page, Url)>> {
+    async fn take(&self, answer: Asked<'_>, key: &str, shown: &str) -> Result<Option<(Page, Url)>> {
         let wrong = |error: PageError| Error::metadata(shown, error);
-        let Some((content, kept)) = answer else { return Ok(None) };
+        let Some((content, kept, _place)) = answer else { return Ok(None) };
         let Content::Whole(body) = content else {
             return Err(Error::metadata(shown, "expected a page, found another answer"));
         };
@@ -165,19 +167,20 @@ impl<'a> Pages<'a> {
     }
 
     /// `None` where the index does not have it.
-    async fn ask(
-        &self,
-        url: &Url,
-        shown: &str,
-        known: Option<&Validators>,
-    ) -> Result<Option<(Content, Kept)>> {
-        let accept = Some(Form::ACCEPT);
-        let question = Question { url, accept, known, piece: None, limit: limits::PAGE_SIZE };
-        let answer = match self.context.ask(shown, &question).await {
+    async fn ask(&self, url: &Url, shown: &str, known: Option<&Validators>) -> Result<Asked<'_>> {
+        let (accept, limit) = (Some(Form::ACCEPT), limits::COMMON_PAGE_SIZE);
+        let mut question = Question { url, accept, known, piece: None, limit };
+        let mut place = None;
+        let mut answer = self.context.ask(shown, &question).await;
+        if let Err(Error::Status { code: 400 | 403, .. }) = answer {
             // A proxy's bad moment: an index that means it says so twice.
-            Err(Error::Status { code: 400 | 403, .. }) => self.context.ask(shown, &question).await,
-            answer => answer,
-        };
+            answer = self.context.ask(shown, &question).await;
+        }
+        if let Err(Error::TooLarge { .. }) = answer {
+            place = self.uncommon.acquire().await.ok();
+            question.limit = limits::PAGE_SIZE;
+            answer = self.context.ask(shown, &question).await;
+        }
         match answer {
             Ok(reply) => {
                 let kept = Kept {
@@ -186,7 +189,7 @@ impl<'a> Pages<'a> {
                     etag: reply.validators.etag,
                     last_modified: reply.validators.last_modified,
                 };
-                Ok(Some((reply.content, kept)))
+                Ok(Some((reply.content, kept, place)))
             }
             Err(Error::Status { code: 404 | 410, .. }) => Ok(None),
             Err(error) => Err(error),
