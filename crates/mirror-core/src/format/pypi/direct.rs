@@ -5,10 +5,10 @@
 use pep440_rs::Version;
 use pep508_rs::{ExtraName, MarkerTree, PackageName};
 
+use super::filename::{DistFilename, FilenameError};
 use super::input::{Fault, Location, Refusal, shown, split_scheme};
 use super::requirement::package_name;
 use crate::digest::Digest;
-use crate::limits;
 
 /// A file that is wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,17 +28,6 @@ pub struct Direct {
     /// The digests that the URL's fragment gives, strongest first.
     pub digests: Vec<Digest>,
 }
-
-/// The kinds of files that indexes serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Kind {
-    /// A wheel.
-    Wheel,
-    /// A source distribution.
-    Sdist,
-}
-
-const ARCHIVES: [&str; 5] = [".tar.gz", ".zip", ".tar.bz2", ".tgz", ".tar.xz"];
 
 /// All that pip takes for an archive by its name.
 const ENDINGS: [&str; 11] = [
@@ -91,75 +80,18 @@ impl Direct {
             refused(if is_folder { Refusal::Folder } else { Refusal::Archive })
         })?;
         let name = name.or(fragment.egg);
-        let Some(read) = Filename::parse(&filename, name.as_ref()) else {
-            return Err(refused(Refusal::Archive));
+        let read = match &name {
+            Some(name) => DistFilename::parse(&filename, name),
+            None => DistFilename::of_any(&filename),
         };
-        if let (Some(name), Some(found)) = (&name, &read.name)
-            && name != found
-        {
-            let reason = "the file is another project's";
-            return Err(Fault::Filename {
-                filename: shown(&filename),
-                project: name.to_string(),
-                reason,
-            });
-        }
-        let Filename { name: found, version, .. } = read;
-        let name = name.or(found);
+        let read = match read {
+            Ok(Some(read)) => read,
+            Err(error @ FilenameError::Project { .. }) => return Err(Fault::Filename(error)),
+            Ok(None) | Err(_) => return Err(refused(Refusal::Archive)),
+        };
+        let (name, version) = (Some(read.name().clone()), Some(read.version().clone()));
         Ok(Self { location, filename, name, version, extras, marker, digests: fragment.digests })
     }
-}
-
-/// What a file's name says.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Filename {
-    pub(crate) kind: Kind,
-    pub(crate) name: Option<PackageName>,
-    pub(crate) version: Option<Version>,
-}
-
-impl Filename {
-    /// Reads the name of a wheel or source distribution, by their specifications; `project` says
-    /// where the name of a source distribution ends, which else is the last hyphen.
-    pub(crate) fn parse(filename: &str, project: Option<&PackageName>) -> Option<Self> {
-        if !is_safe(filename) {
-            return None;
-        }
-        if let Some(stem) = filename.strip_suffix(".whl") {
-            let parts: Vec<&str> = stem.split('-').collect();
-            let [name, version, .., _, _, _] = *parts else { return None };
-            if parts.len() > 6 || parts.iter().any(|part| part.is_empty()) {
-                return None;
-            }
-            let name = Some(package_name(name)?);
-            // Wheels write a hyphen of the version as an underscore.
-            let version = Some(version.replace('_', "-").parse().ok()?);
-            return Some(Self { kind: Kind::Wheel, name, version });
-        }
-        let stem = ARCHIVES.iter().find_map(|ending| {
-            let at = filename.len().checked_sub(ending.len())?;
-            let is_ending = filename.get(at..)?.eq_ignore_ascii_case(ending);
-            is_ending.then(|| &filename[..at])
-        })?;
-        let split = |at: usize| {
-            let name = package_name(&stem[..at])?;
-            let version: Version = stem[at + 1..].parse().ok()?;
-            Some(Self { kind: Kind::Sdist, name: Some(name), version: Some(version) })
-        };
-        match project {
-            Some(project) => {
-                let mut hyphens = stem.match_indices('-').map(|(at, _)| at);
-                hyphens.find_map(|at| split(at).filter(|file| file.name.as_ref() == Some(project)))
-            }
-            None => split(stem.rfind('-')?),
-        }
-    }
-}
-
-/// Whether it can name a file in any folder and stand on any page.
-fn is_safe(filename: &str) -> bool {
-    let is_bad = |c: char| c.is_control() || matches!(c, '/' | '\\');
-    filename.len() <= limits::NAME_LEN && !filename.starts_with('.') && !filename.contains(is_bad)
 }
 
 /// `sha256=…&egg=name`.
@@ -225,7 +157,9 @@ mod tests {
             ("file:///x/zope.interface-5.0.tar.gz", None, Some(("zope-interface", "5.0"))),
             ("a-b-1.0.zip", None, Some(("a-b", "1.0"))),
             ("a-b-1.0-1.zip", Some("a-b"), Some(("a-b", "1.0-1"))),
-            ("a-2-1.0.TAR.GZ", Some("a-2"), Some(("a-2", "1.0"))),
+            ("a-2-1.0.tar.gz", Some("a-2"), Some(("a-2", "1.0"))),
+            ("a-2-1.0.TAR.GZ", Some("a-2"), None),
+            ("a-1.0-x1-py3-none-any.whl", None, None),
             ("https://h.example/a/archive/v1.0.tar.gz", Some("a"), None),
             ("a-1.0-any.whl", None, None),
             ("a-1.0.tar", None, None),
@@ -272,7 +206,7 @@ mod tests {
         }
         assert_eq!(
             parse("https://h.example/b-1-py3-none-any.whl", Some("a")).unwrap_err(),
-            "\"b-1-py3-none-any.whl\" is listed for a: the file is another project's"
+            "file b-1-py3-none-any.whl is of another project than a"
         );
     }
 }

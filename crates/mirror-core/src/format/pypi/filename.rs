@@ -12,10 +12,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::requirement::package_name;
 use super::{PackageName, Version};
 use crate::limits;
 
-/// The suffixes of source distributions that installers take, longest first.
+/// The endings of source distributions that installers take, as they are: pip and uv look for none in
+/// upper case.
 const SDISTS: [&str; 5] = [".tar.bz2", ".tar.gz", ".tar.xz", ".tgz", ".zip"];
 
 /// Why a file name was not taken.
@@ -48,6 +50,20 @@ pub enum FilenameError {
         /// The project that it was looked for in.
         expected: PackageName,
     },
+    /// A file of another version than the one that lists it.
+    #[error("file {filename} is of another version than {expected}")]
+    OtherVersion {
+        /// The file's name.
+        filename: String,
+        /// The version that it was looked for in.
+        expected: Version,
+    },
+    /// No kind of file that installers take.
+    #[error("file {0} is neither a wheel nor a source distribution by its name")]
+    Kind(String),
+    /// A source distribution of nobody knows what.
+    #[error("file {0} is of no project: expected NAME-VERSION.tar.gz")]
+    Sdist(String),
     /// A version that is none ([PEP 440](https://peps.python.org/pep-0440/)).
     #[error("file {filename} has no valid version: found {found:?}")]
     Version {
@@ -68,26 +84,44 @@ pub enum DistFilename {
 }
 
 impl DistFilename {
-    /// Reads the name of a file that the page of a project lists; `None` for what installers leave
-    /// alone (eggs, `.exe`, `.msi`, `.rpm` and the like).
+    /// Reads the name of a file of that project; `None` for what installers leave alone (eggs, `.exe`,
+    /// `.msi`, `.rpm`, what `bdist_dumb` makes, and the like).
     pub fn parse(filename: &str, project: &PackageName) -> Result<Option<Self>, FilenameError> {
+        let parsed = Self::read(filename, Some(project))?;
+        match &parsed {
+            Some(parsed) if parsed.name() != project => Err(other(filename, project)),
+            _ => Ok(parsed),
+        }
+    }
+
+    /// The same of a file whose project is not known: the last dash ends the name of a source
+    /// distribution.
+    pub fn of_any(filename: &str) -> Result<Option<Self>, FilenameError> {
+        Self::read(filename, None)
+    }
+
+    fn read(filename: &str, project: Option<&PackageName>) -> Result<Option<Self>, FilenameError> {
         check(filename)?;
-        if has_suffix(filename, ".whl") {
-            let wheel = WheelFilename::parse(filename)?;
-            if wheel.name != *project {
-                return Err(other(filename, project));
-            }
-            return Ok(Some(Self::Wheel(wheel)));
+        if is_wheel(filename) {
+            return WheelFilename::parse(filename).map(|wheel| Some(Self::Wheel(wheel)));
         }
-        let sdist = SDISTS.iter().any(|suffix| has_suffix(filename, suffix));
-        // `foo-1.0.linux-x86_64.tar.gz` and `foo-1.0.win32.zip`: what `bdist_dumb` makes.
-        let dumb = |name: &str| {
-            [".linux-", ".macosx-", ".win-", ".win32"].iter().any(|mark| name.contains(mark))
-        };
-        if !sdist || dumb(filename) {
+        let Some(stem) = SDISTS.iter().find_map(|ending| filename.strip_suffix(ending)) else {
             return Ok(None);
+        };
+        let (name, version) = SdistFilename::split(filename, stem, project)?;
+        match parse_version(filename, version) {
+            Ok(version) => Ok(Some(Self::Sdist(SdistFilename { name, version }))),
+            Err(_) if is_dumb(version) => Ok(None),
+            Err(error) => Err(error),
         }
-        SdistFilename::parse(filename, project).map(|sdist| Some(Self::Sdist(sdist)))
+    }
+
+    /// The project that the name says.
+    pub fn name(&self) -> &PackageName {
+        match self {
+            Self::Wheel(wheel) => &wheel.name,
+            Self::Sdist(sdist) => &sdist.name,
+        }
     }
 
     /// The version that the name says.
@@ -122,7 +156,7 @@ pub struct WheelFilename {
 
 /// Whether a file's name is that of a wheel, by its ending.
 pub fn is_wheel(filename: &str) -> bool {
-    strip_suffix(filename, ".whl").is_some()
+    filename.ends_with(".whl")
 }
 
 impl WheelFilename {
@@ -130,7 +164,7 @@ impl WheelFilename {
     pub fn parse(filename: &str) -> Result<Self, FilenameError> {
         check(filename)?;
         let malformed = || FilenameError::Wheel(filename.to_owned());
-        let stem = strip_suffix(filename, ".whl").ok_or_else(malformed)?;
+        let stem = filename.strip_suffix(".whl").ok_or_else(malformed)?;
         // The tags are the last three parts, together.
         let (tags_at, _) = stem.rmatch_indices('-').nth(2).ok_or_else(malformed)?;
         let (head, tags) = (&stem[..tags_at], &stem[tags_at + 1..]);
@@ -210,20 +244,29 @@ pub struct SdistFilename {
 }
 
 impl SdistFilename {
-    /// Reads the name of a source distribution of a known project: older names hold dashes in the
+    /// The project and what follows it, of a name without its ending. Older names hold dashes in the
     /// project's name and in the version, so that only the project tells where one ends.
-    pub fn parse(filename: &str, project: &PackageName) -> Result<Self, FilenameError> {
-        check(filename)?;
-        let stem = SDISTS.iter().find_map(|suffix| strip_suffix(filename, suffix));
-        let stem = stem.unwrap_or(filename);
-        let version = stem
-            .match_indices('-')
-            .find(|&(at, _)| PackageName::from_str(&stem[..at]).is_ok_and(|name| name == *project))
-            .map(|(at, _)| &stem[at + 1..])
-            .ok_or_else(|| other(filename, project))?;
-        let version = parse_version(filename, version)?;
-        Ok(Self { name: project.clone(), version })
+    fn split<'a>(
+        filename: &str,
+        stem: &'a str,
+        project: Option<&PackageName>,
+    ) -> Result<(PackageName, &'a str), FilenameError> {
+        let at = |at: usize| Some((package_name(&stem[..at])?, &stem[at + 1..]));
+        let Some(project) = project else {
+            let split = stem.rfind('-').and_then(at);
+            return split.ok_or_else(|| FilenameError::Sdist(filename.to_owned()));
+        };
+        let mut splits = stem.match_indices('-').filter_map(|(dash, _)| at(dash));
+        splits.find(|(name, _)| name == project).ok_or_else(|| other(filename, project))
     }
+}
+
+/// Whether what follows a project's name is that of what `bdist_dumb` makes:
+/// `foo-1.0.linux-x86_64.tar.gz`, `foo-1.0.win32.zip`.
+fn is_dumb(rest: &str) -> bool {
+    [".linux-", ".macosx-", ".win-", ".win32"]
+        .iter()
+        .any(|mark| rest.find(mark).is_some_and(|at| Version::from_str(&rest[..at]).is_ok()))
 }
 
 /// Nothing but the alphabet that names of distributions have: no separator, no control character,
@@ -239,16 +282,6 @@ fn check(filename: &str) -> Result<(), FilenameError> {
 /// As much of a hostile name as an error needs.
 fn shorten(filename: &str) -> String {
     filename.chars().take(limits::DISTRIBUTION_NAME).collect()
-}
-
-fn has_suffix(filename: &str, suffix: &str) -> bool {
-    strip_suffix(filename, suffix).is_some()
-}
-
-fn strip_suffix<'a>(filename: &'a str, suffix: &str) -> Option<&'a str> {
-    let at = filename.len().checked_sub(suffix.len())?;
-    let (stem, end) = filename.split_at_checked(at)?;
-    end.eq_ignore_ascii_case(suffix).then_some(stem)
 }
 
 fn parse_version(filename: &str, found: &str) -> Result<Version, FilenameError> {
@@ -297,7 +330,7 @@ mod tests {
     fn reads_the_versions_of_old_names() {
         assert_eq!(version("foo-1.0_1-py2.py3-none-any.whl", "foo"), "1.0.post1");
         assert_eq!(version("ruamel.yaml-0.18.6.tar.gz", "ruamel-yaml"), "0.18.6");
-        assert_eq!(version("ruamel_yaml-0.18.6.TGZ", "ruamel-yaml"), "0.18.6");
+        assert_eq!(version("ruamel_yaml-0.18.6.tgz", "ruamel-yaml"), "0.18.6");
         assert_eq!(version("python-dateutil-2.8.2.tar.bz2", "python-dateutil"), "2.8.2");
         assert_eq!(version("foo-bar-1.0-1.zip", "foo-bar"), "1.0.post1");
         assert_eq!(version("a-1-2.0.tar.xz", "a-1"), "2.0");
@@ -315,8 +348,38 @@ mod tests {
             "foo-1.0.linux-x86_64.tar.gz",
             "foo-1.0.win32.zip",
             "foo-1.0.tar.gz.asc",
+            // pip and uv find none of these.
+            "foo-1.0-py3-none-any.WHL",
+            "foo-1.0.TGZ",
+            "foo-1.0.tar.GZ",
+            "foo-1.0.TAR.gz",
+            "foo-1.0.ZIP",
         ] {
             assert_eq!(parse(name, "foo"), Ok(None), "{name}");
+        }
+    }
+
+    /// What a dumb archive is for stands behind its version.
+    #[test]
+    fn takes_projects_that_are_called_as_platforms_are() {
+        assert_eq!(version("acme.linux-tools-1.0.tar.gz", "acme-linux-tools"), "1.0");
+        assert_eq!(version("pywin32-ctypes-0.2.zip", "pywin32-ctypes"), "0.2");
+        assert_eq!(version("x.win32-1.0.zip", "x-win32"), "1.0");
+        assert_eq!(parse("acme.linux-tools-1.0.linux-x86_64.tar.gz", "acme-linux-tools"), Ok(None));
+    }
+
+    #[test]
+    fn tells_the_project_where_it_is_not_known() {
+        for (name, expected) in [
+            ("a_B-1.0-py3-none-any.whl", "a-b 1.0"),
+            ("zope.interface-5.0.tar.gz", "zope-interface 5.0"),
+            ("a-b-1.0.zip", "a-b 1.0"),
+        ] {
+            let read = DistFilename::of_any(name).unwrap().unwrap();
+            assert_eq!(format!("{} {}", read.name(), read.version()), expected);
+        }
+        for name in ["main.zip", "a-.tar.gz", "a-x.tar.gz"] {
+            assert!(DistFilename::of_any(name).is_err(), "{name}");
         }
     }
 

@@ -14,6 +14,8 @@ pub use location::Location;
 pub(crate) use location::split_scheme;
 pub(crate) use shown::shown;
 
+use super::filename::FilenameError;
+
 /// A line of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Place {
@@ -285,16 +287,9 @@ pub enum Fault {
         /// Those that are known.
         known: &'static str,
     },
-    /// A file that is not of the project and version that it is listed for.
-    #[error("{filename:?} is listed for {project}: {reason}")]
-    Filename {
-        /// The file's name, shortened.
-        filename: String,
-        /// The project, and its version where that is known.
-        project: String,
-        /// What is wrong with it.
-        reason: &'static str,
-    },
+    /// A file whose name says that it cannot be what it is listed for.
+    #[error(transparent)]
+    Filename(#[from] FilenameError),
 }
 
 /// What an index cannot serve, and what to do instead.

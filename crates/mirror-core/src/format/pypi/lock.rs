@@ -10,7 +10,7 @@ use pep440_rs::Version;
 use pep508_rs::PackageName;
 use serde::de::DeserializeOwned;
 
-use super::direct::{Filename, Kind};
+use super::filename::{DistFilename, FilenameError};
 use super::input::{Fault, InputError, Lines, Location, Note, Place, shown};
 use super::requirement::package_name;
 use crate::digest::{Digest, DigestError};
@@ -47,8 +47,6 @@ pub struct Locked {
 pub struct LockedFile {
     /// Its name: one of the package's project, and of its version.
     pub filename: String,
-    /// Whether it is a wheel.
-    pub kind: Kind,
     /// Where it is; relative paths start from where the lock file's own does.
     pub location: Location,
     /// Its digests, strongest first. None: the lock was made from a source that gives none.
@@ -116,24 +114,19 @@ impl<'a> Draft<'a> {
             return Err(self.wrong(fault));
         }
         let filename = filename.or_else(|| location.filename()).unwrap_or_default();
-        let read = Filename::parse(&filename, Some(&self.name));
-        let reason = match (&read, &self.version) {
-            (None, _) => "expected a wheel, or a source distribution of that name",
-            (Some(read), _) if read.name.as_ref() != Some(&self.name) => {
-                "the file is another project's"
-            }
-            (Some(read), Some(version)) if read.version.as_ref() != Some(version) => {
-                "the file is of another version"
-            }
-            (Some(read), _) => {
-                super::direct::strongest_first(&mut digests);
-                let kind = read.kind;
-                self.files.push(LockedFile { filename, kind, location, digests, size });
-                return Ok(());
-            }
+        let wrong = |error| Err(self.wrong(Fault::Filename(error)));
+        let read = match DistFilename::parse(&filename, &self.name) {
+            Ok(Some(read)) => read,
+            Ok(None) => return wrong(FilenameError::Kind(shown(&filename))),
+            Err(FilenameError::Unsafe(name)) => return wrong(FilenameError::Unsafe(shown(&name))),
+            Err(error) => return wrong(error),
         };
-        let project = self.title();
-        Err(self.wrong(Fault::Filename { filename: shown(&filename), project, reason }))
+        if let Some(expected) = self.version.as_ref().filter(|version| *version != read.version()) {
+            return wrong(FilenameError::OtherVersion { filename, expected: expected.clone() });
+        }
+        super::direct::strongest_first(&mut digests);
+        self.files.push(LockedFile { filename, location, digests, size });
+        Ok(())
     }
 
     pub(super) fn finish(

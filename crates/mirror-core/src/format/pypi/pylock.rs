@@ -160,7 +160,6 @@ fn artifact(draft: &mut Draft<'_>, file: Artifact) -> Result<(), InputError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::pypi::direct::Kind;
 
     fn read(text: &str) -> Result<Lock, String> {
         let file = Location::parse("site/pylock.toml").unwrap();
@@ -239,7 +238,6 @@ archive = { path = "wheels/six-1.17.0-py2.py3-none-any.whl", hashes = { sha256 =
                 ),
             ]
         );
-        assert_eq!(files[1].kind, Kind::Sdist);
         assert_eq!(files[1].digests.len(), 2);
         assert_eq!(files[1].digests[0].algorithm().name(), "sha256");
         let idna = &lock.packages[1];
@@ -280,19 +278,35 @@ archive = { path = "wheels/six-1.17.0-py2.py3-none-any.whl", hashes = { sha256 =
             ("sdist = { hashes = { sha256 = \"SHA\" } }", "a file of a 1 has no url and no path"),
             (
                 "sdist = { path = \"b-1.zip\", hashes = { sha256 = \"SHA\" } }",
-                "\"b-1.zip\" is listed for a 1: expected a wheel, or a source distribution of that name",
+                "file b-1.zip is of another project than a",
             ),
             (
                 "wheels = [{ path = \"b-1-py3-none-any.whl\", hashes = { sha256 = \"SHA\" } }]",
-                "is listed for a 1: the file is another project's",
+                "file b-1-py3-none-any.whl is of another project than a",
             ),
             (
                 "wheels = [{ path = \"a-2-py3-none-any.whl\", hashes = { sha256 = \"SHA\" } }]",
-                "is listed for a 1: the file is of another version",
+                "file a-2-py3-none-any.whl is of another version than 1",
             ),
             (
                 "wheels = [{ name = \"../a-1-py3-none-any.whl\", path = \"x\", hashes = { sha256 = \"SHA\" } }]",
-                "is listed for a 1: expected a wheel",
+                "unsafe file name \"../a-1-py3-none-any.whl\"",
+            ),
+            (
+                "wheels = [{ name = \"https://me:secret@h.example/a-1-py3-none-any.whl\", path = \"x\", hashes = { sha256 = \"SHA\" } }]",
+                "unsafe file name \"https://***@h.example",
+            ),
+            (
+                "wheels = [{ path = \"a-1-x1-py3-none-any.whl\", hashes = { sha256 = \"SHA\" } }]",
+                "expected a build tag that starts with a digit, found \"x1\"",
+            ),
+            (
+                "sdist = { path = \"a-1.linux-x86_64.tar.gz\", hashes = { sha256 = \"SHA\" } }",
+                "file a-1.linux-x86_64.tar.gz is neither a wheel nor a source distribution",
+            ),
+            (
+                "sdist = { path = \"a-1.TGZ\", hashes = { sha256 = \"SHA\" } }",
+                "file a-1.TGZ is neither a wheel nor a source distribution",
             ),
             (
                 "wheels = [{ url = \"ftp://h.example/a-1-py3-none-any.whl\", hashes = { sha256 = \"SHA\" } }]",

@@ -327,7 +327,7 @@ sdist = { hash = "sha256:SHA" }
             ),
             (
                 "source = { registry = \"https://h.example\" }\nsdist = { url = \"https://h.example/a-2.zip\", hash = \"sha256:SHA\" }",
-                "\"a-2.zip\" is listed for a 1: the file is of another version",
+                "file a-2.zip is of another version than 1",
             ),
             (
                 "source = { registry = \"https://h.example\" }\nsdist = { url = \"https://h.example/a-1.zip\", hash = \"sha256\" }",
