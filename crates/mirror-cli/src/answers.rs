@@ -133,13 +133,26 @@ pub(crate) fn unsolved(answers: &[Answer]) -> Vec<(String, &[String])> {
     groups.into_iter().map(|(title, _, lines)| (title, lines)).collect()
 }
 
-/// What to do where there is no answer.
-pub(crate) fn hint(answers: &[Answer]) -> Option<&'static str> {
-    let mut lines = answers.iter().flat_map(|answer| &answer.unsolved);
-    lines.any(|line| line.contains(" is on no index")).then_some(
+/// What to do where there is no answer, by what its lines say.
+const HINTS: [(&str, &str); 2] = [
+    (
+        " is on no index",
         "check the name, and the index: its URL is that of the list of projects, which mostly ends in \
          /simple/",
-    )
+    ),
+    (
+        ": builds in a circle",
+        "a wheel of one of them breaks the circle: build it where that works, and name its folder with \
+         --find-links",
+    ),
+];
+
+/// What to do where there is no answer.
+pub(crate) fn hint(answers: &[Answer]) -> Option<&'static str> {
+    let said = |words: &str| {
+        answers.iter().flat_map(|answer| &answer.unsolved).any(|line| line.contains(words))
+    };
+    HINTS.iter().find(|(words, _)| said(words)).map(|(_, hint)| *hint)
 }
 
 #[cfg(test)]
@@ -230,6 +243,8 @@ site, Python 3.11 on manylinux_2_28_x86_64: 3 packages in 5 files, 10.00 KiB
         assert_eq!(hint(&answers), None);
         answers[0].unsolved.push("a is on no index".to_owned());
         assert!(hint(&answers).unwrap().starts_with("check the name, and the index"));
+        answers[0].unsolved = vec!["a-1.tar.gz cannot be built: builds in a circle".to_owned()];
+        assert!(hint(&answers).unwrap().starts_with("a wheel of one of them"));
         assert!(json(&answers[0]).starts_with("{\"event\":\"answer\",\"set\":\"site\","));
     }
 }

@@ -7,6 +7,7 @@
 mod backends;
 
 use std::collections::{HashMap, HashSet};
+use std::fmt::Write as _;
 
 use super::closure::{Closure, Library, Taken, Unsolved, files, unsolved, words};
 use super::set::Selection;
@@ -15,6 +16,9 @@ use crate::limits;
 use crate::resolve::pypi::{
     Asked, Environment, Inputs, Pick, Policy, Project, ProjectFile, Resolution, resolve,
 };
+
+/// Those on a circle of builds that are named; the others are counted.
+const SHOWN: usize = 8;
 
 /// What builds are resolved in.
 pub(super) struct World<'a, L> {
@@ -56,6 +60,14 @@ struct Source {
     build: Result<Option<usize>, Vec<String>>,
     /// It has a wheel beside it, so that nobody has to build it.
     has_wheel: bool,
+}
+
+/// A build within which another is looked at.
+struct Step<'a> {
+    source: &'a Source,
+    place: usize,
+    /// What it takes that has not been looked at.
+    left: std::slice::Iter<'a, Source>,
 }
 
 impl Builds {
@@ -229,38 +241,39 @@ impl Builds {
     }
 
     /// Why a source distribution cannot be built, in lines for people.
+    ///
+    /// A build that takes what is being built comes to no end: pip says "is already being built". A
+    /// wheel of one on such a circle breaks it, since what has a wheel is not built.
     fn fault(&self, source: &Source) -> Option<Vec<String>> {
-        let filename = &source.filename;
+        let mut way: Vec<Step<'_>> = Vec::new();
         let mut seen = HashSet::new();
-        let mut waiting = vec![source];
-        while let Some(next) = waiting.pop() {
-            let lines = match &next.build {
-                Err(why) => why,
-                Ok(None) => continue,
-                Ok(Some(place)) if !seen.insert(*place) => continue,
-                Ok(Some(place)) => {
-                    let build = &self.all[*place];
-                    let Some(why) = &build.fault else {
-                        waiting.extend(build.sources.iter().filter(|source| !source.has_wheel));
-                        continue;
-                    };
-                    why
+        let mut next = Some(source);
+        loop {
+            if let Some(at) = next {
+                match &at.build {
+                    Err(why) => return Some(cannot(source, at, why)),
+                    Ok(None) => {}
+                    Ok(Some(place)) if seen.insert(*place) => {
+                        let build = &self.all[*place];
+                        if let Some(why) = &build.fault {
+                            return Some(cannot(source, at, why));
+                        }
+                        way.push(Step { source: at, place: *place, left: build.sources.iter() });
+                    }
+                    Ok(Some(place)) => {
+                        // Where it is not on the way it has been looked at.
+                        if let Some(start) = way.iter().position(|step| step.place == *place) {
+                            return Some(cannot(source, at, &[circle(at, &way[start + 1..])]));
+                        }
+                    }
                 }
-            };
-            let mut lines = lines.clone();
-            let what = if std::ptr::eq(next, source) {
-                format!("{filename} cannot be built")
-            } else {
-                let within = &next.filename;
-                format!("{filename} cannot be built: that takes {within}, which cannot be built")
-            };
-            match lines.first_mut() {
-                Some(first) => *first = format!("{what}: {first}"),
-                None => lines.push(what),
             }
-            return Some(lines);
+            let last = way.last_mut()?;
+            next = last.left.find(|source| !source.has_wheel);
+            if next.is_none() {
+                way.pop();
+            }
         }
-        None
     }
 
     /// Adds to the closure what the builds of a source distribution take, which can be built.
@@ -287,6 +300,37 @@ impl Builds {
             }
         }
     }
+}
+
+/// Says that `source` cannot be built, since `at` cannot.
+fn cannot(source: &Source, at: &Source, why: &[String]) -> Vec<String> {
+    let Source { filename, .. } = source;
+    let what = if at.filename == *filename {
+        format!("{filename} cannot be built")
+    } else {
+        let within = &at.filename;
+        format!("{filename} cannot be built: that takes {within}, which cannot be built")
+    };
+    let mut lines = why.to_vec();
+    match lines.first_mut() {
+        Some(first) => *first = format!("{what}: {first}"),
+        None => lines.push(what),
+    }
+    lines
+}
+
+/// `builds in a circle, none of which has a wheel: a-1.tar.gz takes b-1.tar.gz, which takes
+/// a-1.tar.gz`.
+fn circle(first: &Source, others: &[Step<'_>]) -> String {
+    let mut line =
+        format!("builds in a circle, none of which has a wheel: {} takes ", first.filename);
+    for step in others.iter().take(SHOWN) {
+        line.extend([step.source.filename.as_str(), ", which takes "]);
+    }
+    if others.len() > SHOWN {
+        let _ = write!(line, "… {} more, of which the last takes ", others.len() - SHOWN);
+    }
+    line + &first.filename
 }
 
 /// What a build asks for.

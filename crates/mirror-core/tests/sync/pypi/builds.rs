@@ -1,11 +1,15 @@
 //! What builds take, and what cannot be built.
 
 use std::collections::BTreeSet;
+use std::process::Command;
 
-use mirror_core::source::pypi::Sdists;
+use mirror_core::source::pypi::{Sdists, check};
+use mirror_fixtures::Upstream;
 use mirror_fixtures::pypi::{Build, Index, Release, Sdist, samples};
+use mirror_fixtures::tool::client;
 
 use super::support::{Site, With as _, names};
+use super::tree::install;
 
 /// A source distribution that is built by these.
 fn by(needs: &[&str]) -> Sdist {
@@ -54,15 +58,60 @@ async fn what_need_not_be_built_is_a_note_each() {
     }
 }
 
+/// What is being built cannot be built with, unless it has a wheel; and what has a backend of its own
+/// builds itself. pip is the judge of all of it.
 #[tokio::test]
-async fn builds_in_a_circle_come_to_an_end() {
+async fn builds_in_a_circle_come_to_an_end_where_a_wheel_breaks_it() {
+    let tiny = |needs: &[&str]| {
+        Sdist::new().built(Build::Tiny(needs.iter().map(|&need| need.to_owned()).collect()))
+    };
+    let own = |needs: &[&str]| {
+        Sdist::new().built(Build::InTree(needs.iter().map(|&need| need.to_owned()).collect()))
+    };
     let site = Site::new(Index::new().release(samples::tiny_backend()).releases([
-        Release::new("hen", "1").sdist(by(&["egg"])),
-        Release::new("egg", "1").sdist(by(&["hen", "tiny-backend"])),
+        Release::new("hen", "1").sdist(tiny(&["egg"])),
+        Release::new("egg", "1").sdist(tiny(&["hen"])),
+        Release::new("outer", "1").sdist(tiny(&["egg"])),
+        Release::new("itself", "1").sdist(own(&["itself"])),
+        Release::new("runs", "1").sdist(tiny(&["runner"])),
+        Release::new("runner", "1").requires("runs"),
+        // Each of these comes to an end.
+        Release::new("duck", "1").sdist(tiny(&["duckling"])),
+        Release::new("duckling", "1").wheel("py3-none-any").sdist(tiny(&["duck"])),
+        Release::new("in-tree", "1").sdist(own(&[])),
+        Release::new("by-it", "1").sdist(tiny(&["in-tree"])),
+        Release::new("stage", "1").wheel("py3-none-any"),
+        Release::new("stage", "2").sdist(own(&["stage<2"])),
     ]));
-    site.sync(vec![site.set(&["hen"])]).await.good();
-    let expected = names(&["hen-1.tar.gz", "egg-1.tar.gz", "tiny_backend-1.0-py3-none-any.whl"]);
-    assert_eq!(site.packages(), expected);
+    let circle = "builds in a circle, none of which has a wheel: ";
+    let bad = [
+        ("hen", "hen-1.tar.gz takes egg-1.tar.gz, which takes hen-1.tar.gz"),
+        // Its build is that of hen.
+        ("outer", "hen-1.tar.gz takes egg-1.tar.gz, which takes hen-1.tar.gz"),
+        ("itself", "itself-1.tar.gz takes itself-1.tar.gz"),
+        ("runs", "runs-1.tar.gz takes runs-1.tar.gz"),
+    ];
+    for (wanted, expected) in bad {
+        let run = site.sync(vec![site.set(&[wanted])]).await;
+        let said = run.answers[0].unsolved.join("\n");
+        assert!(said.starts_with(&format!("{wanted}-1.tar.gz cannot be built: ")), "{said}");
+        assert!(said.ends_with(&format!("{circle}{expected}")), "{said}");
+        assert!(!site.tree().exists());
+    }
+    let good = ["duck", "in-tree", "by-it", "stage"];
+    site.sync(vec![site.set(&good)]).await.good();
+    let check = check(&site.tree()).unwrap().unwrap();
+    assert_eq!(check.unproved, []);
+
+    let Some(pip) = client("pip").map(|folder| folder.join("bin/pip")) else { return };
+    let index = format!("{}/simple/", site.upstream.url());
+    for wanted in ["hen", "runs"] {
+        let said = install(Command::new(&pip), &index, &[wanted]).unwrap_err();
+        assert!(said.contains("is already being built"), "{wanted}: {said}");
+    }
+    let tree = Upstream::serve(site.tree());
+    let found = install(Command::new(&pip), &tree.url(), &good).unwrap();
+    assert_eq!(found, names(&["duck-1", "in_tree-1", "by_it-1", "stage-2"]));
 }
 
 #[tokio::test]

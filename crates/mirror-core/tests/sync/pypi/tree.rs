@@ -174,23 +174,34 @@ async fn odd_names_and_archives_are_safe() {
 /// Installs from a tree with pip, and nothing else.
 pub(super) fn pip(tree: &Path, wanted: &[&str]) -> Option<BTreeSet<String>> {
     let upstream = Upstream::serve(tree);
+    let command = Command::new(tool("pip3")?);
+    Some(install(command, &upstream.url(), wanted).unwrap_or_else(|said| panic!("{said}")))
+}
+
+/// Installs from an index with that pip; what it says where it cannot.
+pub(super) fn install(
+    mut command: Command,
+    index: &str,
+    wanted: &[&str],
+) -> Result<BTreeSet<String>, String> {
     let folder = tempfile::tempdir().unwrap();
-    let mut command = Command::new(tool("pip3")?);
     for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("PIP_")) {
         command.env_remove(name);
     }
     let output = command
         .args(["install", "--no-cache-dir", "--disable-pip-version-check", "--no-input"])
-        .args(["--index-url", &upstream.url(), "--target"])
+        .args(["--index-url", index, "--target"])
         .arg(folder.path())
         .args(wanted)
         .env("PIP_CONFIG_FILE", "/dev/null")
         .output()
         .expect("a tool that was there");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    if !output.status.success() {
+        return Err(String::from_utf8_lossy(&output.stderr).into_owned());
+    }
     let names = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
     let name = |name: OsString| Some(name.to_str()?.strip_suffix(".dist-info")?.to_owned());
-    Some(names.filter_map(name).collect())
+    Ok(names.filter_map(name).collect())
 }
 
 #[tokio::test]
