@@ -101,18 +101,24 @@ fn sets_share_a_tree_and_go_one_by_one() {
     let native = "native-1.0-cp312-cp312-manylinux_2_17_x86_64.manylinux2014_x86_64.whl";
     assert_eq!(published(&site), [native, "words-5-py3-none-any.whl"]);
     let ran = site.run("pypi --list-sets --root mirror");
-    let listed: Vec<_> =
-        ran.out.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+    let sets = ran.out.lines().filter(|line| !line.starts_with(' '));
+    let listed: Vec<_> = sets.map(|line| line.split_whitespace().next().unwrap()).collect();
     assert_eq!(listed, ["cli", "tools"]);
-    assert!(ran.out.contains("native  "), "{}", ran.out);
+    let tools = ran.out.split("tools  1 file").nth(1).unwrap();
+    assert!(
+        tools.contains("\n  for Python 3.12 on ") && tools.ends_with("\n  native\n"),
+        "{tools}"
+    );
 
     let ran = site.run("pypi --remove-set tool --root mirror");
     assert_eq!(ran.text(), "error: tree pypi has no set tool\nhint: did you mean tools?\nexit 2\n");
-    let ran = site.run("pypi --remove-set cli --root mirror --allow-shrink");
+    let ran = site.run("pypi --remove-set cli --root mirror");
     assert_eq!(ran.code, Some(0), "{}", ran.text());
     let ran = site.run("pypi --list-sets --root mirror --json");
     let set: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!((&set["name"], &set["files"]), (&"tools".into(), &1.into()));
+    assert_eq!(site.run("pypi --remove-set tools --root mirror").code, Some(0));
+    assert_eq!(site.run("pypi --list-sets --root mirror").text(), "pypi: no sets\nexit 0\n");
     let ran = site.run("pypi --list-sets --root mirror --tree other");
     assert_eq!(
         ran.text(),

@@ -117,7 +117,7 @@ fn work(args: &PypiArgs, config: &Config, root: &Path) -> Result<Work, Failure> 
         // What no option and no file says is the usual tree.
         let tree = settings(args).or(&config.pypi).tree()?;
         let known: Vec<_> =
-            published_sets(&tree.under(root))?.into_iter().map(|set| set.name).collect();
+            published_sets(&tree.under(root))?.into_iter().flatten().map(|set| set.name).collect();
         if let Some(name) =
             removed.iter().find(|name| !known.iter().any(|set| set == name.as_str()))
         {
@@ -232,31 +232,32 @@ fn given(args: &PypiArgs) -> Given {
 /// Lists the sets of the tree.
 fn list_sets(args: &PypiArgs, config: &Config, root: &Path) -> Result<Exit, Failure> {
     let tree = settings(args).or(&config.pypi).tree()?;
-    let sets = published_sets(&tree.under(root))?;
-    if sets.is_empty() {
+    let Some(sets) = published_sets(&tree.under(root))? else {
         let tree = tree.to_string();
         return Err(Failure::NoPackages { tree, root: root.to_owned() });
-    }
+    };
     let text = if args.output.json {
         sets.iter().map(json_line).collect()
+    } else if sets.is_empty() {
+        format!("{tree}: no sets\n")
     } else {
-        let row = |set: &ListedSet| {
-            let size = format!("{}, {}", human::files(set.files), human::bytes(set.bytes));
-            [set.name.clone(), size, several(&set.requirements), several(&set.targets)]
-        };
-        human::table(&sets.iter().map(row).collect::<Vec<_>>())
+        sets.iter().map(described).collect()
     };
     console::print(&text).map_err(Failure::Output)?;
     Ok(Exit::Done)
 }
 
-/// The first of some, and how many more there are.
-fn several(texts: &[String]) -> String {
-    match texts {
-        [] => "-".to_owned(),
-        [one] => one.clone(),
-        [first, rest @ ..] => format!("{first} and {} more", rest.len()),
+/// A set, with each target and each requirement on a line.
+fn described(set: &ListedSet) -> String {
+    let mut text =
+        format!("{}  {}, {}\n", set.name, human::files(set.files), human::bytes(set.bytes));
+    let targets = set.targets.iter().map(|target| format!("  for {target}\n"));
+    let asked = set.requirements.iter().map(|requirement| format!("  {requirement}\n"));
+    text.extend(targets.chain(asked));
+    if set.requirements.is_empty() {
+        text.push_str("  what its lists and locks list\n");
     }
+    text
 }
 
 /// Says what nodes need to install from what is published.

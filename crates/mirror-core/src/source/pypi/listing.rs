@@ -25,12 +25,12 @@ pub struct ListedSet {
     pub bytes: u64,
 }
 
-/// The sets of the tree in `folder`, by name; none where no Python packages are published there.
-pub fn published_sets(folder: &Path) -> Result<Vec<ListedSet>> {
+/// The sets of the tree in `folder`, by name; `None` where no Python packages are published there.
+pub fn published_sets(folder: &Path) -> Result<Option<Vec<ListedSet>>> {
     let path = folder.join(NAME);
     let file = match File::open(&path) {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         opened => opened.map_err(Error::io("open", &path))?,
     };
@@ -50,5 +50,5 @@ pub fn published_sets(folder: &Path) -> Result<Vec<ListedSet>> {
             bytes: asked.files.iter().map(size).sum(),
         })
     });
-    sets.collect()
+    sets.collect::<Result<_>>().map(Some)
 }

@@ -54,7 +54,7 @@ async fn a_wrong_size_beside_a_right_digest_is_told_and_does_no_harm() {
                 let file = page.files.iter().find(|file| file.filename == name).unwrap();
                 assert_eq!(file.size, Some(found), "the pages say what is there");
             }
-            assert_eq!(published_sets(&site.tree()).unwrap()[0].bytes, bytes);
+            assert_eq!(published_sets(&site.tree()).unwrap().unwrap()[0].bytes, bytes);
 
             let run = site.sync(vec![set()]).await;
             assert_eq!(run.tree().outcome, Outcome::Unchanged, "{}", run.words());
