@@ -259,7 +259,7 @@ impl PypiSource {
         for filename in first.record.files.keys() {
             if !selected.contains_key(filename) && !old.files.contains_key(filename) {
                 context.warn(format!(
-                    "{filename} is not to be had any more; resolved again without it"
+                    "{filename} was chosen at first and is not any more: the index changed meanwhile"
                 ));
             }
         }

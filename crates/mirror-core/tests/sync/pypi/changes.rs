@@ -289,3 +289,30 @@ async fn an_index_that_lost_most_versions_is_refused() {
     assert_eq!(run.tree().changes.dropped, 4, "{:?}", run.tree().changes);
     assert!(site.text("many/index.html").contains("many-5-"));
 }
+
+/// What is withdrawn between resolving and fetching is resolved again, once, and that is said of it
+/// and of what it alone needed.
+#[tokio::test]
+async fn what_goes_between_resolving_and_fetching_is_resolved_again() {
+    let index = Index::new()
+        .release(Release::new("lib", "1.0"))
+        .release(Release::new("lib", "1.1").requires("helper"))
+        .release(Release::new("helper", "1.0"));
+    let mut site = Site::new(index);
+    let before = site.index.files();
+    site.change(|index| index.remove("lib", "1.1"));
+    // Whoever resolved was quick enough for the page and the metadata.
+    let json = Fault::Header("Content-Type".into(), "application/vnd.pypi.simple.v1+json".into());
+    let page = Fault::Replace(before["simple/lib/index.v1_json"].clone());
+    site.upstream.fault("simple/lib/", Fault::All(vec![page, json])).times(1);
+    let metadata = "files/lib-1.1-py3-none-any.whl.metadata";
+    site.upstream.fault(metadata, Fault::Replace(before[metadata].clone()));
+    let run = site.sync(vec![site.set(&["lib"])]).await.good();
+    assert_eq!(site.packages(), names(&["lib-1.0-py3-none-any.whl"]));
+    for name in ["lib-1.1", "helper-1.0"] {
+        let told = format!("{name}-py3-none-any.whl was chosen at first and is not any more");
+        assert!(run.words().contains(&told), "{}", run.words());
+    }
+    assert_eq!(site.upstream.count("files/lib-1.1-py3-none-any.whl"), 1);
+    assert_eq!(site.upstream.count("simple/lib/"), 2);
+}
