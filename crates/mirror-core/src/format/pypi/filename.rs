@@ -156,7 +156,7 @@ pub struct WheelFilename {
 
 /// Whether a file's name is that of a wheel, by its ending.
 pub fn is_wheel(filename: &str) -> bool {
-    filename.ends_with(".whl")
+    filename.strip_suffix(".whl").is_some()
 }
 
 impl WheelFilename {
