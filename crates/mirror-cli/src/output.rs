@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mirror_core::error::Kind;
 use mirror_core::plan::Changes;
-use mirror_core::report::{self, Outcome, Report, TreeReport};
+use mirror_core::report::{self, Outcome, Report, SetFailure, TreeReport};
 use mirror_core::signature::{Trusted, Verdict};
 use serde::Serialize;
 
@@ -85,10 +85,13 @@ pub(crate) fn summary(report: &Report, took: Duration, dry_run: bool) -> String 
 /// What is wrong with trees, a line each, for a run that is to be quiet.
 pub(crate) fn problems(report: &Report) -> Vec<String> {
     let mut lines = Vec::new();
-    for tree in report.trees.iter().filter(|tree| !tree.outcome.is_good()) {
-        let (word, rest) = outcome(tree);
-        lines.push(format!("{}: {word}: {rest}", tree.tree));
-        lines.extend(missing(tree).map(|line| format!("{}: {line}", tree.tree)));
+    for tree in report.trees.iter().filter(|tree| !tree.is_good()) {
+        if !tree.outcome.is_good() {
+            let (word, rest) = outcome(tree);
+            lines.push(format!("{}: {word}: {rest}", tree.tree));
+        }
+        let missing = missing(tree).chain(failed_sets(tree));
+        lines.extend(missing.map(|line| format!("{}: {line}", tree.tree)));
     }
     lines
 }
@@ -122,7 +125,9 @@ pub(crate) fn hints(report: &Report) -> Vec<&'static str> {
             hints.push(hint);
         }
     }
-    let failures = report.trees.iter().flat_map(|tree| &tree.failures);
+    let failures = report.trees.iter().flat_map(|tree| {
+        tree.failures.iter().chain(tree.failed_sets.iter().map(|failed| &failed.failure))
+    });
     for hint in failures.filter_map(report_hint) {
         if !hints.contains(&hint) {
             hints.push(hint);
@@ -215,7 +220,7 @@ fn unsigned(tree: &TreeReport) -> &'static str {
 }
 
 fn remarks(tree: &TreeReport) -> Vec<String> {
-    let mut lines: Vec<_> = missing(tree).collect();
+    let mut lines: Vec<_> = missing(tree).chain(failed_sets(tree)).collect();
     if let Some(
         verdict @ (Verdict::Good { .. } | Verdict::NotJudged { .. } | Verdict::Discounted { .. }),
     ) = &tree.signature
@@ -244,6 +249,13 @@ fn missing(tree: &TreeReport) -> impl Iterator<Item = String> + '_ {
     })
 }
 
+fn failed_sets(tree: &TreeReport) -> impl Iterator<Item = String> + '_ {
+    tree.failed_sets.iter().map(|SetFailure { set, is_published, failure }| {
+        let kept = if *is_published { "what it had stays" } else { "nothing of it is published" };
+        format!("set {set}: failed: {}; {kept}", failure.reason)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -264,6 +276,7 @@ mod tests {
             signature: None,
             warnings: Vec::new(),
             failures: Vec::new(),
+            failed_sets: Vec::new(),
         }
     }
 

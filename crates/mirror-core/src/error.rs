@@ -116,21 +116,21 @@ pub enum Error {
         /// Where it was now to be published.
         new: String,
     },
-    /// Python packages that cannot be had as they are asked for.
-    #[error(
-        "{unsolved} of {targets} targets cannot have what is asked for: set {set}, {target}: {why}"
-    )]
+    /// Python packages that cannot be had as a set asks for them.
+    #[error("no solution for {}", those(*unsolved, *targets, first))]
     Unsolved {
-        /// So many targets.
+        /// So many of the set's targets.
         unsolved: usize,
         /// Of so many.
         targets: usize,
-        /// The first one's set.
-        set: String,
         /// The first one.
-        target: String,
-        /// Why not, for people.
-        why: String,
+        first: String,
+    },
+    /// No set of a tree of Python packages that could be made anew.
+    #[error("none of {sets} sets can be had")]
+    NoSets {
+        /// How many were asked for: more than one.
+        sets: usize,
     },
     /// A tree of Python packages that does not answer by itself what was asked for.
     #[error("set {set}, {target}: cannot be installed from the tree alone: {why}")]
@@ -552,6 +552,15 @@ impl Error {
         matches!(self, Self::Damaged { .. } | Self::Io { .. })
     }
 
+    /// Whether it ends the run: a fault of this host, or an interruption. All others are faults of
+    /// what was asked for or where, and what has nothing to do with that goes on.
+    pub fn ends_the_run(&self) -> bool {
+        match self {
+            Self::Shared(error) => error.ends_the_run(),
+            error => error.is_local() || matches!(error, Self::Cancelled),
+        }
+    }
+
     /// Whether the fault is this host's, so that no other file or mirror can do better.
     pub fn is_local(&self) -> bool {
         if let Self::Shared(error) = self {
@@ -602,6 +611,15 @@ fn no_such_group(name: Option<&str>) -> String {
     match name {
         Some(name) => format!("no tree and no group {name} is published here"),
         None => "there are several groups".to_owned(),
+    }
+}
+
+/// The targets that have no solution.
+fn those(unsolved: usize, targets: usize, first: &str) -> String {
+    match (unsolved, targets) {
+        (_, 1) => first.to_owned(),
+        (1, _) => format!("1 of {targets} targets, {first}"),
+        _ => format!("{unsolved} of {targets} targets"),
     }
 }
 

@@ -88,6 +88,16 @@ pub enum Event<'a> {
         /// Why.
         reason: &'a str,
     },
+    /// A set of a tree cannot be had as it is asked for now: what is published of it stays, and the
+    /// rest of the tree goes on.
+    SetFailed {
+        /// The tree.
+        tree: &'a str,
+        /// The set.
+        set: &'a str,
+        /// Why.
+        reason: &'a str,
+    },
     /// Something odd that does no harm.
     Warning {
         /// The tree.
@@ -220,6 +230,18 @@ pub struct Failure {
     pub kind: Kind,
 }
 
+/// A set of a tree that could not be had as it was asked for, beside others that could.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SetFailure {
+    /// The set.
+    pub set: String,
+    /// Whether an earlier state of it is published, which stays.
+    pub is_published: bool,
+    /// Why, and which of its files.
+    #[serde(flatten)]
+    pub failure: Failure,
+}
+
 /// What came of a tree, in full.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TreeReport {
@@ -249,6 +271,25 @@ pub struct TreeReport {
     pub warnings: Vec<String>,
     /// What is missing, and why.
     pub failures: Vec<Failure>,
+    /// Sets of it that are not what was asked for, whatever the outcome of the others.
+    pub failed_sets: Vec<SetFailure>,
+}
+
+impl TreeReport {
+    /// Whether it is what it should be, with all of its sets.
+    pub fn is_good(&self) -> bool {
+        self.outcome.is_good() && self.failed_sets.is_empty()
+    }
+
+    /// The first reason why it is not; empty where it is, or where that is another tree's fault.
+    pub fn reason(&self) -> String {
+        let of_set = || {
+            let failed = self.failed_sets.first()?;
+            Some(format!("set {}: {}", failed.set, failed.failure.reason))
+        };
+        let of_tree = self.failures.first().map(|failure| failure.reason.clone());
+        of_tree.or_else(of_set).unwrap_or_default()
+    }
 }
 
 /// What came of a run.
@@ -267,6 +308,6 @@ pub struct Report {
 impl Report {
     /// Whether every tree is what it should be.
     pub fn is_complete(&self) -> bool {
-        self.trees.iter().all(|tree| tree.outcome.is_good())
+        self.trees.iter().all(TreeReport::is_good)
     }
 }

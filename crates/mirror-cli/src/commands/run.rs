@@ -181,7 +181,7 @@ impl Done {
     pub(super) fn tell(&self, terms: &Terms<'_>) -> Result<(), Failure> {
         let (report, dry_run) = (&self.report, terms.publication.dry_run);
         let text = if terms.output.json {
-            let complete = report.is_complete() && !self.has_unsolved();
+            let complete = report.is_complete();
             let answers: String = self.answers.iter().map(answers::json).collect();
             answers + &output::json_line(&Last::Report { dry_run, complete, report })
         } else if terms.output.quiet {
@@ -212,14 +212,10 @@ impl Done {
         Ok(())
     }
 
-    fn has_unsolved(&self) -> bool {
-        self.answers.iter().any(|answer| !answer.unsolved.is_empty())
-    }
-
     /// The exit code of a run that came to its end.
     pub(super) fn exit(&self) -> Exit {
         let is_failed = |outcome: Outcome| outcome == Outcome::Failed;
-        if self.report.is_complete() && !self.has_unsolved() {
+        if self.report.is_complete() {
             Exit::Done
         } else if self.report.trees.iter().all(|tree| is_failed(tree.outcome)) {
             Exit::Failed

@@ -82,6 +82,7 @@ fn line(event: &Event<'_>) -> Option<String> {
         }
         Event::Failed { tree, path: "", reason } => format!("{tree}: failed: {reason}"),
         Event::Failed { tree, path, reason } => format!("{tree}: failed: {}", about(path, reason)),
+        Event::SetFailed { tree, set, reason } => format!("{tree}: set {set}: failed: {reason}"),
         Event::Warning { tree, message } => format!("{tree}: warning: {message}"),
         Event::Held { tree, generation: Some(generation) } => {
             format!("{tree}: held at generation {generation}")

@@ -115,7 +115,7 @@ impl Tally {
         self.received.load(Relaxed)
     }
 
-    /// Files and trees that failed.
+    /// Files, sets and trees that failed.
     pub(crate) fn failed(&self) -> u64 {
         self.failed.load(Relaxed)
     }
@@ -170,6 +170,9 @@ impl Tally {
             Event::Failed { tree, path, .. } => {
                 self.failed.fetch_add(1, Relaxed);
                 self.with(tree, |tree| tree.failed(path));
+            }
+            Event::SetFailed { .. } => {
+                self.failed.fetch_add(1, Relaxed);
             }
             Event::Published { tree, .. }
             | Event::Unchanged { tree, .. }

@@ -163,8 +163,10 @@ impl Mirror {
         self.note(jobs.iter().enumerate().map(|(at, job)| match result {
             Ok(report) => {
                 let tree = &report.trees[at];
-                let reason = tree.failures.first().map(|failure| failure.reason.clone());
-                (job, tree.outcome.name(), tree.generation, reason.unwrap_or_default())
+                // What is published is not all that was asked for.
+                let is_partial = tree.outcome.is_good() && !tree.is_good();
+                let outcome = if is_partial { Outcome::Incomplete } else { tree.outcome };
+                (job, outcome.name(), tree.generation, tree.reason())
             }
             Err(Error::Cancelled) => (job, INTERRUPTED, None, String::new()),
             Err(error) => (job, Outcome::Failed.name(), None, error.to_string()),

@@ -14,7 +14,7 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::PathBuf;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The future that [`Source::resolve`] returns.
 pub use futures::future::BoxFuture;
@@ -28,7 +28,7 @@ use crate::manifest::{Entry, Manifest, StoredEntry, StoredManifest};
 use crate::part::{Expected, Part, Verified};
 use crate::path::{RepoPath, TreePath};
 use crate::plan::dropped;
-use crate::report::{Event, Reporter};
+use crate::report::{Event, Reporter, SetFailure};
 use crate::signature::Judgement;
 use crate::store::Store;
 pub(crate) use room::{Growing, Room};
@@ -129,9 +129,16 @@ pub struct Context<'a> {
     previous: Option<&'a StoredManifest>,
     published: Option<&'a StoredManifest>,
     allow_older: bool,
-    warnings: Mutex<Vec<String>>,
+    remarks: Mutex<Remarks>,
     keeping: Mutex<JoinSet<()>>,
-    let_go: Mutex<HashSet<Sha256>>,
+}
+
+/// What a source has to say beside what it returns.
+#[derive(Debug, Default)]
+pub(crate) struct Remarks {
+    pub(crate) warnings: Vec<String>,
+    pub(crate) failed_sets: Vec<SetFailure>,
+    pub(crate) let_go: HashSet<Sha256>,
 }
 
 struct Reporting<'a> {
@@ -165,9 +172,8 @@ impl<'a> Context<'a> {
             previous,
             published: previous,
             allow_older: false,
-            warnings: Mutex::default(),
+            remarks: Mutex::default(),
             keeping: Mutex::default(),
-            let_go: Mutex::default(),
         }
     }
 
@@ -405,18 +411,27 @@ impl<'a> Context<'a> {
     pub fn warn(&self, message: String) {
         let event = Event::Warning { tree: self.reporter.tree, message: &message };
         self.reporter.reporter.on_event(&event);
-        self.warnings.lock().unwrap_or_else(PoisonError::into_inner).push(message);
+        self.remarks().warnings.push(message);
     }
 
     /// Lets a file of the store go that was read, and is of no more use: where the tree is what it
     /// should be at the end of the run, and nothing that is kept names the file, it is dropped.
     pub fn let_go(&self, sha256: Sha256) {
-        self.let_go.lock().unwrap_or_else(PoisonError::into_inner).insert(sha256);
+        self.remarks().let_go.insert(sha256);
     }
 
-    /// The warnings, and what was let go.
-    pub(crate) fn into_parts(self) -> (Vec<String>, HashSet<Sha256>) {
-        let warnings = self.warnings.into_inner().unwrap_or_else(PoisonError::into_inner);
-        (warnings, self.let_go.into_inner().unwrap_or_else(PoisonError::into_inner))
+    /// Reports a set of the tree that cannot be had as it is asked for, where others can.
+    pub fn fail_set(&self, failed: SetFailure) {
+        let (tree, set, reason) = (self.reporter.tree, &failed.set, &failed.failure.reason);
+        self.reporter.reporter.on_event(&Event::SetFailed { tree, set, reason });
+        self.remarks().failed_sets.push(failed);
+    }
+
+    fn remarks(&self) -> MutexGuard<'_, Remarks> {
+        self.remarks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn into_remarks(self) -> Remarks {
+        self.remarks.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
 }

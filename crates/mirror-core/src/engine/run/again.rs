@@ -52,10 +52,11 @@ impl<'a> Run<'a> {
     /// Plans an incomplete tree again by what its upstream is now; false where that is no other.
     async fn is_worth_another(&self, tree: &mut Tree<'a>, round: usize) -> Result<bool> {
         let warnings = std::mem::take(&mut tree.report.warnings);
+        let failed_sets = std::mem::take(&mut tree.report.failed_sets);
         let manifest = match self.resolution(tree).await {
             Err(error) if error.is_local() => return Err(error),
             Err(_) => {
-                tree.report.warnings = warnings;
+                (tree.report.warnings, tree.report.failed_sets) = (warnings, failed_sets);
                 return Ok(false);
             }
             Ok(manifest) => manifest,
@@ -65,7 +66,7 @@ impl<'a> Run<'a> {
             _ => false,
         };
         if same && round > 0 {
-            tree.report.warnings = warnings;
+            (tree.report.warnings, tree.report.failed_sets) = (warnings, failed_sets);
             return Ok(false);
         }
         // What was odd about what came before is so still; what is odd again is said once.

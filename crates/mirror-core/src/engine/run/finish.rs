@@ -20,7 +20,7 @@ impl<'a> Run<'a> {
         let Some((stored, _)) = self.stored(tree)? else { return Ok(()) };
         let context = self.context(tree, tree.previous.as_deref());
         let made = tree.job.source.finish(&context, &stored).await;
-        let (warnings, _) = context.into_parts();
+        let warnings = context.into_remarks().warnings;
         tree.report.warnings.extend(warnings);
         let added = match made {
             Ok(made) if made.is_empty() => return Ok(()),

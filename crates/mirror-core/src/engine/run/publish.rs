@@ -180,7 +180,12 @@ impl<'a> Run<'a> {
             entries,
         };
         tree.report.bytes = manifest.size();
-        if previous.is_some_and(|previous| **previous == manifest)
+        // Sets that failed are none of what is asked for differently now.
+        let is_partial = !tree.report.failed_sets.is_empty();
+        let is_same = |previous: &StoredManifest| {
+            *previous == manifest || (is_partial && previous.entries == manifest.entries)
+        };
+        if previous.is_some_and(|previous| is_same(previous))
             && in_place.iter().all(|in_place| *in_place)
         {
             return Ok(None);

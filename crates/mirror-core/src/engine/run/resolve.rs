@@ -110,6 +110,7 @@ impl<'a> Run<'a> {
             signature: None,
             warnings: Vec::new(),
             failures: Vec::new(),
+            failed_sets: Vec::new(),
         };
         let mut tree = Tree {
             job,
@@ -191,9 +192,10 @@ impl<'a> Run<'a> {
         loop {
             let context = self.context(tree, previous.as_deref());
             let resolution = job.source.resolve(&context).await;
-            let (warnings, let_go) = context.into_parts();
-            tree.report.warnings.extend(warnings);
-            tree.let_go.extend(let_go);
+            let remarks = context.into_remarks();
+            tree.report.warnings.extend(remarks.warnings);
+            tree.report.failed_sets = remarks.failed_sets;
+            tree.let_go.extend(remarks.let_go);
             match (resolution?, previous.take()) {
                 (Resolution::Manifest(manifest), _) => {
                     self.refuse_shrinking(tree, &manifest)?;

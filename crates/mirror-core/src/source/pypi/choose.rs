@@ -11,7 +11,7 @@ use super::index::{Ahead, Found, List, Shelf, Unanswered, serve};
 use super::record::ListedRecord;
 use super::set::{Indexes, Sdists, Set, url_of};
 use super::{Answer, Chosen, ChosenFile};
-use crate::digest::Sha256;
+use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result};
 use crate::format::pypi::filename::is_wheel;
 use crate::format::pypi::input::Location;
@@ -59,6 +59,10 @@ impl Selected {
         self.found.file(self.at)
     }
 
+    pub(super) fn digest(&self) -> Option<Digest> {
+        self.found.digest(self.at)
+    }
+
     /// The index that lists it, for people.
     pub(super) fn index(&self) -> &str {
         self.found.index_of(self.at)
@@ -79,12 +83,13 @@ impl Library for Shelf {
     }
 }
 
-/// Chooses the files of sets that share their indexes.
+/// Chooses the files of sets that share their indexes: for each what it gets, or its own error. Where
+/// it is the run's, there is nothing else.
 pub(super) async fn choose(
     context: &Context<'_>,
     indexes: &Indexes,
     sets: Vec<Arc<Set>>,
-) -> Result<Vec<Choice>> {
+) -> Result<Vec<Result<Choice>>> {
     let (shelf, requests) = Shelf::new();
     let key = asked_key(indexes, &sets);
     let before = context.cached(&key).and_then(|names| serde_json::from_slice(&names).ok());
@@ -98,22 +103,29 @@ pub(super) async fn choose(
             listing.push(run(move || list(&set, &shelf)));
         }
         let listed: Vec<_> = stream::iter(listing).buffered(AT_ONCE).try_collect().await?;
-        let listed: Vec<Arc<Vec<Listed>>> = listed.into_iter().map(Arc::new).collect();
+        let listed: Vec<_> = listed.into_iter().map(|listed| listed.map(Arc::new)).collect();
         let mut jobs = Vec::new();
         for (set, listed) in sets.iter().zip(&listed) {
-            for target in &set.targets {
-                for environment in target.environments() {
-                    let (set, shelf) = (Arc::clone(set), Arc::clone(&shelf));
-                    let listed = Arc::clone(listed);
-                    jobs.push(run(move || Ok(close(&set, &listed, &environment, &shelf))));
-                }
+            let Ok(listed) = listed else { continue };
+            for environment in set.targets.iter().flat_map(Target::environments) {
+                let (set, shelf) = (Arc::clone(set), Arc::clone(&shelf));
+                let listed = Arc::clone(listed);
+                jobs.push(run(move || outcome(&set, &listed, &environment, &shelf)));
             }
         }
-        let closures: Vec<_> = stream::iter(jobs).buffered(AT_ONCE).try_collect().await?;
-        let mut closures = closures.into_iter();
-        let mut choices = Vec::new();
-        for (set, listed) in sets.iter().zip(&listed) {
-            choices.push(put_together(set, listed, &mut closures, &shelf)?);
+        let outcomes: Vec<_> = stream::iter(jobs).buffered(AT_ONCE).try_collect().await?;
+        let mut outcomes = outcomes.into_iter();
+        let mut choices = Vec::with_capacity(sets.len());
+        for (set, listed) in sets.iter().zip(listed) {
+            choices.push(match listed {
+                Ok(listed) => {
+                    let environments = set.targets.iter().flat_map(Target::environments).count();
+                    let own: Vec<_> = outcomes.by_ref().take(environments).collect();
+                    let own: Result<Vec<_>> = own.into_iter().collect();
+                    its_own(own.and_then(|own| put_together(set, &listed, own, &shelf)))?
+                }
+                Err(error) => Err(error),
+            });
         }
         Ok(choices)
     };
@@ -161,14 +173,22 @@ fn inputs(set: &Set) -> Inputs {
 /// Runs a solver on a thread of its own: it waits for what threads of the runtime's pool read.
 async fn run<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Unanswered> + Send + 'static,
-) -> Result<T> {
+) -> Result<Result<T>> {
     let (sender, done) = oneshot::channel();
     let thread = std::thread::Builder::new().name("solver".to_owned());
     // Who waits for it may be gone by then.
     let started = thread.spawn(move || drop(sender.send(work())));
     started.map_err(|error| Error::Client(error.into()))?;
     let done = done.await.map_err(|error| Error::Client(error.into()))?;
-    done.map_err(Unanswered::into_error)
+    its_own(done.map_err(Unanswered::into_error))
+}
+
+/// A result of one set, with its own error; the run's is apart.
+fn its_own<T>(result: Result<T>) -> Result<Result<T>> {
+    match result {
+        Err(error) if error.ends_the_run() => Err(error),
+        result => Ok(result),
+    }
 }
 
 /// A version of an exact list or lock: files that need no resolving.
@@ -182,7 +202,8 @@ struct Listed {
     marker: Option<MarkerTree>,
 }
 
-type Outcome = Result<Closure, Unsolved<Unanswered>>;
+/// What a set takes in one environment, or why there is no answer.
+type Outcome = Result<Closure, Vec<String>>;
 
 /// What exact lists and locks list, for all targets alike.
 fn list(set: &Set, shelf: &Shelf) -> Result<Vec<Listed>, Unanswered> {
@@ -293,8 +314,25 @@ fn of_lock(locked: &Locked, shelf: &Shelf) -> Vec<Listed> {
     releases.collect()
 }
 
-/// What a set takes in one environment.
-fn close(set: &Set, listed: &[Listed], environment: &Environment, shelf: &Shelf) -> Outcome {
+fn outcome(
+    set: &Set,
+    listed: &[Listed],
+    environment: &Environment,
+    shelf: &Shelf,
+) -> Result<Outcome, Unanswered> {
+    match close(set, listed, environment, shelf) {
+        Ok(closure) => Ok(Ok(closure)),
+        Err(Unsolved::Because(lines)) => Ok(Err(lines)),
+        Err(Unsolved::Index(error)) => Err(error),
+    }
+}
+
+fn close(
+    set: &Set,
+    listed: &[Listed],
+    environment: &Environment,
+    shelf: &Shelf,
+) -> Result<Closure, Unsolved<Unanswered>> {
     let inputs = inputs(set);
     let mut closing = Closing::new(shelf, environment, set.selection);
     closing.resolve(&inputs)?;
@@ -316,7 +354,7 @@ fn close(set: &Set, listed: &[Listed], environment: &Environment, shelf: &Shelf)
 fn put_together(
     set: &Set,
     listed: &[Listed],
-    closures: &mut impl Iterator<Item = Outcome>,
+    outcomes: Vec<Outcome>,
     shelf: &Shelf,
 ) -> Result<Choice> {
     let record = |one: &Listed| ListedRecord {
@@ -341,6 +379,7 @@ fn put_together(
             build: false,
         })
         .collect();
+    let mut outcomes = outcomes.into_iter();
     for target in &set.targets {
         let mut answer = Answer {
             set: set.name.clone(),
@@ -354,13 +393,10 @@ fn put_together(
             closure.add(taken.clone());
         }
         for _ in target.environments() {
-            match closures.next() {
+            match outcomes.next() {
                 Some(Ok(one)) => closure.join(one),
-                Some(Err(Unsolved::Because(lines))) if answer.unsolved.is_empty() => {
-                    answer.unsolved = lines;
-                }
-                Some(Err(Unsolved::Index(error))) => return Err(error.into_error()),
-                Some(Err(Unsolved::Because(_))) | None => {}
+                Some(Err(lines)) if answer.unsolved.is_empty() => answer.unsolved = lines,
+                Some(Err(_)) | None => {}
             }
         }
         answer.notes.extend(closure.notes.iter().cloned());

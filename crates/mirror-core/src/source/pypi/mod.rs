@@ -18,12 +18,12 @@ mod record;
 mod set;
 mod takeover;
 mod tree;
+mod union;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::future::{BoxFuture, try_join_all};
-use url::Url;
 
 pub use check::{Checked, CheckedSet, Fault, check};
 pub use library::Unproved;
@@ -32,14 +32,13 @@ pub use set::{Indexes, Sdists, Selection, Set, SetName, SetNameError, Wants, Whe
 
 use super::{Context, Resolution, Sizes, Source};
 use crate::error::{Error, Result};
-use crate::format::pypi::input::Location;
 use crate::format::pypi::page::write::FILES;
-use crate::manifest::{Entry, Manifest, Origin, Remote, Role, StoredEntry, StoredManifest};
-use crate::part::Expected;
+use crate::manifest::{Entry, Manifest, StoredEntry, StoredManifest};
 use crate::path::RepoPath;
-use choose::{Choice, Selected};
-use record::{FileRecord, ProjectRecord, Record, SetRecord};
+use choose::Selected;
+use record::{FileRecord, Record};
 use tree::{Pending, Used};
+use union::{Made, Union, unite};
 
 /// A tree of Python packages as a [`Source`]: the union of its named sets, of which a run resolves
 /// some anew and leaves the others as they are.
@@ -180,21 +179,17 @@ impl PypiSource {
             let reason = format!("two sets are called {}", twice.name);
             return Err(Error::metadata(context.tree(), reason));
         }
-        let choices = self.choose(context).await?;
-        // What stays is of the sets that this run leaves as they are.
-        record.sets.retain(|name, _| !names.iter().any(|set| set.as_str() == name));
-        let staying = record.sets.values().flat_map(|set| set.files.iter().cloned());
-        let staying: BTreeSet<String> = staying.collect();
-        let mut selected = BTreeMap::new();
-        for (set, choice) in self.sets.iter().zip(choices) {
-            let files = choice.files.keys().cloned().collect();
-            record.sets.insert(set.name.to_string(), SetRecord::new(set, choice.listed, files));
-            for (filename, file) in choice.files {
-                choose::add(&mut selected, filename, file)?;
-            }
-        }
-        self.tell_changes(context, &old, &selected);
+        let made = self.choose(context).await?;
+        let Union { record, selected, entries } = unite(context, &record, made).await?;
+        self.tell_changes(context, &old, &record, &selected);
+        tell_contents(context, &old, &entries);
+        takeover::tell_others(context, &record.projects.keys().map(String::as_str).collect());
         for (filename, file) in &selected {
+            if let Some(listed) = file.file().size.filter(|_| file.found.size(file.at).is_none()) {
+                context.warn(format!(
+                    "{FILES}/{filename}: listed with {listed} bytes, more than any file has"
+                ));
+            }
             if file.is_guessed {
                 let needs = file.used.iter().flat_map(|used| &used.requires_dist);
                 let needs: Vec<_> = needs.map(ToString::to_string).collect();
@@ -204,22 +199,6 @@ impl PypiSource {
                      build may ask for more"
                 ));
             }
-            let name = file.found.project.name.to_string();
-            let status = file.found.status.as_ref();
-            record.projects.insert(name, ProjectRecord::new("", status));
-            record.files.insert(filename.clone(), FileRecord::new(file));
-        }
-        record.trim();
-        takeover::tell_others(context, &record.projects.keys().map(String::as_str).collect());
-        let mut entries = Vec::with_capacity(record.files.len());
-        for filename in record.files.keys() {
-            entries.push(match selected.get(filename) {
-                Some(file) => {
-                    let stays = staying.contains(filename);
-                    entry(context, filename, file, old.files.get(filename), stays).await?
-                }
-                None => kept(context, filename)?,
-            });
         }
         let used = selected.into_iter().filter_map(|(name, file)| {
             let kept_under = index::kept_under(&file.found, file.at, &file.version);
@@ -236,6 +215,7 @@ impl PypiSource {
         &self,
         context: &Context<'_>,
         old: &Record,
+        now: &Record,
         selected: &BTreeMap<String, Selected>,
     ) {
         let mut before: HashMap<&str, BTreeSet<&str>> = HashMap::new();
@@ -256,7 +236,11 @@ impl PypiSource {
         }
         let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(first) = pending.as_ref() else { return };
-        for filename in first.record.files.keys() {
+        // Of sets that failed this time, the report tells.
+        let again = first.record.sets.iter();
+        let again = again.filter(|(name, _)| now.sets.get(*name) != old.sets.get(*name));
+        let filenames: BTreeSet<_> = again.flat_map(|(_, set)| &set.files).collect();
+        for filename in filenames {
             if !selected.contains_key(filename) && !old.files.contains_key(filename) {
                 context.warn(format!(
                     "{filename} was chosen at first and is not any more: the index changed meanwhile"
@@ -266,7 +250,7 @@ impl PypiSource {
     }
 
     /// Chooses the files of all sets: those that share their indexes together.
-    async fn choose(&self, context: &Context<'_>) -> Result<Vec<Choice>> {
+    async fn choose(&self, context: &Context<'_>) -> Result<Vec<Made>> {
         let mut groups: Vec<(&Indexes, Vec<usize>)> = Vec::new();
         for (at, set) in self.sets.iter().enumerate() {
             match groups.iter_mut().find(|(indexes, _)| **indexes == set.indexes) {
@@ -282,136 +266,28 @@ impl PypiSource {
         let places = groups.iter().flat_map(|(_, members)| members.iter().copied());
         let mut choices: Vec<_> = places.zip(chosen.into_iter().flatten()).collect();
         choices.sort_by_key(|(at, _)| *at);
-        let choices: Vec<_> = choices.into_iter().map(|(_, choice)| choice).collect();
-        let answers: Vec<_> = choices.iter().flat_map(|one| one.answers.clone()).collect();
-        let mut unsolved = answers.iter().filter(|answer| !answer.unsolved.is_empty());
-        let error = unsolved.next().map(|first| Error::Unsolved {
-            unsolved: 1 + unsolved.count(),
-            targets: answers.len(),
-            set: first.set.to_string(),
-            target: first.target.clone(),
-            why: first.unsolved.join("; "),
-        });
+        let answers = choices.iter().filter_map(|(_, choice)| choice.as_ref().ok());
+        let answers = answers.flat_map(|choice| choice.answers.iter().cloned()).collect();
         *self.answers.lock().unwrap_or_else(PoisonError::into_inner) = answers;
-        error.map_or(Ok(choices), Err)
+        let made = |(at, choice)| Made::new(Arc::clone(&self.sets[at]), choice);
+        Ok(choices.into_iter().map(made).collect())
     }
 }
 
-impl FileRecord {
-    /// What its list says of a file; the rest is known once it is there.
-    fn new(selected: &Selected) -> Self {
-        let file = selected.file();
-        Self {
-            project: selected.found.project.name.to_string(),
-            version: selected.version.to_string(),
-            index: selected.index().to_owned(),
-            requires_python: file.requires_python.clone(),
-            yanked: file.yanked.clone(),
-            upload_time: file.upload_time.clone(),
-            provenance: file.provenance.clone(),
-            ..Self::default()
+/// Says which files have another content than they had.
+fn tell_contents(context: &Context<'_>, old: &Record, entries: &[Entry]) {
+    for Entry { path, digest, .. } in entries {
+        let filename = path.as_str().rsplit('/').next().unwrap_or_default();
+        let before = old.files.get(filename).and_then(FileRecord::sha256);
+        if let (Some(now), Some(before)) = (digest.and_then(|digest| digest.as_sha256()), before)
+            && now != before
+        {
+            let [before, now] = [before, now].map(|sha256| sha256.hex());
+            context.warn(format!("{path}: was sha256:{before}, and is sha256:{now} now"));
         }
     }
-}
-
-/// Why a file without a digest is taken.
-const UNHASHED: &str = "its index gives no digest";
-
-/// The entry of a file that was chosen; `old` is what is published under its name, which other sets
-/// go on to have where it `stays`.
-async fn entry(
-    context: &Context<'_>,
-    filename: &str,
-    selected: &Selected,
-    old: Option<&FileRecord>,
-    stays: bool,
-) -> Result<Entry> {
-    let (found, file) = (&selected.found, selected.file());
-    let path = format!("{FILES}/{filename}");
-    let listed = |reason: String| Error::metadata(selected.index(), reason);
-    let location = found.location(selected.at).map_err(listed)?;
-    let mut digest = found.digest(selected.at);
-    let mut unverified = None;
-    let (origin, size) = match location {
-        Location::Url(url) => {
-            if digest.is_none() {
-                if !selected.may_be_unhashed {
-                    let (index, filename) = (selected.index().to_owned(), filename.to_owned());
-                    return Err(Error::Unhashed { index, filename });
-                }
-                unverified = Some(UNHASHED.into());
-                // Its name stands for one content: what was fetched once is not fetched again.
-                digest = old.and_then(FileRecord::sha256).map(Into::into);
-            }
-            let size = found.size(selected.at);
-            if let Some(listed) = file.size.filter(|_| size.is_none()) {
-                context.warn(format!("{path}: listed with {listed} bytes, more than any file has"));
-            }
-            (Origin::Remote(remote(url)), size)
-        }
-        Location::Path(local) => {
-            let read = index::blocking(move || index::read_local(&local)).await;
-            let (mut opened, found) = read?;
-            let expected = Expected { size: None, digest: digest.or(Some(found)) };
-            let stored = context.add(&path, &mut opened, &expected)?;
-            (Origin::Stored { sha256: stored.sha256, remote: None }, Some(stored.size))
-        }
-    };
-    if let Origin::Stored { sha256, .. } = origin {
-        digest = Some(sha256.into());
-    }
-    if let (Origin::Remote(_), Some(digest)) = (&origin, &digest) {
-        takeover::adopt(context, &found.project.name, filename, digest).await?;
-    }
-    let before = old.and_then(FileRecord::sha256);
-    if let (Some(new), Some(old)) = (digest.and_then(|digest| digest.as_sha256()), before)
-        && new != old
-    {
-        let [first, second] = [old, new].map(|sha256| format!("sha256:{}", sha256.hex()));
-        if stays {
-            let file = selected.index().to_owned();
-            return Err(Error::Conflict { file, path, first, second });
-        }
-        context.warn(format!("{path}: was {first}, and is {second} now"));
-    }
-    Ok(Entry {
-        path: safe(&path)?,
-        size,
-        digest,
-        origin,
-        role: Role::Payload,
-        subject: Some(found.project.name.to_string().into()),
-        unverified,
-    })
-}
-
-/// The entry of a file of a set that stays as it is.
-fn kept(context: &Context<'_>, filename: &str) -> Result<Entry> {
-    let path = format!("{FILES}/{filename}");
-    let published = context.published().and_then(|published| published.get(&path));
-    let Some(StoredEntry { path, size, sha256, remote, role, subject, unverified, .. }) =
-        published.cloned()
-    else {
-        let reason = format!("{filename} is of a set, and not in the published generation");
-        return Err(Error::metadata(record::NAME, reason));
-    };
-    let origin = match remote {
-        Some(remote) => Origin::Remote(remote),
-        None => Origin::Stored { sha256, remote: None },
-    };
-    let digest = Some(sha256.into());
-    Ok(Entry { path, size: Some(size), digest, origin, role, subject, unverified })
 }
 
 fn safe(path: &str) -> Result<RepoPath> {
     RepoPath::new(path).map_err(|source| Error::Path { file: path.to_owned(), source })
-}
-
-/// A file at a URL: below its folder.
-fn remote(url: Url) -> Remote {
-    let (folder, name) = url.path().rsplit_once('/').unwrap_or(("", url.path()));
-    let (folder, name) = (folder.to_owned(), name.to_owned());
-    let mut base = url;
-    base.set_path(&folder);
-    Remote::at([base].into(), &name)
 }

@@ -246,7 +246,8 @@ impl Ground {
             return Ok(words);
         }
         assert!(!tree.failures.is_empty(), "a failure without a reason: {report:#?}");
-        Err(tree.failures.iter().map(|failure| failure.reason.clone()).collect())
+        let unsolved = source.answers().into_iter().map(|answer| answer.unsolved.join("; "));
+        Err(tree.failures.iter().map(|failure| failure.reason.clone()).chain(unsolved).collect())
     }
 
     /// What of the reference the tree lacks or has otherwise.

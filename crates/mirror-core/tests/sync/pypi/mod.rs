@@ -11,6 +11,7 @@ mod inputs;
 mod lists;
 mod places;
 mod refusals;
+mod several;
 mod sizes;
 mod store;
 mod support;

@@ -123,8 +123,21 @@ impl Run {
     /// Asserts that nothing was published, and returns what is said of it.
     pub(super) fn bad(&self) -> String {
         assert!(!self.report.is_complete(), "{self:#?}");
-        let failures = self.tree().failures.iter();
-        failures.map(|failure| failure.reason.clone()).collect::<Vec<_>>().join("\n")
+        let sets = self.tree().failed_sets.iter().map(|failed| &failed.failure);
+        let failures = self.tree().failures.iter().chain(sets);
+        let unsolved = self.answers.iter().flat_map(|answer| &answer.unsolved);
+        let said = failures.map(|failure| &failure.reason).chain(unsolved);
+        said.cloned().collect::<Vec<_>>().join("\n")
+    }
+
+    /// Asserts that these sets failed and no others, and returns why, in their order.
+    pub(super) fn failed(&self, sets: &[(&str, bool)]) -> Vec<String> {
+        let failed = &self.tree().failed_sets;
+        let found: Vec<_> = failed.iter().map(|one| (&*one.set, one.is_published)).collect();
+        assert_eq!(found, sets, "(set, is_published): {:#?}", self.words());
+        let is_good = sets.is_empty() && self.tree().outcome.is_good();
+        assert_eq!(self.report.is_complete(), is_good);
+        failed.iter().map(|one| one.failure.reason.clone()).collect()
     }
 
     /// Whatever is said: why not, warnings, and notes.
