@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use mirror_core::path::TreePath;
-use mirror_core::report::{Outcome, Report};
+use mirror_core::report::{Outcome, Report, SetFailure};
 use mirror_core::source::pypi::{Answer, PypiSource, Set, SetName};
 use mirror_core::source::rpm::RpmSource;
 use mirror_core::store::Retention;
@@ -206,10 +206,21 @@ impl Done {
                 console::note(format_args!("  {line}"));
             }
         }
+        for SetFailure { set, failure, .. } in self.failed_otherwise() {
+            console::tell(Tag::Error, format_args!("set {set}: {}", failure.reason));
+        }
         for hint in answers::hint(&self.answers).into_iter().chain(output::hints(report)) {
             console::tell(Tag::Hint, hint);
         }
         Ok(())
+    }
+
+    /// The sets that failed for something else than a missing solution.
+    fn failed_otherwise(&self) -> impl Iterator<Item = &SetFailure> {
+        let is_unsolved = |answer: &&Answer| !answer.unsolved.is_empty();
+        let unsolved: Vec<_> = self.answers.iter().filter(is_unsolved).collect();
+        let failed = self.report.trees.iter().flat_map(|tree| &tree.failed_sets);
+        failed.filter(move |failed| !unsolved.iter().any(|one| one.set.as_str() == failed.set))
     }
 
     /// The exit code of a run that came to its end.

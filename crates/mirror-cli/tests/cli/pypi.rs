@@ -2,6 +2,7 @@
 
 mod inputs;
 mod places;
+mod several;
 mod words;
 
 use std::fs;
