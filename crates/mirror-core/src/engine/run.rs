@@ -116,6 +116,14 @@ impl<'a> Run<'a> {
             let work = self.collect(trees, &groups)?;
             self.fetch_and_publish(trees, groups, work, Patience::None, transfers).await?;
         }
+        for _ in 0..again::LESS {
+            let groups = self.resolve_without(trees).await?;
+            if groups.is_empty() {
+                break;
+            }
+            let work = self.collect(trees, &groups)?;
+            self.fetch_and_publish(trees, groups, work, Patience::None, transfers).await?;
+        }
         self.tidy(trees).await
     }
 

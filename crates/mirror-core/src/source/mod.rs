@@ -28,7 +28,7 @@ use crate::manifest::{Entry, Manifest, StoredEntry, StoredManifest};
 use crate::part::{Expected, Part, Verified};
 use crate::path::{RepoPath, TreePath};
 use crate::plan::dropped;
-use crate::report::{Event, Reporter, SetFailure};
+use crate::report::{Event, Failure, Reporter, SetFailure};
 use crate::signature::Judgement;
 use crate::store::Store;
 pub(crate) use room::{Growing, Room};
@@ -90,6 +90,14 @@ pub trait Source: Send + Sync {
 
     /// Reads the upstream.
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>>;
+
+    /// Asks a source to leave out what needs files that could not be had, or what [`Source::finish`]
+    /// found wanting, where it can do without: the next [`Source::resolve`] is of what is left then.
+    /// Each time it has to leave out more.
+    fn do_without(&self, failures: &[Failure]) -> bool {
+        let _ = failures;
+        false
+    }
 
     /// Whether [`Source::finish`] makes anything.
     fn makes_files(&self) -> bool {

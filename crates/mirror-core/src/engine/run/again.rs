@@ -10,6 +10,9 @@ use crate::report::{Event, Outcome};
 /// How often an upstream is read again during a run because its files are not those that it listed.
 pub(super) const MOVES: usize = 3;
 
+/// How often a tree is planned again without what needs the files that cannot be had.
+pub(super) const LESS: usize = 8;
+
 impl<'a> Run<'a> {
     /// Reads the upstreams again whose files were not those that they listed: they may have moved on
     /// meanwhile. Returns the groups that may be complete now. In the first round what is still listed
@@ -33,6 +36,23 @@ impl<'a> Run<'a> {
                 continue;
             }
             if self.is_worth_another(&mut trees[at], round).await? && !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+        Ok(groups)
+    }
+
+    /// Plans the incomplete trees again without what needs the files that cannot be had, where their
+    /// sources can do without. Returns the groups that may be complete then.
+    pub(super) async fn resolve_without(&self, trees: &mut [Tree<'a>]) -> Result<Vec<&'a str>> {
+        let mut groups = Vec::new();
+        for tree in trees {
+            let group = tree.job.group.as_str();
+            if tree.report.outcome == Outcome::Incomplete
+                && tree.job.source.do_without(&tree.report.failures)
+                && self.is_worth_another(tree, 0).await?
+                && !groups.contains(&group)
+            {
                 groups.push(group);
             }
         }

@@ -21,7 +21,7 @@ mod tree;
 mod union;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::{BoxFuture, try_join_all};
 
@@ -35,9 +35,10 @@ use crate::error::{Error, Result};
 use crate::format::pypi::page::write::FILES;
 use crate::manifest::{Entry, Manifest, StoredEntry, StoredManifest};
 use crate::path::RepoPath;
+use crate::report::{Failure, SetFailure};
 use choose::Selected;
 use record::{FileRecord, Record};
-use tree::{Pending, Used};
+use tree::{Blamed, Pending, Used};
 use union::{Made, Union, unite};
 
 /// A tree of Python packages as a [`Source`]: the union of its named sets, of which a run resolves
@@ -48,14 +49,24 @@ pub struct PypiSource {
     removed: Vec<SetName>,
     answers: Mutex<Vec<Answer>>,
     pending: Mutex<Option<Pending>>,
+    left_out: Mutex<LeftOut>,
+}
+
+/// Sets of which a file cannot be had, or is not what its index said, with the reason.
+#[derive(Debug, Default)]
+struct LeftOut {
+    /// Those that the tree was resolved without.
+    now: BTreeMap<SetName, Failure>,
+    /// And those that it is to be resolved without.
+    next: BTreeMap<SetName, Failure>,
 }
 
 impl PypiSource {
     /// The sets that are to be resolved anew; others of the tree stay as they are.
     pub fn new(sets: Vec<Set>) -> Self {
         let sets = sets.into_iter().map(Arc::new).collect();
-        let (removed, answers, pending) = Default::default();
-        Self { sets, removed, answers, pending }
+        let (removed, answers, pending, left_out) = Default::default();
+        Self { sets, removed, answers, pending, left_out }
     }
 
     /// Without these sets; one that the tree does not have is an error of the run.
@@ -144,6 +155,25 @@ impl Source for PypiSource {
         Box::pin(async { self.manifest(context).await.map(Resolution::Manifest) })
     }
 
+    fn do_without(&self, failures: &[Failure]) -> bool {
+        let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(pending) = pending.as_ref() {
+            for failure in failures {
+                if let Some(name) = failure.path.as_ref().and_then(filename) {
+                    self.leave_out(&pending.sets_with(name), failure);
+                }
+            }
+        }
+        let mut left_out = self.left_out();
+        let is_more = left_out.next.keys().any(|set| !left_out.now.contains_key(set));
+        // Without any of them there would be nothing to make.
+        let is_less = self.sets.iter().any(|set| !left_out.next.contains_key(&set.name));
+        if !(is_more && is_less) {
+            left_out.next.clear();
+        }
+        is_more && is_less
+    }
+
     fn makes_files(&self) -> bool {
         true
     }
@@ -156,7 +186,14 @@ impl Source for PypiSource {
         let pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner).take();
         Box::pin(async move {
             match pending {
-                Some(pending) => pending.finish(context, stored).await,
+                Some(pending) => {
+                    let made = pending.finish(context, stored).await;
+                    made.map_err(|Blamed { error, sets }| {
+                        let (reason, kind) = (error.to_string(), error.kind());
+                        self.leave_out(&sets, &Failure { path: None, reason, kind });
+                        error
+                    })
+                }
                 // Without its pages a tree is nothing.
                 None => Err(Error::metadata(context.tree(), "was not resolved before")),
             }
@@ -165,12 +202,33 @@ impl Source for PypiSource {
 }
 
 impl PypiSource {
+    fn left_out(&self) -> MutexGuard<'_, LeftOut> {
+        self.left_out.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that these sets cannot be had, where all of them are the run's to leave out.
+    fn leave_out(&self, sets: &[String], failure: &Failure) {
+        let mut left_out = self.left_out();
+        let LeftOut { now, next } = &mut *left_out;
+        let own = |name: &String| self.sets.iter().find(|set| set.name.as_str() == name);
+        let names = sets.iter().map(|name| Some(own(name)?.name.clone()));
+        let names: Option<Vec<_>> = names.collect();
+        let Some(names) = names.filter(|names| !names.iter().any(|name| now.contains_key(name)))
+        else {
+            return;
+        };
+        next.extend(now.iter().map(|(set, why)| (set.clone(), why.clone())));
+        for name in names {
+            next.entry(name).or_insert_with(|| failure.clone());
+        }
+    }
+
     async fn manifest(&self, context: &Context<'_>) -> Result<Manifest> {
         let old = Record::published(context)?;
-        let mut record = old.clone();
+        let mut before = old.clone();
         for name in &self.removed {
-            if record.sets.remove(name.as_str()).is_none() {
-                let known = record.sets.keys().cloned().collect();
+            if before.sets.remove(name.as_str()).is_none() {
+                let known = before.sets.keys().cloned().collect();
                 return Err(Error::NoSuchSet { set: name.to_string(), known });
             }
         }
@@ -179,8 +237,19 @@ impl PypiSource {
             let reason = format!("two sets are called {}", twice.name);
             return Err(Error::metadata(context.tree(), reason));
         }
-        let made = self.choose(context).await?;
-        let Union { record, selected, entries } = unite(context, &record, made).await?;
+        let left_out = {
+            let mut left_out = self.left_out();
+            left_out.now = std::mem::take(&mut left_out.next);
+            left_out.now.clone()
+        };
+        let mut made = self.choose(context).await?;
+        made.retain(|made| !left_out.contains_key(&made.set.name));
+        let Union { record, selected, entries } = unite(context, &before, made).await?;
+        for (set, failure) in left_out {
+            let set = set.to_string();
+            let is_published = before.sets.contains_key(&set);
+            context.fail_set(SetFailure { set, is_published, failure });
+        }
         self.tell_changes(context, &old, &record, &selected);
         tell_contents(context, &old, &entries);
         takeover::tell_others(context, &record.projects.keys().map(String::as_str).collect());
@@ -286,6 +355,11 @@ fn tell_contents(context: &Context<'_>, old: &Record, entries: &[Entry]) {
             context.warn(format!("{path}: was sha256:{before}, and is sha256:{now} now"));
         }
     }
+}
+
+/// The package at a path of the tree.
+fn filename(path: &RepoPath) -> Option<&str> {
+    path.as_str().strip_prefix(FILES)?.strip_prefix('/')
 }
 
 fn safe(path: &str) -> Result<RepoPath> {

@@ -54,24 +54,42 @@ pub(super) struct Said {
     requires_python: Option<String>,
 }
 
+/// An error, and the sets whose fault it is; none where it is nobody's.
+pub(super) struct Blamed {
+    pub(super) error: Error,
+    pub(super) sets: Vec<String>,
+}
+
+impl From<Error> for Blamed {
+    fn from(error: Error) -> Self {
+        Self { error, sets: Vec::new() }
+    }
+}
+
 impl Pending {
+    /// The sets that have a file.
+    pub(super) fn sets_with(&self, filename: &str) -> Vec<String> {
+        let with = self.record.sets.iter().filter(|(_, set)| set.files.contains(filename));
+        with.map(|(name, _)| name.clone()).collect()
+    }
+
     /// Makes what the tree holds beside the packages, and proves it.
     pub(super) async fn finish(
         mut self,
         context: &Context<'_>,
         stored: &[StoredEntry],
-    ) -> Result<Vec<Entry>> {
+    ) -> Result<Vec<Entry>, Blamed> {
         self.take_digests(stored)?;
         if !self.take_what_is_known() {
             let known = self.read_all(context).await?;
             self.record.give_titles();
             let unproved = prove(self.record.clone(), known).await?;
             if let Some(first) = unproved.first() {
-                return Err(Error::Unproved {
-                    set: first.set.clone(),
-                    target: first.target.clone(),
-                    why: first.why.join("; "),
-                });
+                let (set, target) = (first.set.clone(), first.target.clone());
+                let why = first.why.join("; ");
+                let error = Error::Unproved { set, target, why };
+                let sets = unproved.into_iter().map(|one| one.set).collect();
+                return Err(Blamed { error, sets });
             }
         }
         let mut made = self.metadata(context)?;
@@ -114,7 +132,7 @@ impl Pending {
     }
 
     /// Reads what each file says of itself into the record.
-    async fn read_all(&mut self, context: &Context<'_>) -> Result<HashMap<String, Known>> {
+    async fn read_all(&mut self, context: &Context<'_>) -> Result<HashMap<String, Known>, Blamed> {
         let mut reading = Vec::new();
         for (name, file) in &self.record.files {
             reading.push(look(context, name, file));
@@ -130,7 +148,8 @@ impl Pending {
                     context.keep(key, document.clone());
                     context.kept().await;
                 }
-                return Err(Error::metadata(&name, other_metadata(&used.metadata, found)));
+                let error = Error::metadata(&name, other_metadata(&used.metadata, found));
+                return Err(Blamed { error, sets: self.sets_with(&name) });
             }
             let Some(file) = self.record.files.get_mut(&name) else { continue };
             file.title = said.title;

@@ -1,11 +1,12 @@
 //! Several sets of one run, of which some fail: the others are made, and what the failed ones had stays.
 
+use std::collections::BTreeMap;
 use std::fs;
 
 use mirror_core::Mode;
 use mirror_core::report::{Outcome, Report};
 use mirror_core::source::pypi::{PypiSource, Set};
-use mirror_fixtures::pypi::{Index, Release, samples};
+use mirror_fixtures::pypi::{Index, Offer, Release, samples};
 use mirror_fixtures::{Fault, Upstream};
 
 use super::support::{self, LINUX, Site, With as _, contents, names};
@@ -201,4 +202,45 @@ async fn a_dry_run_tells_of_failed_sets_too() {
     let run = site.run(PypiSource::new(vec![site.set(&["x"]), one]), Mode::DryRun).await;
     let why = run.failed(&[("two", false)]);
     assert_eq!(why, ["no solution for 1 of 2 targets, Python 3.11.4 on manylinux_2_34_x86_64"]);
+}
+
+/// A file that cannot be had, is another than listed, or is not what its index said of it: known only
+/// when it is fetched, and its set's own fault all the same.
+#[tokio::test]
+async fn a_file_that_cannot_be_had_fails_the_sets_that_need_it() {
+    const FILE: &str = "files/greeting-1.0-py3-none-any.whl";
+    let good = names(&[WORDS, "x-0-py3-none-any.whl"]);
+    let metadata = "Metadata-Version: 2.1\nName: greeting\nVersion: 1.0\nRequires-Dist: words\n";
+    for (path, content, why) in [
+        (FILE.to_owned(), None, "404"),
+        (FILE.to_owned(), Some("something else"), FILE),
+        (format!("{FILE}.metadata"), Some(metadata), "other metadata"),
+    ] {
+        let site = Site::new(samples::demo().offer(Offer::True));
+        let mut files: BTreeMap<_, _> = site.index.files().into_iter().collect();
+        assert!(files.remove(&path).is_some());
+        files.extend(content.map(|content| (path, content.as_bytes().to_vec())));
+        site.upstream.set_files(files);
+        let run = site.sync(three(&site, &["greeting<2"])).await;
+        assert!(run.tree().outcome.is_good() && run.tree().failures.is_empty(), "{}", run.words());
+        let said = run.failed(&[("two", false)]);
+        assert!(said[0].contains(why), "{why}: {said:?}");
+        assert_eq!(site.packages(), good);
+        assert_proved(&site);
+
+        site.upstream.set_files(site.index.files());
+        let run = site.sync(three(&site, &["greeting<2"])).await.good();
+        run.failed(&[]);
+        assert!(site.packages().contains("greeting-1.0-py3-none-any.whl"));
+    }
+    // Where all need it, the tree is incomplete as ever.
+    let site = Site::new(samples::demo());
+    let mut files: BTreeMap<_, _> = site.index.files().into_iter().collect();
+    files.remove(FILE);
+    site.upstream.set_files(files);
+    let both = vec![site.set(&["greeting<2"]).named("two"), site.set(&["greeting<2", "x"])];
+    let run = site.sync(both).await;
+    assert_eq!((run.tree().outcome, run.tree().failures.len()), (Outcome::Incomplete, 1));
+    run.failed(&[]);
+    assert!(!site.tree().exists());
 }
