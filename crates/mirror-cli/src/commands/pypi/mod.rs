@@ -1,6 +1,7 @@
 //! `mirror pypi`.
 
 mod gather;
+mod places;
 mod words;
 
 use std::path::{Path, PathBuf};

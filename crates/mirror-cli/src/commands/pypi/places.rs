@@ -1,0 +1,116 @@
+//! Where packages come from, and with what each server of those is asked.
+
+use std::collections::BTreeSet;
+
+use mirror_core::fetch::{Access, Login, Scope, Trust};
+use mirror_core::format::pypi::input::Location;
+use mirror_core::format::pypi::lock::Lock;
+use mirror_core::format::pypi::requirements::{Entry, Wanted};
+use mirror_core::source::pypi;
+use url::Url;
+
+use crate::config::indexes::{From, IndexError, IndexOrigin, Indexes};
+
+/// The certificates that pip is told of, where no option names some and the environment's are not
+/// those already.
+fn cert(indexes: &Indexes, names_cert: bool) -> Option<Trust> {
+    let cert = indexes.cert.as_ref().filter(|_| names_cert)?;
+    let is_usual = cert.origin == IndexOrigin::Variable("SSL_CERT_FILE");
+    (!is_usual).then(|| Trust::Only(vec![cert.value.clone()]))
+}
+
+/// Where packages come from, and with what each server of those is asked.
+pub(super) struct Places {
+    cert: Option<Trust>,
+    pub(super) access: Vec<Access>,
+}
+
+impl Places {
+    /// `names_cert` says whether the certificates that pip is told of count.
+    pub(super) fn new(indexes: &Indexes, names_cert: bool) -> Self {
+        Self { cert: cert(indexes, names_cert), access: Vec::new() }
+    }
+
+    pub(super) fn indexes(&mut self, indexes: &Indexes) -> Result<pypi::Indexes, IndexError> {
+        let mut from = pypi::Indexes::default();
+        for index in &indexes.urls {
+            let Location::Url(url) = &index.value else {
+                let reason = format!(
+                    "{} is a folder, expected the URL of an index; --find-links names folders",
+                    index.value
+                );
+                return Err(IndexError::Value { origin: index.origin.clone(), reason });
+            };
+            self.reach(url, Login::of(url));
+            let mut url = url.clone();
+            if !url.path().ends_with('/') {
+                url.set_path(&format!("{}/", url.path()));
+            }
+            from.indexes.push(url);
+        }
+        for place in &indexes.find_links {
+            if let Location::Url(url) = &place.value {
+                self.reach(url, Login::of(url));
+            }
+            from.find_links.push(place.value.clone());
+        }
+        Ok(from)
+    }
+
+    /// The servers of files that are named by themselves.
+    pub(super) fn files(&mut self, entries: &[Entry], locks: &[Lock]) {
+        let named = entries.iter().filter_map(|entry| match &entry.wanted {
+            Wanted::File(direct) => Some(&direct.location),
+            Wanted::Project(_) => None,
+        });
+        let packages = locks.iter().flat_map(|lock| &lock.packages);
+        let locked = packages.flat_map(|locked| &locked.files).map(|file| &file.location);
+        let urls = named.chain(locked).filter_map(|location| match location {
+            Location::Url(url) => Some(url),
+            Location::Path(_) => None,
+        });
+        let mut seen = BTreeSet::new();
+        for url in urls.filter(|url| seen.insert(url.origin().ascii_serialization())) {
+            self.reach(url, None);
+        }
+    }
+
+    /// A login holds for the whole server, as for pip: lock files name files there too. What an index
+    /// lists is asked for with its own, which stays in its URL, where several have one server.
+    fn reach(&mut self, url: &Url, login: Option<Login>) {
+        if login.is_none() && self.cert.is_none() {
+            return;
+        }
+        let mut server = url.clone();
+        server.set_path("");
+        self.access.push(Access {
+            scope: Scope::below(&server),
+            login,
+            trust: self.cert.clone(),
+            with_mirrors: true,
+            ..Access::default()
+        });
+    }
+}
+
+/// A word on hosts of indexes whose certificates pip would not look at.
+pub(super) fn unverified_hosts(indexes: &Indexes) -> Vec<String> {
+    let https = |place: &From<Location>| match &place.value {
+        Location::Url(url) if url.scheme() == "https" => url.host_str().map(str::to_owned),
+        _ => None,
+    };
+    let hosts: Vec<_> = indexes.urls.iter().chain(&indexes.find_links).filter_map(https).collect();
+    let trusted = indexes.trusted_hosts.iter().filter(|trusted| {
+        let name = trusted.value.rsplit_once(':').map_or(&*trusted.value, |(name, _)| name);
+        hosts.iter().any(|host| *host == name || *host == trusted.value)
+    });
+    trusted
+        .map(|trusted| {
+            format!(
+                "{}: the certificate of {} is verified all the same; --ca-file, or ca_file of [[host]] \
+                 in mirror.toml, names its authority",
+                trusted.origin, trusted.value
+            )
+        })
+        .collect()
+}
