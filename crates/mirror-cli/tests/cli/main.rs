@@ -13,6 +13,7 @@ mod lock;
 mod prune;
 mod pypi;
 mod python;
+mod recorded;
 mod repos;
 mod rollback;
 mod serve;
