@@ -7,22 +7,17 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::oneshot;
 
 use super::closure::{By, Closing, Closure, Library, Taken, Unsolved};
-use super::index::{Ahead, Found, List, Shelf, Unanswered, serve};
+use super::index::{Ahead, Found, Shelf, Unanswered, serve};
+use super::listed::{Listed, entries, list};
 use super::record::ListedRecord;
-use super::set::{Indexes, Sdists, Set, url_of};
+use super::set::{Indexes, Sdists, Set};
 use super::{Answer, Chosen, ChosenFile};
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result};
-use crate::format::pypi::filename::is_wheel;
-use crate::format::pypi::input::Location;
-use crate::format::pypi::lock::Locked;
-use crate::format::pypi::page::{CoreMetadata, File, Page};
-use crate::format::pypi::requirements::{Entry, Wanted};
+use crate::format::pypi::page::File;
 use crate::format::pypi::sdist::BuildSystem;
-use crate::format::pypi::{MarkerTree, PackageName, Version};
-use crate::resolve::pypi::{
-    Environment, Index as _, Inputs, Metadata, Project, ProjectFile, Target, Wanted as Expected,
-};
+use crate::format::pypi::{PackageName, Version};
+use crate::resolve::pypi::{Environment, Inputs, Metadata, Project, ProjectFile, Target};
 use crate::source::Context;
 
 /// Environments that are resolved at once: most of their time they wait.
@@ -100,7 +95,12 @@ pub(super) async fn choose(
         let mut listing = Vec::new();
         for set in &sets {
             let (set, shelf) = (Arc::clone(set), Arc::clone(&shelf));
-            listing.push(run(move || list(&set, &shelf)));
+            listing.push(async move {
+                match its_own(entries(context, &set).await)? {
+                    Ok(exact) => run(move || list(&set, &exact, &shelf)).await,
+                    Err(error) => Ok(Err(error)),
+                }
+            });
         }
         let listed: Vec<_> = stream::iter(listing).buffered(AT_ONCE).try_collect().await?;
         let listed: Vec<_> = listed.into_iter().map(|listed| listed.map(Arc::new)).collect();
@@ -191,128 +191,8 @@ fn its_own<T>(result: Result<T>) -> Result<Result<T>> {
     }
 }
 
-/// A version of an exact list or lock: files that need no resolving.
-struct Listed {
-    found: Arc<Found>,
-    version: Version,
-    files: BTreeSet<usize>,
-    /// Who lists it, for people.
-    by: String,
-    /// Where it is installed, where that is known.
-    marker: Option<MarkerTree>,
-}
-
 /// What a set takes in one environment, or why there is no answer.
 type Outcome = Result<Closure, Vec<String>>;
-
-/// What exact lists and locks list, for all targets alike.
-fn list(set: &Set, shelf: &Shelf) -> Result<Vec<Listed>, Unanswered> {
-    let names: Vec<&PackageName> = set.wants.exact.iter().filter_map(Entry::name).collect();
-    shelf.expect(&names.into_iter().map(Expected::Project).collect::<Vec<_>>());
-    let mut listed = Vec::new();
-    for entry in &set.wants.exact {
-        listed.extend(exact(entry, shelf)?);
-    }
-    for locked in set.wants.locks.iter().flat_map(|lock| &lock.packages) {
-        listed.extend(of_lock(locked, shelf));
-    }
-    if set.selection.sdists == Sdists::Never {
-        for one in &mut listed {
-            let found = &one.found;
-            one.files.retain(|at| is_wheel(&found.file(*at).filename));
-        }
-        if let Some(none) = listed.iter().find(|one| one.files.is_empty()) {
-            let (name, version) = (&none.found.project.name, &none.version);
-            let reason =
-                format!("{name} {version} has source distributions alone, and none are wanted");
-            return Err(Unanswered::of(Error::metadata(&none.by, reason)));
-        }
-    }
-    Ok(listed)
-}
-
-/// The files that an entry of an exact list names by their digests.
-fn exact(entry: &Entry, shelf: &Shelf) -> Result<Vec<Listed>, Unanswered> {
-    let wrong = |reason: String| {
-        Err(Unanswered::of(Error::metadata(
-            &entry.at.to_string(),
-            format!("{}: {reason}", entry.text),
-        )))
-    };
-    let found = match &entry.wanted {
-        Wanted::Project(requirement) => shelf.list(&requirement.name)?,
-        Wanted::File(direct) => {
-            let (Some(name), Ok(url)) = (&direct.name, url_of(direct)) else {
-                return wrong("its name leaves open which project it is of".to_owned());
-            };
-            Some(shelf.found(&*shelf.direct(name, &url)?)?)
-        }
-    };
-    let Some(found) = found else { return wrong("no index has the project".to_owned()) };
-    let hashes = &entry.hashes;
-    let mut listed = Vec::new();
-    for release in &found.project.releases {
-        if entry.pinned().is_some_and(|pinned| *pinned != release.version) {
-            continue;
-        }
-        let is_named = |file: &&ProjectFile| {
-            hashes.is_empty() || file.digests.iter().any(|digest| hashes.contains(digest))
-        };
-        let files: BTreeSet<_> =
-            release.files.iter().filter(is_named).map(|file| file.position).collect();
-        if !files.is_empty() {
-            listed.push(Listed {
-                found: Arc::clone(&found),
-                version: release.version.clone(),
-                files,
-                by: format!("{} ({})", entry.text, entry.at),
-                marker: Some(entry.marker().clone()),
-            });
-        }
-    }
-    if listed.is_empty() {
-        return wrong("no index has a file of that version with such a digest".to_owned());
-    }
-    Ok(listed)
-}
-
-/// The files of a locked package, each version of it by itself.
-fn of_lock(locked: &Locked, shelf: &Shelf) -> Vec<Listed> {
-    let from = locked.files.first().map(|file| file.location.clone());
-    let Some(from) = from else { return Vec::new() };
-    let url = |location: &Location| match location {
-        Location::Url(url) => Some(url.to_string()),
-        Location::Path(path) => {
-            Some(url::Url::from_file_path(std::path::absolute(path).ok()?).ok()?.to_string())
-        }
-    };
-    let file = |file: &crate::format::pypi::lock::LockedFile| {
-        Some(File {
-            filename: file.filename.clone(),
-            url: url(&file.location)?,
-            digests: file.digests.clone(),
-            size: file.size,
-            requires_python: None,
-            yanked: None,
-            core_metadata: CoreMetadata::No,
-            upload_time: None,
-            provenance: None,
-        })
-    };
-    let files = locked.files.iter().filter_map(file).collect();
-    let index = locked.index.as_ref().unwrap_or(&from).to_string();
-    let page = Page { files, ..Page::default() };
-    let list = List { page, from, index, login: None };
-    let found = shelf.add(Found::new(&locked.name, vec![list]));
-    let releases = found.project.releases.iter().map(|release| Listed {
-        found: Arc::clone(&found),
-        version: release.version.clone(),
-        files: release.files.iter().map(|file| file.position).collect(),
-        by: locked.at.to_string(),
-        marker: None,
-    });
-    releases.collect()
-}
 
 fn outcome(
     set: &Set,

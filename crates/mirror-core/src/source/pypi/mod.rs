@@ -12,6 +12,7 @@ mod choose;
 mod closure;
 mod index;
 mod library;
+mod listed;
 mod listing;
 mod read;
 mod record;

@@ -1,5 +1,6 @@
 //! Exact lists and locks, held against the targets that they are for.
 
+use std::collections::BTreeSet;
 use std::fs;
 
 use mirror_core::format::pypi::input::Location;
@@ -73,6 +74,28 @@ async fn what_a_lock_has_no_file_of_for_a_target_is_a_note() {
     assert!(said.contains("native 1 has no listed file for this target (pylock.toml"), "{said}");
     assert!(said.contains("source-1.tar.gz cannot be built: no index has absent"), "{said}");
     assert!(check(&site.tree()).unwrap().unwrap().is_good());
+}
+
+/// Its name holds what marks archives of `bdist_dumb`, where the version is.
+#[tokio::test]
+async fn a_locked_project_may_be_called_as_a_platform_is() {
+    let release = Release::new("acme.linux-tools", "1.0").spelled("acme.linux-tools");
+    let by = Sdist::new().built(Build::Declared(Vec::new(), None));
+    let site = Site::new(Index::new().release(release.sdist(by)));
+    let name = "acme.linux-tools-1.0.tar.gz";
+    let sha256 = Hash::Sha256.hex(&site.index.file(name).bytes);
+    let url = site.upstream.url_of(&format!("files/{name}"));
+    let text = format!(
+        "lock-version = \"1.0\"\ncreated-by = \"a test\"\n[[packages]]\nname = \"acme-linux-tools\"\n\
+         sdist = {{ url = \"{url}\", hashes = {{ sha256 = \"{sha256}\" }} }}\n"
+    );
+    let lock = pylock::read(Location::Path("pylock.toml".into()), &text).unwrap();
+    let wants = Wants { locks: vec![lock], ..Wants::default() };
+    site.sync(vec![Set { wants, ..site.set(&[]) }]).await.good();
+    assert_eq!(site.packages(), BTreeSet::from([name.to_owned()]));
+    // And so has an index.
+    let run = site.sync(vec![site.set(&["acme-linux-tools"])]).await.good();
+    assert_eq!(run.chosen(0), BTreeSet::from(["acme-linux-tools 1.0".to_owned()]));
 }
 
 #[tokio::test]

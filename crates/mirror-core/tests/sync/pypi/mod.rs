@@ -7,6 +7,7 @@ mod changes;
 mod checks;
 mod faults;
 mod files;
+mod hashed;
 mod inputs;
 mod lists;
 mod places;

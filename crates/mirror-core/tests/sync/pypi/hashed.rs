@@ -1,0 +1,73 @@
+//! Lines with `--hash`: what they name, and what constraints and options make of them.
+
+use mirror_core::source::pypi::Set;
+use mirror_fixtures::pypi::{Hash, Index, Release, samples};
+
+use super::support::{Site, file, names};
+
+fn hash(site: &Site, filename: &str) -> String {
+    format!("--hash=sha256:{}", Hash::Sha256.hex(&site.index.file(filename).bytes))
+}
+
+fn list(site: &Site, text: &str) -> Set {
+    Set { wants: file(text), ..site.set(&[]) }
+}
+
+/// As `pip-compile --generate-hashes` writes them.
+#[tokio::test]
+async fn a_hashed_line_may_name_a_file() {
+    let name = "words-5-py3-none-any.whl";
+    let site = Site::new(samples::demo());
+    let local = Index::new().release(Release::new("x", "7"));
+    let folder = site.folder.path().join("wheels");
+    local.write_folder(&folder).unwrap();
+    let path = folder.join("x-7-py3-none-any.whl");
+    let of_x = Hash::Sha256.hex(&local.file("x-7-py3-none-any.whl").bytes);
+    let url = site.upstream.url_of(&format!("files/{name}"));
+    let of_words = hash(&site, name);
+    let x = format!("{} --hash=sha256:{of_x}\n", path.display());
+    let both = names(&[name, "x-7-py3-none-any.whl"]);
+    site.sync(vec![list(&site, &format!("words @ {url} {of_words}\n{x}"))]).await.good();
+    assert_eq!(site.packages(), both);
+    let asked = site.upstream.requests().into_iter().filter(|r| r.path.starts_with("simple/"));
+    assert_eq!(asked.map(|r| r.path).collect::<Vec<_>>(), Vec::<String>::new());
+
+    // What it is to be is held against what it is, and of several digests any will do.
+    let (wrong, other) = ("0".repeat(64), "1".repeat(128));
+    let several = format!("--hash=sha256:{wrong} --hash=sha512:{other}");
+    for (hashes, is_good) in [
+        (format!("--hash=sha256:{wrong}"), false),
+        (several.clone(), false),
+        (format!("{several} {of_words}"), true),
+    ] {
+        let site = Site::new(samples::demo());
+        let url = site.upstream.url_of(&format!("files/{name}"));
+        let run = site.sync(vec![list(&site, &format!("words @ {url} {hashes}\n{x}"))]).await;
+        if is_good {
+            run.good();
+            assert_eq!(site.packages(), both);
+            continue;
+        }
+        let said = run.bad();
+        for word in [&wrong, &of_words["--hash=".len()..], name] {
+            assert!(said.contains(word), "{word}: {said}");
+        }
+        assert!(!site.tree().exists());
+    }
+    let run = site.sync(vec![list(&site, &format!("{} {several}\n", path.display()))]).await;
+    let said = run.bad();
+    assert!(said.contains(&of_x) && said.contains(&other), "{said}");
+    assert_eq!(site.packages(), both);
+}
+
+/// `==2.0` admits `2.0+cpu`, and the digest says which is meant.
+#[tokio::test]
+async fn a_pinned_version_may_be_a_local_one() {
+    let site = Site::new(
+        Index::new().releases([Release::new("loc", "2.0"), Release::new("loc", "2.0+cpu")]),
+    );
+    let name = "loc-2.0+cpu-py3-none-any.whl";
+    let text = format!("loc==2.0 {}\n", hash(&site, name));
+    site.sync(vec![list(&site, &text)]).await.good();
+    assert_eq!(site.packages(), names(&[name]));
+}
