@@ -83,7 +83,9 @@ impl Wants {
             policy.prefer_binary = Prefer::Wheels;
         }
         if is_exact {
-            self.exact.extend(read.entries.iter().map(|entry| pinned_by(entry, &read.constraints)));
+            for entry in read.entries {
+                self.exact.extend(pinned_by(entry, &read.constraints));
+            }
             return Ok(());
         }
         for entry in read.entries {
@@ -100,17 +102,49 @@ impl Wants {
     }
 }
 
-/// An entry of an exact list with what constraints of the same project add.
-fn pinned_by(entry: &Entry, constraints: &[Entry]) -> Entry {
-    let mut entry = entry.clone();
-    let others = constraints.iter().filter(|other| other.name() == entry.name());
-    for other in others.cloned().collect::<Vec<_>>() {
-        entry.hashes.extend(&other.hashes);
-        if entry.pinned().is_none() && other.pinned().is_some() {
-            entry.wanted = other.wanted;
-        }
+/// An entry of an exact list with what constraints of the same project add: digests and, to one that
+/// has no version of its own, the version, where the constraint holds. One for each such constraint.
+fn pinned_by(mut entry: Entry, constraints: &[Entry]) -> Vec<Entry> {
+    let others: Vec<_> = constraints.iter().filter(|other| other.name() == entry.name()).collect();
+    let Wanted::Project(requirement) = &entry.wanted else {
+        entry.hashes.extend(others.iter().flat_map(|other| &other.hashes));
+        return vec![entry];
+    };
+    let (pins, plain): (Vec<&Entry>, Vec<&Entry>) =
+        others.into_iter().partition(|other| entry.pinned().is_none() && other.pinned().is_some());
+    let shared: Vec<_> = plain.iter().flat_map(|other| other.hashes.iter().copied()).collect();
+    let by = |pin: &Entry| {
+        let mut marker = requirement.marker.clone();
+        marker.and(pin.marker().clone());
+        let wanted = match &pin.wanted {
+            Wanted::Project(pin) => Wanted::Project(Requirement {
+                version_or_url: Some(both(requirement, pin)),
+                marker,
+                ..requirement.clone()
+            }),
+            Wanted::File(pin) => {
+                Wanted::File(Direct { extras: requirement.extras.clone(), marker, ..pin.clone() })
+            }
+        };
+        let hashes = [&entry.hashes[..], &pin.hashes, &shared].concat();
+        Entry { wanted, hashes, at: entry.at.clone(), text: entry.text.clone() }
+    };
+    if pins.is_empty() {
+        entry.hashes.extend(shared);
+        return vec![entry];
     }
-    entry
+    let all = pins.into_iter().map(by);
+    all.filter(|entry| !entry.marker().is_false()).collect()
+}
+
+/// The versions that both requirements admit.
+fn both(a: &Requirement, b: &Requirement) -> VersionOrUrl<Url> {
+    let specifiers = [a, b].into_iter().filter_map(|one| match &one.version_or_url {
+        Some(VersionOrUrl::VersionSpecifier(specifiers)) => Some(specifiers),
+        _ => None,
+    });
+    let specifiers = specifiers.flat_map(|specifiers| specifiers.iter().cloned());
+    VersionOrUrl::VersionSpecifier(specifiers.collect())
 }
 
 /// A requirement for the solver; one of a file is one of its URL, with its digest for a fragment.

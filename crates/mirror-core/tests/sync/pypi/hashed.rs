@@ -1,6 +1,8 @@
 //! Lines with `--hash`: what they name, and what constraints and options make of them.
 
-use mirror_core::source::pypi::Set;
+use mirror_core::format::pypi::input::Location;
+use mirror_core::format::pypi::requirements::{Reading, Role};
+use mirror_core::source::pypi::{Set, Wants};
 use mirror_fixtures::pypi::{Hash, Index, Release, samples};
 
 use super::support::{Site, file, names};
@@ -11,6 +13,19 @@ fn hash(site: &Site, filename: &str) -> String {
 
 fn list(site: &Site, text: &str) -> Set {
     Set { wants: file(text), ..site.set(&[]) }
+}
+
+/// A list with a file of constraints.
+fn constrained(text: &str, constraints: &str) -> Wants {
+    let mut reading = Reading::new(&|_| None);
+    for (content, role) in [(text, Role::Requirements), (constraints, Role::Constraints)] {
+        reading.add(Location::Path(format!("{role:?}.txt").into()), role);
+        assert!(reading.wanted().is_some());
+        reading.take(content.as_bytes()).unwrap();
+    }
+    let mut wants = Wants::default();
+    wants.add(reading.finish()).unwrap();
+    wants
 }
 
 /// As `pip-compile --generate-hashes` writes them.
@@ -58,6 +73,38 @@ async fn a_hashed_line_may_name_a_file() {
     let said = run.bad();
     assert!(said.contains(&of_x) && said.contains(&other), "{said}");
     assert_eq!(site.packages(), both);
+}
+
+#[tokio::test]
+async fn a_constraint_pins_where_it_and_the_requirement_hold() {
+    let index = Index::new().releases([
+        Release::new("winny", "1.0").wheel("cp311-cp311-win_amd64"),
+        Release::new("split", "1.0"),
+        Release::new("split", "2.0").wheel("cp311-cp311-win_amd64"),
+    ]);
+    let site = Site::new(index);
+    let [winny, one, two] = [
+        "winny-1.0-cp311-cp311-win_amd64.whl",
+        "split-1.0-py3-none-any.whl",
+        "split-2.0-cp311-cp311-win_amd64.whl",
+    ];
+    let wants = constrained(
+        "--require-hashes\nwinny>=0.5 ; sys_platform == 'win32'\nsplit\n",
+        &format!(
+            "winny==1.0 {}\nsplit==1.0 ; sys_platform != 'win32' {}\n\
+             split==2.0 ; sys_platform == 'win32' {}\n",
+            hash(&site, winny),
+            hash(&site, one),
+            hash(&site, two)
+        ),
+    );
+    let run = site.sync(vec![Set { wants, ..site.set(&[]) }]).await.good();
+    assert_eq!(site.packages(), names(&[winny, one, two]), "{}", run.words());
+    // The requirement's own bounds stay, too.
+    let constraint = format!("split==1.0 {}\n", hash(&site, one));
+    let wants = constrained("--require-hashes\nsplit>=1.5\n", &constraint);
+    let said = site.sync(vec![Set { wants, ..site.set(&[]) }]).await.bad();
+    assert!(said.contains("split>=1.5: no index has a file of that version"), "{said}");
 }
 
 /// `==2.0` admits `2.0+cpu`, and the digest says which is meant.
