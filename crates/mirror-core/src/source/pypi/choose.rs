@@ -165,7 +165,10 @@ fn environments(set: &Arc<Set>) -> Vec<(Arc<Inputs>, Environment)> {
 fn inputs(set: &Set) -> Inputs {
     let mut inputs = set.wants.inputs.clone();
     if set.selection.sdists == Sdists::Never {
-        inputs.policy.only_binary.all = true;
+        let policy = &mut inputs.policy;
+        policy.only_binary.all = true;
+        // What names a project goes before what means all: nothing is left of such a one.
+        policy.only_binary.named.extend(policy.no_binary.named.iter().cloned());
     }
     inputs
 }

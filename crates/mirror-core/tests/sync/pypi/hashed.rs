@@ -2,10 +2,10 @@
 
 use mirror_core::format::pypi::input::Location;
 use mirror_core::format::pypi::requirements::{Reading, Role};
-use mirror_core::source::pypi::{Set, Wants};
+use mirror_core::source::pypi::{Sdists, Set, Wants};
 use mirror_fixtures::pypi::{Hash, Index, Release, samples};
 
-use super::support::{Site, file, names};
+use super::support::{Site, With as _, file, names};
 
 fn hash(site: &Site, filename: &str) -> String {
     format!("--hash=sha256:{}", Hash::Sha256.hex(&site.index.file(filename).bytes))
@@ -117,4 +117,18 @@ async fn a_pinned_version_may_be_a_local_one() {
     let text = format!("loc==2.0 {}\n", hash(&site, name));
     site.sync(vec![list(&site, &text)]).await.good();
     assert_eq!(site.packages(), names(&[name]));
+}
+
+/// Whatever else names the project.
+#[tokio::test]
+async fn never_means_no_source_distributions() {
+    let site = Site::new(samples::demo());
+    let set = list(&site, "--no-binary hello\nhello\n").sdists(Sdists::Never);
+    let said = site.sync(vec![set]).await.bad();
+    assert!(said.contains("hello"), "{said}");
+    assert!(!site.tree().exists());
+    // Of a project that nothing needs it says nothing.
+    let set = list(&site, "--no-binary hello\nwords\n").sdists(Sdists::Never);
+    site.sync(vec![set]).await.good();
+    assert_eq!(site.packages(), names(&["words-5-py3-none-any.whl"]));
 }
