@@ -181,8 +181,9 @@ impl<'a, L: Library> Closing<'a, L> {
         Err(Unsolved::Because(left_out))
     }
 
-    /// Takes what it takes to build a version that an exact list or a lock lists, where the
-    /// environment can use none of the wheels that are listed.
+    /// Takes what it takes to build the source distributions that an exact list or a lock lists of a
+    /// version. That one cannot be built is a note where the environment can use another file of those
+    /// that are listed.
     ///
     /// Of a list it has to have a file for the environment, as for pip. A lock says not for which
     /// environments a version is, so that there it is a note.
@@ -202,28 +203,32 @@ impl<'a, L: Library> Closing<'a, L> {
         let usable = release
             .map_or_else(Vec::new, |release| usable(project, release, self.environment, inputs));
         let usable: Vec<_> = usable.into_iter().filter(|file| listed(file)).collect();
-        let has_wheel = usable.iter().any(|file| file.is_wheel());
-        if has_wheel && self.selection.sdists != Sdists::Always {
-            return Ok(());
+        if usable.is_empty() {
+            let name = &project.name;
+            let why = format!("{name} {version} has no listed file for this target ({from})");
+            return self.lacks(vec![why], marker.is_none());
         }
-        let sdist = usable.iter().find(|file| !file.is_wheel());
-        let built = match sdist {
-            Some(sdist) => self.take_build(project, sdist, inputs),
-            None if has_wheel => Ok(()),
-            None => {
-                let name = &project.name;
-                let why = format!("{name} {version} has no listed file for this target ({from})");
-                Err(Unsolved::Because(vec![why]))
+        let (wheels, sdists): (Vec<_>, Vec<_>) =
+            usable.into_iter().partition(|file| file.is_wheel());
+        for (before, sdist) in sdists.into_iter().enumerate() {
+            match self.take_build(project, sdist, inputs) {
+                Err(Unsolved::Because(why)) => {
+                    let has_other = before > 0 || !wheels.is_empty();
+                    self.lacks(why, has_other || marker.is_none())?;
+                }
+                other => other?,
             }
-        };
-        match built {
-            // Nobody has to build it, or a lock may mean other targets.
-            Err(Unsolved::Because(why)) if has_wheel || marker.is_none() => {
-                self.closure.notes.insert(why.join("; "));
-                Ok(())
-            }
-            other => other,
         }
+        Ok(())
+    }
+
+    /// What cannot be had: a note, or the end.
+    fn lacks(&mut self, why: Vec<String>, is_note: bool) -> Result<(), Unsolved<L::Error>> {
+        if !is_note {
+            return Err(Unsolved::Because(why));
+        }
+        self.closure.notes.insert(why.join("; "));
+        Ok(())
     }
 
     fn take_all(&mut self, inputs: &Inputs) -> Result<(), Unsolved<L::Error>> {

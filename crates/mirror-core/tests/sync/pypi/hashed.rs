@@ -1,9 +1,11 @@
 //! Lines with `--hash`: what they name, and what constraints and options make of them.
 
+use std::collections::BTreeSet;
+
 use mirror_core::format::pypi::input::Location;
 use mirror_core::format::pypi::requirements::{Reading, Role};
 use mirror_core::source::pypi::{Sdists, Set, Wants};
-use mirror_fixtures::pypi::{Hash, Index, Release, samples};
+use mirror_fixtures::pypi::{Build, Hash, Index, Release, Sdist, samples};
 
 use super::support::{Site, With as _, file, names};
 
@@ -131,4 +133,25 @@ async fn never_means_no_source_distributions() {
     let set = list(&site, "--no-binary hello\nwords\n").sdists(Sdists::Never);
     site.sync(vec![set]).await.good();
     assert_eq!(site.packages(), names(&["words-5-py3-none-any.whl"]));
+}
+
+#[tokio::test]
+async fn a_listed_source_distribution_brings_its_build_beside_a_wheel_too() {
+    let by = |need: &str| Sdist::new().built(Build::Declared(vec![need.to_owned()], None));
+    let site = Site::new(Index::new().releases([
+        Release::new("both", "1").wheel("py3-none-any").sdist(by("builder")),
+        Release::new("builder", "3"),
+        Release::new("hard", "1").wheel("py3-none-any").sdist(by("absent")),
+    ]));
+    let listed =
+        ["both-1-py3-none-any.whl", "both-1.tar.gz", "hard-1-py3-none-any.whl", "hard-1.tar.gz"];
+    let [wheel, source, easy, hard] = listed.map(|name| hash(&site, name));
+    let text = format!("both==1 {wheel} {source}\nhard==1 {easy} {hard}\n");
+    let run = site.sync(vec![list(&site, &text)]).await.good();
+    let mut expected: BTreeSet<String> = names(&listed);
+    expected.insert("builder-3-py3-none-any.whl".to_owned());
+    assert_eq!(site.packages(), expected);
+    // Nobody has to build it.
+    let said = run.answers[0].notes.join("\n");
+    assert!(said.contains("hard-1.tar.gz cannot be built: no index has absent"), "{said}");
 }

@@ -26,8 +26,12 @@ async fn an_exact_list_is_mirrored_as_it_lists() {
     // What hello needs is not resolved: this version of greeting does not even fit.
     let text = hello.clone() + &format!("greeting==3.0 --hash=sha256:{greeting}\n");
     let run = site.sync(vec![Set { wants: file(&text), ..site.set(&[]) }]).await.good();
-    let expected =
-        names(&["hello-1.1-py3-none-any.whl", "hello-1.1.tar.gz", "greeting-3.0-py3-none-any.whl"]);
+    let expected = names(&[
+        "hello-1.1-py3-none-any.whl",
+        "hello-1.1.tar.gz",
+        "greeting-3.0-py3-none-any.whl",
+        "tiny_backend-1.0-py3-none-any.whl",
+    ]);
     assert_eq!(site.packages(), expected, "{}", run.words());
     assert_eq!(site.upstream.count("simple/native/"), 0);
     // A digest that no file of the version has is named.

@@ -116,6 +116,8 @@ struct State {
     projects: Answers<Key, Option<Arc<Found>>>,
     metadata: Answers<Place, Described>,
     sdists: HashMap<Place, Arc<FromSdist>>,
+    /// Source distributions of which only the build is asked for: what they need is of no interest.
+    built: HashSet<Place>,
     /// By the address of their project: a solver has no other name for them.
     found: HashMap<usize, Arc<Found>>,
     /// About how many bytes of memory all that takes.
@@ -240,10 +242,14 @@ impl Shelf {
                 ahead.page(&found)
             }
             Key::Metadata(place, name) => {
-                let metadata = match self.state().metadata.get(place) {
-                    Some(Ok(Described::As(metadata))) => Arc::clone(metadata),
+                let state = self.state();
+                let metadata = match state.metadata.get(place) {
+                    Some(Ok(Described::As(metadata))) if !state.built.contains(place) => {
+                        Arc::clone(metadata)
+                    }
                     _ => return Vec::new(),
                 };
+                drop(state);
                 ahead.metadata(name, &metadata)
             }
             Key::Direct(..) => Vec::new(),
@@ -275,8 +281,14 @@ impl Shelf {
         found: &Arc<Found>,
         at: usize,
     ) -> Result<Option<Arc<FromSdist>>, Unanswered> {
+        let place = found.place(at);
+        let mut state = self.state();
+        if !state.metadata.contains_key(&place) {
+            state.built.insert(place.clone());
+        }
+        drop(state);
         self.describe(found, at)?;
-        Ok(self.state().sdists.get(&found.place(at)).cloned())
+        Ok(self.state().sdists.get(&place).cloned())
     }
 
     /// What the first index that has a project lists of it.
