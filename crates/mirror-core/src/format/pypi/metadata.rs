@@ -193,8 +193,7 @@ fn mended(text: &str) -> Option<String> {
     }
     let at = requirement.find(['(', '<', '>', '=', '!', '~'])?;
     let (name, specifiers) = requirement.split_at(at);
-    let bare = specifiers.trim();
-    let bare = bare.strip_prefix('(').and_then(|bare| bare.strip_suffix(')')).unwrap_or(bare);
+    let bare = without_parentheses(specifiers);
     let mended = mend(bare);
     (mended != bare).then(|| match marker {
         Some(marker) => format!("{name}{mended} ;{marker}"),
@@ -212,8 +211,14 @@ pub fn specifiers(text: &str) -> Result<VersionSpecifiers, String> {
     }
     let strict = requirement::version_specifiers(text);
     strict.or_else(|error| {
-        requirement::version_specifiers(&mend(text)).map_err(|_| error.to_string())
+        let mended = mend(without_parentheses(text));
+        requirement::version_specifiers(&mended).map_err(|_| error.to_string())
     })
+}
+
+fn without_parentheses(text: &str) -> &str {
+    let text = text.trim();
+    text.strip_prefix('(').and_then(|text| text.strip_suffix(')')).unwrap_or(text)
 }
 
 fn mend(text: &str) -> String {

@@ -42,7 +42,7 @@ pub use candidates::{best, names_pre_release, newest, usable};
 pub use explain::Explanation;
 pub use index::{Described, Index, Metadata, Wanted};
 pub use input::{Asked, Inputs, Policy, PreReleases, Prefer, Projects};
-pub use project::{Listed, Project, ProjectFile, Release, lenient_specifiers};
+pub use project::{Listed, Project, ProjectFile, Release};
 pub use target::{Environment, Target};
 
 use crate::format::pypi::{ExtraName, PackageName, Version};

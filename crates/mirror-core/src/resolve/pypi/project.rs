@@ -1,10 +1,10 @@
 //! A project as an index lists it: its files, ordered into releases, for every target alike.
 
 use std::collections::{BTreeMap, HashMap};
-use std::str::FromStr;
 
 use crate::digest::Digest;
 use crate::format::pypi::filename::{BuildTag, DistFilename, WheelTags};
+use crate::format::pypi::metadata::specifiers;
 use crate::format::pypi::{PackageName, Version, VersionSpecifiers};
 
 /// A file as an index lists it.
@@ -139,7 +139,7 @@ impl Project {
     /// Keeps what a `Requires-Python` says. One that cannot be read restricts nothing, as pip has
     /// it: it is of old files, and their metadata has its say yet.
     fn learn_python(&mut self, text: &str) -> Option<usize> {
-        let Some(specifiers) = lenient_specifiers(text) else {
+        let Ok(specifiers) = specifiers(text) else {
             let name = &self.name;
             self.notes.push(format!("{name}: malformed requires-python {text:?} is passed over"));
             return None;
@@ -149,50 +149,9 @@ impl Project {
     }
 }
 
-/// Version specifiers as old releases have them too: `>=3.6.*` is `>=3.6`, and commas that are
-/// missing or too many are put right. `None` where there is nothing to be made of it.
-pub fn lenient_specifiers(text: &str) -> Option<VersionSpecifiers> {
-    if let Ok(specifiers) = VersionSpecifiers::from_str(text) {
-        return Some(specifiers);
-    }
-    let mut parts: Vec<String> = Vec::new();
-    let mut operator = false;
-    for char in text.chars().filter(|char| !matches!(char, ' ' | '\t' | '"' | '\'' | '(' | ')')) {
-        let is_operator = matches!(char, '<' | '>' | '=' | '!' | '~');
-        if is_operator && !operator || parts.is_empty() || char == ',' {
-            parts.push(String::new());
-        }
-        operator = is_operator;
-        if char != ',' {
-            parts.last_mut()?.push(char);
-        }
-    }
-    let parts = parts.iter().filter(|part| !part.is_empty()).map(|part| {
-        let equal = part.starts_with("==") || part.starts_with("!=");
-        if equal { part.as_str() } else { part.strip_suffix(".*").unwrap_or(part) }
-    });
-    VersionSpecifiers::from_str(&parts.collect::<Vec<_>>().join(",")).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn reads_the_specifiers_of_old_releases() {
-        for (text, expected) in [
-            (">=3.6.*", ">=3.6"),
-            (">=2.7, !=3.0.*, !=3.1.*,", ">=2.7, !=3.0.*, !=3.1.*"),
-            (">=2.7,!=3.0.*!=3.1.*", ">=2.7, !=3.0.*, !=3.1.*"),
-            ("'>=3.6'", ">=3.6"),
-            ("(>=3.6)", ">=3.6"),
-        ] {
-            assert_eq!(lenient_specifiers(text).unwrap().to_string(), expected);
-        }
-        for text in ["three", ">=", "=>3", "3.6"] {
-            assert_eq!(lenient_specifiers(text), None, "{text}");
-        }
-    }
 
     #[test]
     fn orders_files_into_releases_and_notes_what_it_passes_over() {

@@ -100,9 +100,21 @@ fn mends_what_everybody_understands() {
     assert_eq!(of("a>=1.*,; python_version < '3'"), "a>=1 ; python_full_version < '3'");
     assert_eq!(of("a[x] >='2.7'"), "a[x]>=2.7");
     assert_eq!(of("a!=1.*"), "a!=1.*");
-    assert_eq!(specifiers(">=3.6.*").unwrap().to_string(), ">=3.6");
-    assert_eq!(specifiers(">=2.7,!=3.0.*,").unwrap().to_string(), ">=2.7, !=3.0.*");
-    assert!(specifiers("three").is_err() && requirement("a>=x").is_err());
+    for (text, expected) in [
+        (">=3.6.*", ">=3.6"),
+        (">=2.7,!=3.0.*,", ">=2.7, !=3.0.*"),
+        (">=2.7, !=3.0.*, !=3.1.*,", ">=2.7, !=3.0.*, !=3.1.*"),
+        (">=2.7,!=3.0.*!=3.1.*", ">=2.7, !=3.0.*, !=3.1.*"),
+        ("'>=3.6'", ">=3.6"),
+        ("(>=3.6)", ">=3.6"),
+        ("(>=3.6.*)", ">=3.6"),
+    ] {
+        assert_eq!(specifiers(text).unwrap().to_string(), expected, "{text}");
+    }
+    for text in ["three", ">=", "=>3", "3.6"] {
+        assert!(specifiers(text).is_err(), "{text}");
+    }
+    assert!(requirement("a>=x").is_err());
 }
 
 #[test]
