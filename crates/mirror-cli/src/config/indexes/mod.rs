@@ -12,6 +12,9 @@
 //! | 7 | `uv.toml` ([`uv`]) | |
 //! | 8 | what was compiled in, else the installed pip's own | |
 //!
+//! Where a place says that no index is asked, its own and those of the places behind it are not; what
+//! the places before it name is asked all the same.
+//!
 //! All of it is a function of its arguments: who calls reads the files and the environment.
 
 mod pip;
@@ -93,6 +96,8 @@ pub(crate) enum IndexOrigin {
     Option(&'static str),
     /// A line of a requirements file.
     Requirements(Place),
+    /// Some line of them.
+    Lists,
     /// `mirror.toml`.
     Config,
     /// A variable of the environment.
@@ -113,6 +118,7 @@ impl fmt::Display for IndexOrigin {
         match self {
             Self::Option(name) | Self::Variable(name) => f.write_str(name),
             Self::Requirements(at) => write!(f, "{at}"),
+            Self::Lists => f.write_str("a requirements file"),
             Self::Config => f.write_str("mirror.toml"),
             Self::PipConf(path) | Self::UvToml(path) => write!(f, "{}", path.display()),
             Self::BuiltIn => f.write_str("this program"),
@@ -152,6 +158,12 @@ pub(crate) enum IndexError {
     /// Nothing names one.
     #[error("no index is named")]
     None,
+    /// Somebody says that none is asked, and nothing nearer names one.
+    #[error("no index is asked, as {by} says, and no files are named in its place")]
+    Forbidden {
+        /// Who says it.
+        by: IndexOrigin,
+    },
     /// A value that does not parse.
     #[error("{origin}: {reason}")]
     Value {
@@ -170,6 +182,10 @@ impl IndexError {
                 "name one: --index-url https://pypi.example/simple, index_url in mirror.toml, or \
                  index-url in /etc/pip.conf",
             ),
+            Self::Forbidden { .. } => Some(
+                "name files: --find-links FOLDER; or an index where it counts before that: \
+                 --index-url https://pypi.example/simple",
+            ),
             Self::Value { .. } => None,
         }
     }
@@ -178,13 +194,15 @@ impl IndexError {
 /// What one place says, and which; in the order of the table.
 struct Level {
     given: Given,
+    /// The place's row in the table: files of one kind are several levels.
+    row: usize,
     /// The origin of a value, by what pip's option for it is called.
     origin: Box<dyn Fn(&'static str) -> IndexOrigin>,
 }
 
 impl Level {
     fn new(given: Given, origin: impl Fn(&'static str) -> IndexOrigin + 'static) -> Self {
-        Self { given, origin: Box::new(origin) }
+        Self { given, row: 0, origin: Box::new(origin) }
     }
 
     fn says_nothing(&self) -> bool {
@@ -196,19 +214,31 @@ impl Indexes {
     /// Puts together what is asked.
     pub(crate) fn of(inputs: &Inputs<'_>) -> Result<Self, IndexError> {
         let mut all = Self::default();
-        let mut levels = vec![Level::new(inputs.config.clone(), |_| IndexOrigin::Config)];
-        levels.push(pip::environment(inputs.variable)?);
-        levels.extend(pip::conf(inputs.pip_conf)?);
-        levels.push(uv::environment(inputs.variable));
-        levels.extend(uv::toml(inputs.uv_toml, &mut all.notes)?);
-        levels.retain(|level| !level.says_nothing());
+        let rows = [
+            vec![Level::new(inputs.config.clone(), |_| IndexOrigin::Config)],
+            vec![pip::environment(inputs.variable)?],
+            pip::conf(inputs.pip_conf)?,
+            vec![uv::environment(inputs.variable)],
+            uv::toml(inputs.uv_toml, &mut all.notes)?,
+        ];
+        let numbered = rows
+            .into_iter()
+            .zip(3..)
+            .flat_map(|(levels, row)| levels.into_iter().map(move |level| Level { row, ..level }));
+        let levels: Vec<_> = numbered.filter(|level| !level.says_nothing()).collect();
+        let option = Level { row: 1, ..Level::new(inputs.options.clone(), IndexOrigin::Option) };
+        let end = End::of(inputs, &option, &levels);
 
-        let option = Level::new(inputs.options.clone(), IndexOrigin::Option);
         let mut extra = Vec::new();
         let lists = |given: &Given| given.extra_index_urls.clone();
-        extra.extend(parsed(&lists(&option.given), &option, "--extra-index-url")?);
-        extra.extend(said(&inputs.requirements.extra_index_urls, inputs.exists));
-        if let Some(level) = levels.iter().find(|level| !level.given.extra_index_urls.is_empty()) {
+        if end.asks(option.row) {
+            extra.extend(parsed(&lists(&option.given), &option, "--extra-index-url")?);
+        }
+        if end.asks(REQUIREMENTS) {
+            extra.extend(said(&inputs.requirements.extra_index_urls, inputs.exists));
+        }
+        let asked = || levels.iter().filter(|level| end.asks(level.row));
+        if let Some(level) = asked().find(|level| !level.given.extra_index_urls.is_empty()) {
             extra.extend(parsed(&lists(&level.given), level, "--extra-index-url")?);
         }
         all.find_links.extend(parsed(&option.given.find_links, &option, "--find-links")?);
@@ -235,18 +265,47 @@ impl Indexes {
             });
         }
 
-        let no_index = option.given.no_index.or(inputs.requirements.no_index.then_some(true));
-        let no_index = no_index.or_else(|| levels.iter().find_map(|level| level.given.no_index));
-        if no_index == Some(true) {
-            extra.clear();
-        } else {
-            extra.extend(index(inputs, &option, &levels)?);
-        }
+        extra.extend(index(inputs, &option, &levels, &end)?);
         all.urls = extra;
         if inputs.is_needed && all.urls.is_empty() && all.find_links.is_empty() {
-            return Err(IndexError::None);
+            return Err(match end.by {
+                Some(by) => IndexError::Forbidden { by },
+                None => IndexError::None,
+            });
         }
         Ok(all)
+    }
+}
+
+/// The row of requirements files.
+const REQUIREMENTS: usize = 2;
+
+/// From which row on no index is asked, and who says so.
+struct End {
+    row: usize,
+    by: Option<IndexOrigin>,
+}
+
+impl End {
+    /// Of those that say whether indexes are asked, the first counts.
+    fn of(inputs: &Inputs<'_>, option: &Level, levels: &[Level]) -> Self {
+        let at = |level: &Level| Self { row: level.row, by: Some((level.origin)("--no-index")) };
+        if option.given.no_index == Some(true) {
+            return at(option);
+        }
+        if inputs.requirements.no_index {
+            return Self { row: REQUIREMENTS, by: Some(IndexOrigin::Lists) };
+        }
+        let says = levels.iter().find(|level| level.given.no_index.is_some());
+        match says.filter(|level| level.given.no_index == Some(true)) {
+            Some(level) => at(level),
+            None => Self { row: usize::MAX, by: None },
+        }
+    }
+
+    /// Whether what that row names is asked.
+    fn asks(&self, row: usize) -> bool {
+        row < self.row
     }
 }
 
@@ -255,17 +314,25 @@ fn index(
     inputs: &Inputs<'_>,
     option: &Level,
     levels: &[Level],
+    end: &End,
 ) -> Result<Option<From<Location>>, IndexError> {
-    if let Some(text) = &option.given.index_url {
+    if end.asks(option.row)
+        && let Some(text) = &option.given.index_url
+    {
         return location(text, (option.origin)("--index-url")).map(Some);
     }
-    if let Some(index) = &inputs.requirements.index_url {
+    if end.asks(REQUIREMENTS)
+        && let Some(index) = &inputs.requirements.index_url
+    {
         return Ok(said(std::slice::from_ref(index), inputs.exists).next());
     }
-    for level in levels {
+    for level in levels.iter().filter(|level| end.asks(level.row)) {
         if let Some(text) = &level.given.index_url {
             return location(text, (level.origin)("--index-url")).map(Some);
         }
+    }
+    if end.by.is_some() {
+        return Ok(None);
     }
     if let Some(text) = inputs.built_in.filter(|text| !text.is_empty()) {
         return location(text, IndexOrigin::BuiltIn).map(Some);

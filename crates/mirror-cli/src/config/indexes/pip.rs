@@ -53,6 +53,7 @@ pub(super) fn environment(variable: &dyn Fn(&str) -> Option<String>) -> Result<L
             "--extra-index-url" => "PIP_EXTRA_INDEX_URL",
             "--find-links" => "PIP_FIND_LINKS",
             "--trusted-host" => "PIP_TRUSTED_HOST",
+            "--no-index" => "PIP_NO_INDEX",
             _ => "PIP_CERT",
         })
     }))

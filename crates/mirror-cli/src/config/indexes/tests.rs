@@ -152,7 +152,51 @@ fn further_indexes_come_from_options_lists_and_one_more_place() {
     host.options.no_index = Some(true);
     assert_eq!(host.asked(), [""; 0]);
     host.variables.remove("PIP_FIND_LINKS");
-    assert_eq!(host.indexes(), Err(IndexError::None));
+    let by = IndexOrigin::Option("--no-index");
+    assert_eq!(host.indexes(), Err(IndexError::Forbidden { by }));
+}
+
+#[test]
+fn who_says_that_no_index_is_asked_says_it_of_what_counts_less() {
+    let mut host = Host {
+        variables: BTreeMap::from([
+            ("PIP_NO_INDEX", "1"),
+            ("PIP_INDEX_URL", "https://pip-env.example/"),
+            ("PIP_EXTRA_INDEX_URL", "https://pip-extra.example/"),
+        ]),
+        files: BTreeMap::from([("/etc/pip.conf", "[global]\nindex-url = https://pip.example/\n")]),
+        options: given("https://option.example/"),
+        built_in: Some("https://built-in.example/"),
+        ..Host::default()
+    };
+    assert_eq!(host.asked(), ["https://option.example/ --index-url"]);
+    host.options = Given::default();
+    host.requirements = "--extra-index-url https://list.example/\n";
+    assert_eq!(host.asked(), ["https://list.example/ requirements.txt:1"]);
+    host.requirements = "";
+    host.config = given("https://config.example/");
+    assert_eq!(host.asked(), ["https://config.example/ mirror.toml"]);
+    host.config = Given { no_index: Some(false), ..Given::default() };
+    assert_eq!(
+        host.asked(),
+        [
+            "https://pip-extra.example/ PIP_EXTRA_INDEX_URL",
+            "https://pip-env.example/ PIP_INDEX_URL"
+        ]
+    );
+    host.config = Given::default();
+    let error = host.indexes().unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "no index is asked, as PIP_NO_INDEX says, and no files are named in its place"
+    );
+    assert!(error.hint().unwrap().contains("--find-links"));
+    // Within one place it counts for all of it, as for pip: also within a file of several values.
+    host.variables.clear();
+    let conf = "[global]\nno-index = yes\nindex-url = https://pip.example/\n";
+    host.files.insert("/etc/pip.conf", conf);
+    let by = IndexOrigin::PipConf("/etc/pip.conf".into());
+    assert_eq!(host.indexes(), Err(IndexError::Forbidden { by }));
 }
 
 #[test]

@@ -51,6 +51,7 @@ pub(super) fn environment(variable: &dyn Fn(&str) -> Option<String>) -> Level {
             "--index-url" => index,
             "--extra-index-url" => extra,
             "--find-links" => "UV_FIND_LINKS",
+            "--no-index" => "UV_NO_INDEX",
             _ => "UV_INSECURE_HOST",
         })
     })
