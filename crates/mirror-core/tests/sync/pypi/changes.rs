@@ -56,6 +56,32 @@ async fn what_a_server_without_validators_sends_again_changes_nothing() {
     assert!(site.upstream.requests().iter().all(|r| r.path.starts_with("simple/")));
 }
 
+#[tokio::test]
+async fn a_page_of_another_query_or_login_is_another_page() {
+    let site = Site::new(samples::demo());
+    let url = site.upstream.url();
+    let of = |login: &str| url.replace("://", &format!("://{login}@"));
+    for index in [
+        format!("{url}/simple/?of=a"),
+        format!("{url}/simple/?of=b"),
+        format!("{}/simple/?of=b", of("a:secret")),
+        format!("{}/simple/?of=b", of("b:secret")),
+    ] {
+        let set = || vec![super::support::set("demo", &index, &["words"])];
+        site.upstream.clear_requests();
+        assert!(site.sync(set()).await.report.is_complete());
+        let conditional = || -> Vec<bool> {
+            let asked = site.upstream.requests().into_iter();
+            let pages = asked.filter(|request| request.path.starts_with("simple/words/"));
+            pages.map(|page| page.header("if-none-match").is_some()).collect()
+        };
+        assert_eq!(conditional(), [false], "{index}");
+        site.upstream.clear_requests();
+        assert!(site.sync(set()).await.report.is_complete());
+        assert_eq!(conditional(), [true], "{index}");
+    }
+}
+
 /// A cache that was damaged, or another one's, costs requests and nothing else.
 #[tokio::test]
 async fn a_damaged_cache_is_as_none() {

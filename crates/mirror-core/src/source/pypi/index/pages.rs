@@ -10,7 +10,7 @@ use url::Url;
 
 use super::Indexes;
 use super::found::{Found, List, empty, of_folder};
-use crate::digest::{Digest, Hasher};
+use crate::digest::{Digest, Hasher, Sha256};
 use crate::error::{Error, Result, redact};
 use crate::fetch::{Content, Question, Validators};
 use crate::format::pypi::PackageName;
@@ -130,7 +130,8 @@ impl<'a> Pages<'a> {
 
     /// A page, from the server or, where that says that it did not change, from the cache.
     async fn read(&self, url: &Url, shown: &str) -> Result<Option<(Page, Url)>> {
-        let key = format!("page {shown}");
+        // Another query or login is another page.
+        let key = format!("page {} {shown}", Sha256::of(url.as_str().as_bytes()).hex());
         let known = self.context.cached(&key).and_then(Kept::read);
         if let Some((kept, body)) = known {
             match self.ask(url, shown, Some(&kept.validators())).await? {
