@@ -97,10 +97,7 @@ async fn make(
     for set in &gathered {
         set.tell(terms.output, progress)?;
     }
-    // Among those of the same scope the first counts.
-    let mut access: Vec<_> = gathered.iter().flat_map(|set| set.access.clone()).collect();
-    access.append(&mut options.fetch.access);
-    options.fetch.access = access;
+    options.fetch.access.extend(gathered.iter().flat_map(|set| set.access.clone()));
     let (jobs, sources) = jobs(work.upstreams, gathered, work.removed);
     let open = open(terms.root, options, |line| progress.note(line));
     let mirror = cancel.run_until_cancelled(open).await.unwrap_or(Err(Error::Cancelled))?;

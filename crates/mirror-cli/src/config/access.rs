@@ -74,6 +74,7 @@ impl HostSection {
             trust: self.ca_file.map(|file| Trust::Only(vec![folder.join(file)])),
             route: route.map_err(|reason| wrong(&format!("`proxy`: {reason}")))?,
             with_mirrors: false,
+            yields: false,
         })
     }
 }
@@ -197,6 +198,7 @@ impl RepoAccess {
                 .transpose()
                 .map_err(|reason| wrong(format!("proxy: {reason}")))?,
             with_mirrors: true,
+            yields: false,
         };
         if access == (Access { with_mirrors: true, ..Access::default() }) {
             return Ok(Vec::new());

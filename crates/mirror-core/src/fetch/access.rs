@@ -1,9 +1,11 @@
 //! With what a host is asked: login, headers, client certificate, authorities, proxy.
 //!
 //! Each [`Access`] holds for a [`Scope`]; for a request every setting comes from the narrowest scope
-//! that covers its URL and has it, and among equals from the first. It is looked up anew for each
-//! step of a redirect, so nothing goes to a host that it was not given for.
+//! that covers its URL and has it, and among equals from the first; those that yield come after all
+//! others. It is looked up anew for each step of a redirect, so nothing goes to a host that it was not
+//! given for.
 
+use std::cmp::Reverse;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -33,6 +35,9 @@ pub struct Access {
     /// the hosts that it redirects to. The rest never does: who hands out the list does not say who
     /// gets a password.
     pub with_mirrors: bool,
+    /// Whether it counts only where no other has a setting, however wide that one's scope: for what
+    /// somebody meant for some of a server's files, and which others of them have to be reached too.
+    pub yields: bool,
 }
 
 /// Which requests: those whose URL has all that is set here.
@@ -158,7 +163,7 @@ struct Rule {
 impl Accesses {
     pub(super) fn new(accesses: &[Access]) -> Result<Self> {
         let mut rules = accesses.iter().map(Rule::new).collect::<Result<Vec<_>>>()?;
-        rules.sort_by_key(|rule| std::cmp::Reverse(rule.access.scope.narrowness()));
+        rules.sort_by_key(Rule::order);
         Ok(Self(RwLock::new(rules)))
     }
 
@@ -208,6 +213,7 @@ impl Accesses {
                 scope: Scope::below(mirror),
                 trust: lead.trust.clone(),
                 route: lead.route.clone(),
+                yields: lead.yields,
                 ..Access::default()
             };
             let rule = Rule { access: Arc::new(access), authorization: None, headers: Vec::new() };
@@ -215,7 +221,7 @@ impl Accesses {
                 rules.push(rule);
             }
         }
-        rules.sort_by_key(|rule| std::cmp::Reverse(rule.access.scope.narrowness()));
+        rules.sort_by_key(Rule::order);
     }
 }
 
@@ -244,6 +250,11 @@ impl Rule {
         let headers = headers.collect::<Result<_>>()?;
         let authorization = authorization.map_err(|reason| wrong(reason.to_owned()))?;
         Ok(Self { access: Arc::new(access.clone()), authorization, headers })
+    }
+
+    /// The least first.
+    fn order(&self) -> impl Ord + use<> {
+        (self.access.yields, Reverse(self.access.scope.narrowness()))
     }
 }
 
@@ -316,6 +327,7 @@ impl fmt::Debug for Access {
             .field("trust", &self.trust)
             .field("route", &self.route)
             .field("with_mirrors", &self.with_mirrors)
+            .field("yields", &self.yields)
             .finish()
     }
 }
@@ -365,6 +377,33 @@ mod tests {
         assert_eq!(narrow.trust, ca);
         let own = authorization(&accesses, "https://me:p%40ss@h.example/a/b/c");
         assert_eq!(own.as_deref(), Some("Basic bWU6cEBzcw=="));
+    }
+
+    #[test]
+    fn what_yields_counts_where_no_other_says_anything() {
+        let trust = |name: &str| Some(Trust::Only(vec![name.into()]));
+        let yielding = Access {
+            scope: Scope::below(&url("https://h.example:8443/")),
+            trust: trust("derived.pem"),
+            with_mirrors: true,
+            yields: true,
+            ..Access::default()
+        };
+        let said = |name: &str| Access {
+            scope: Scope::host(name, None),
+            trust: trust("said.pem"),
+            ..Access::default()
+        };
+        let of = |accesses: &Accesses, text: &str| accesses.terms(&url(text)).unwrap().trust;
+        let accesses = Accesses::new(&[yielding.clone(), said("files.example")]).unwrap();
+        assert_eq!(of(&accesses, "https://h.example:8443/a"), trust("derived.pem"));
+        // Where it leads to as well.
+        let files = [url("https://files.example"), url("https://more.example")];
+        accesses.lead(&url("https://h.example:8443/a"), &files);
+        assert_eq!(of(&accesses, "https://files.example/a"), trust("said.pem"));
+        assert_eq!(of(&accesses, "https://more.example/a"), trust("derived.pem"));
+        let accesses = Accesses::new(&[yielding, said("h.example")]).unwrap();
+        assert_eq!(of(&accesses, "https://h.example:8443/a"), trust("said.pem"));
     }
 
     #[test]

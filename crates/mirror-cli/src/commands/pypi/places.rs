@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mirror_core::fetch::{Access, Login, Scope, Trust};
+use mirror_core::fetch::{Access, Scope, Trust};
 use mirror_core::format::pypi::input::Location;
 use mirror_core::format::pypi::lock::Lock;
 use mirror_core::format::pypi::requirements::{Entry, Wanted};
@@ -41,7 +41,7 @@ impl Places {
                 );
                 return Err(IndexError::Value { origin: index.origin.clone(), reason });
             };
-            self.reach(url, Login::of(url));
+            self.reach(url);
             let mut url = url.clone();
             if !url.path().ends_with('/') {
                 url.set_path(&format!("{}/", url.path()));
@@ -50,7 +50,7 @@ impl Places {
         }
         for place in &indexes.find_links {
             if let Location::Url(url) = &place.value {
-                self.reach(url, Login::of(url));
+                self.reach(url);
             }
             from.find_links.push(place.value.clone());
         }
@@ -71,23 +71,23 @@ impl Places {
         });
         let mut seen = BTreeSet::new();
         for url in urls.filter(|url| seen.insert(url.origin().ascii_serialization())) {
-            self.reach(url, None);
+            self.reach(url);
         }
     }
 
-    /// A login holds for the whole server, as for pip: lock files name files there too. What an index
-    /// lists is asked for with its own, which stays in its URL, where several have one server.
-    fn reach(&mut self, url: &Url, login: Option<Login>) {
-        if login.is_none() && self.cert.is_none() {
+    /// pip's certificates hold for the whole server, where `mirror.toml` and `.repo` files name none.
+    /// A login stays in the URL: it is that of its set's requests alone.
+    fn reach(&mut self, url: &Url) {
+        if self.cert.is_none() {
             return;
         }
         let mut server = url.clone();
         server.set_path("");
         self.access.push(Access {
             scope: Scope::below(&server),
-            login,
             trust: self.cert.clone(),
             with_mirrors: true,
+            yields: true,
             ..Access::default()
         });
     }

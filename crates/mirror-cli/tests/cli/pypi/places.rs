@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 
 use mirror_fixtures::pypi::{Hash, Index, Release, samples};
-use mirror_fixtures::{Fault, Upstream};
+use mirror_fixtures::{Fault, Upstream, samples as rpm};
 
 use super::lines;
 use crate::servers::nginx;
@@ -138,6 +138,42 @@ fn each_index_of_a_server_is_asked_with_its_own_login() {
     assert_eq!(asked, expected.map(|(name, login)| (name.to_owned(), login.to_owned())).into());
 }
 
+/// One server has it all, as sites' repository managers do.
+#[test]
+fn the_login_of_an_index_is_for_its_sets_alone() {
+    let site = Site::of(&rpm::plain(1));
+    for (path, bytes) in samples::demo().files() {
+        let path = site.served(&path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let url = format!("{}/up", site.upstream.url());
+    let own = url.replace("://", "://index:secret@");
+    let file = samples::demo().file("words-5-py3-none-any.whl");
+    let direct =
+        format!("words @ {url}/files/{}#sha256={}", file.filename, Hash::Sha256.hex(&file.bytes));
+    let config = format!(
+        "root = \"mirror\"\n[[repo]]\nurl = \"{url}/\"\npath = \"up\"\n\
+         [[host]]\nhost = \"127.0.0.1\"\nusername = \"rpm\"\npassword = \"secret\"\n\
+         [pypi]\ntarget = \"el10\"\n\
+         [pypi.one]\nindex_url = \"{own}/simple/\"\nrequirements = [\"greeting\", \"{direct}\"]\n\
+         [pypi.two]\nindex_url = \"{url}/simple\"\nrequirements = [\"native\"]\n"
+    );
+    fs::write(site.path("mirror.toml"), config).unwrap();
+    let ran = site.run("sync --quiet");
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+    let is_of = |path: &str, names: &[&str]| names.iter().any(|name| path.contains(name));
+    for request in site.upstream.requests() {
+        let login = if is_of(&request.path, &["greeting", "words"]) {
+            "Basic aW5kZXg6c2VjcmV0"
+        } else {
+            assert!(is_of(&request.path, &["repodata", "Packages", "native"]), "{}", request.path);
+            "Basic cnBtOnNlY3JldA=="
+        };
+        assert_eq!(request.header("authorization"), Some(login), "{}", request.path);
+    }
+}
+
 #[test]
 fn the_certificates_that_pip_is_told_of_count_for_its_indexes() {
     let site = Site::empty();
@@ -190,6 +226,11 @@ fn the_certificates_that_pip_is_told_of_count_for_its_indexes() {
     let mut command = site.command("pypi -r pylock.toml --target el10 --root locked --quiet");
     command.env("PIP_CERT", "ca.pem");
     assert_eq!(site.ran(command.output().unwrap()).text(), "exit 0\n");
+    // What mirror.toml names for the host goes before them.
+    let host = "[[host]]\nhost = \"127.0.0.1\"\nca_file = \"ca.pem\"\n";
+    fs::write(site.path("mirror.toml"), host).unwrap();
+    assert_eq!(run("--quiet", Some(("PIP_CERT", "server.csr"))).text(), "exit 0\n");
+    fs::remove_file(site.path("mirror.toml")).unwrap();
     // What an option names stands in its place.
     let ran = run("--ca-file server.csr", Some(("PIP_CERT", "ca.pem")));
     assert_eq!(ran.code, Some(2), "{}", ran.text());

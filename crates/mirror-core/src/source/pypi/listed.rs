@@ -8,7 +8,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::index::{Found, List, Shelf, Unanswered, blocking};
-use super::set::{Sdists, Set, url_of};
+use super::set::{Indexes, Sdists, Set, url_of};
 use crate::digest::{Digest, Hasher, Sha256};
 use crate::error::{Error, Result};
 use crate::format::pypi::direct::{Direct, strongest_first};
@@ -120,7 +120,7 @@ pub(super) fn list(set: &Set, exact: &[Entry], shelf: &Shelf) -> Result<Vec<List
         listed.extend(self::exact(entry, shelf)?);
     }
     for locked in set.wants.locks.iter().flat_map(|lock| &lock.packages) {
-        listed.extend(of_lock(locked, shelf)?);
+        listed.extend(of_lock(locked, &set.indexes, shelf)?);
     }
     if set.selection.sdists == Sdists::Never {
         for one in &mut listed {
@@ -188,8 +188,9 @@ fn exact(entry: &Entry, shelf: &Shelf) -> Result<Vec<Listed>, Unanswered> {
     Ok(listed)
 }
 
-/// The files of a locked package, each version of it by itself.
-fn of_lock(locked: &Locked, shelf: &Shelf) -> Result<Vec<Listed>, Unanswered> {
+/// The files of a locked package, each version of it by itself. On an index's server they are asked
+/// for with the index's login.
+fn of_lock(locked: &Locked, indexes: &Indexes, shelf: &Shelf) -> Result<Vec<Listed>, Unanswered> {
     let by = locked.at.to_string();
     let wrong = |reason: String| Unanswered::of(Error::metadata(&by, reason));
     let Some(from) = locked.files.first().map(|file| file.location.clone()) else {
@@ -219,7 +220,7 @@ fn of_lock(locked: &Locked, shelf: &Shelf) -> Result<Vec<Listed>, Unanswered> {
     let files = locked.files.iter().map(file).collect::<Result<Vec<_>, _>>()?;
     let index = locked.index.as_ref().unwrap_or(&from).to_string();
     let page = Page { files, ..Page::default() };
-    let list = List { page, from, index, login: None };
+    let list = List { page, from, index, logins: indexes.logins() };
     let found = shelf.add(Found::new(&locked.name, vec![list]));
     let listed = found.project.releases.iter().map(|release| Listed {
         found: Arc::clone(&found),

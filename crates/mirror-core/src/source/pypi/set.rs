@@ -200,8 +200,8 @@ pub(super) fn url_of(direct: &Direct) -> Result<Url, Fault> {
 
 /// Where projects come from, in order: the first place that has a project is the one.
 ///
-/// What one of them lists on its own server is asked for with the login of its URL, which is shown and
-/// kept nowhere.
+/// What one of them lists on its own server is asked for with the login of its URL, and so is a file
+/// there that a requirement or a lock names; it is shown and kept nowhere.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct Indexes {
     /// Folders of files, and pages of links to files.
@@ -217,6 +217,22 @@ impl fmt::Debug for Indexes {
         let mut shown = f.debug_struct("Indexes");
         shown.field("find_links", &self.find_links).field("indexes", &indexes).finish()
     }
+}
+
+impl Indexes {
+    /// The URLs that have a login, indexes first.
+    pub(super) fn logins(&self) -> Vec<Url> {
+        let links = self.find_links.iter().filter_map(|place| match place {
+            Location::Url(url) => Some(url),
+            Location::Path(_) => None,
+        });
+        self.indexes.iter().chain(links).filter(|url| has_login(url)).cloned().collect()
+    }
+}
+
+/// Whether a URL says who asks.
+pub(super) fn has_login(url: &Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
 }
 
 /// Which files of a version are mirrored.

@@ -13,6 +13,7 @@ use crate::format::pypi::input::Location;
 use crate::format::pypi::page::{File, Page, ProjectStatus, Unusable};
 use crate::limits;
 use crate::resolve::pypi::{Listed, Project, ProjectFile};
+use crate::source::pypi::set::has_login;
 
 /// What tells one file from another.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,9 +28,9 @@ pub(in crate::source::pypi) struct List {
     pub(in crate::source::pypi) from: Location,
     /// What was asked for it, for people and without its login: an index, a folder, a file.
     pub(in crate::source::pypi) index: String,
-    /// The URL that was asked, where that has a login: it holds for its whole host, as for every
+    /// URLs with a login, that of an index as a rule: each holds for its whole server, as for every
     /// client.
-    pub(in crate::source::pypi) login: Option<Url>,
+    pub(in crate::source::pypi) logins: Vec<Url>,
 }
 
 /// A project: what places with links have of it, and the first index that has it.
@@ -47,14 +48,11 @@ pub(in crate::source::pypi) struct Found {
 impl List {
     /// What was found by asking `asked`.
     pub(super) fn new(page: Page, from: Location, asked: &Location) -> Self {
-        let (index, login) = match asked {
-            Location::Url(url) => {
-                let has_login = !url.username().is_empty() || url.password().is_some();
-                (redact(url), has_login.then(|| url.clone()))
-            }
+        let (index, logins) = match asked {
+            Location::Url(url) => (redact(url), has_login(url).then(|| url.clone())),
             Location::Path(path) => (path.display().to_string(), None),
         };
-        Self { page, from, index, login }
+        Self { page, from, index, logins: logins.into_iter().collect() }
     }
 
     /// Where a file of the page is.
@@ -66,8 +64,8 @@ impl List {
                 .map_err(|()| wrong(&"is listed by a file without an absolute path"))?,
         };
         let mut url = self.page.url(file, &base).map_err(|fault| wrong(&fault))?;
-        if let Some(login) = self.login.as_ref().filter(|login| login.origin() == url.origin())
-            && url.username().is_empty()
+        if !has_login(&url)
+            && let Some(login) = self.logins.iter().find(|login| login.origin() == url.origin())
         {
             // Both refuse only URLs without a host, which have another origin.
             let _ = url.set_username(login.username());

@@ -392,7 +392,7 @@ pub(super) async fn serve(
                 Came::Project(pages.project(name).await.map(|found| found.map(Arc::new)))
             }
             (Key::Direct(name, url), _) => {
-                Came::Project(pages::direct(name, url).map(|found| Some(Arc::new(found))))
+                Came::Project(pages::direct(name, url, indexes).map(|found| Some(Arc::new(found))))
             }
             (Key::Metadata(..), Some((found, at))) => {
                 Came::Metadata(metadata::read(context, &hosts, &found, at).await)
@@ -437,7 +437,7 @@ mod tests {
         let (shelf, _requests) = Shelf::new();
         let found = |name: &str| {
             let url = format!("https://h.example/{name}-1.0.tar.gz").parse().unwrap();
-            let found = pages::direct(&name.parse().unwrap(), &url).unwrap();
+            let found = pages::direct(&name.parse().unwrap(), &url, &Indexes::default()).unwrap();
             assert!((200..2_000).contains(&found.memory()), "{}", found.memory());
             (Key::Project(name.parse().unwrap()), Came::Project(Ok(Some(Arc::new(found)))))
         };

@@ -198,8 +198,9 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// The project that consists of one file, with the digest of its fragment.
-pub(super) fn direct(name: &PackageName, url: &Url) -> Result<Found> {
+/// The project that consists of one file, with the digest of its fragment; on an index's server it is
+/// asked for with the index's login.
+pub(super) fn direct(name: &PackageName, url: &Url, indexes: &Indexes) -> Result<Found> {
     let wrong = |reason: &str| Error::metadata(&redact(url), reason);
     let location = Location::parse(url.as_str()).map_err(|fault| wrong(&fault.to_string()))?;
     let filename = location.filename().ok_or_else(|| wrong("expected the name of a file"))?;
@@ -213,7 +214,8 @@ pub(super) fn direct(name: &PackageName, url: &Url) -> Result<Found> {
         files: vec![page::File { filename, url: url.to_string(), digests, ..empty() }],
         ..Page::default()
     };
-    let list = List::new(page, location.clone(), &location);
+    let mut list = List::new(page, location.clone(), &location);
+    list.logins.extend(indexes.logins());
     Ok(Found::new(name, vec![list]))
 }
 
