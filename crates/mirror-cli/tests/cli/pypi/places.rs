@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use mirror_fixtures::pypi::{Hash, Index, Release, samples};
+use mirror_fixtures::pypi::{Forms, Hash, Index, Offer, Release, samples};
 use mirror_fixtures::{Fault, Upstream, samples as rpm};
 
 use super::lines;
@@ -234,6 +234,36 @@ fn the_certificates_that_pip_is_told_of_count_for_its_indexes() {
     // What an option names stands in its place.
     let ran = run("--ca-file server.csr", Some(("PIP_CERT", "ca.pem")));
     assert_eq!(ran.code, Some(2), "{}", ran.text());
+}
+
+#[test]
+fn https_is_left_for_what_a_digest_vouches_for_alone() {
+    let site = Site::empty();
+    let Some((program, block)) = certificates(&site) else { return };
+    let server = nginx(&site, &program, "https", &block);
+    let index = samples::demo().offer(Offer::True).forms(Forms::Html);
+    let clear = Upstream::serve_files(index.files());
+    let serve = |index: Index| {
+        for (path, bytes) in index.files_at(&format!("{}/files", clear.url())).files() {
+            let path = site.served(&path);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, bytes).unwrap();
+        }
+        let url = &server.url;
+        site.run(&format!(
+            "pypi words --target el10 --root mirror --ca-file ca.pem --allow-unhashed -i {url}simple/"
+        ))
+    };
+    let ran = serve(index.clone().hashes(&[]));
+    assert_eq!(ran.code, Some(1), "{}", ran.text());
+    let why = "is linked by http from a page that came by https, and has no strong digest there";
+    assert!(ran.text().contains(why), "{}", ran.text());
+    assert_eq!(clear.requests().len(), 0);
+    // What it needs is read of the whole file, which is verified.
+    let ran = serve(index);
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+    let asked: Vec<_> = clear.requests().into_iter().map(|request| request.path).collect();
+    assert_eq!(asked, ["files/words-5-py3-none-any.whl"]);
 }
 
 #[test]

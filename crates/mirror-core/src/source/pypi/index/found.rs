@@ -71,6 +71,11 @@ impl List {
             let _ = url.set_username(login.username());
             let _ = url.set_password(login.password());
         }
+        if self.leaves_https(&url) && !is_vouched_for(file.digests.first()) {
+            return Err(wrong(
+                &"is linked by http from a page that came by https, and has no strong digest there",
+            ));
+        }
         match (url.scheme(), &self.from) {
             ("file", Location::Path(_)) => {
                 let path = url.to_file_path();
@@ -81,6 +86,12 @@ impl List {
             }
             _ => Ok(Location::Url(url)),
         }
+    }
+
+    /// Whether what the page vouches for comes without that: whoever stands between may write it.
+    fn leaves_https(&self, url: &Url) -> bool {
+        let from_https = matches!(&self.from, Location::Url(from) if from.scheme() == "https");
+        from_https && url.scheme() == "http"
     }
 
     /// URLs of the hosts, other than that of the URL that was asked, which the page is from or leads to;
@@ -98,6 +109,11 @@ impl List {
         let urls = origins.iter().filter_map(|text| text.parse::<Url>().ok());
         urls.filter(|url| url.origin() != asked.origin()).collect()
     }
+}
+
+/// Whether a digest stands for one content alone.
+pub(super) fn is_vouched_for(digest: Option<&Digest>) -> bool {
+    digest.is_some_and(|digest| !digest.algorithm().is_weak())
 }
 
 /// Scheme and host of an absolute URL, as they are written.
@@ -178,6 +194,13 @@ impl Found {
         list.location(file)
     }
 
+    /// Whether a file's page came by https and the file comes by http: then nothing counts but what its
+    /// digest vouches for.
+    pub(in crate::source::pypi) fn leaves_https(&self, at: usize) -> bool {
+        let (list, file) = self.at(at);
+        matches!(list.location(file), Ok(Location::Url(url)) if list.leaves_https(&url))
+    }
+
     /// What tells the file from others: a page of another project may list it too, or with other
     /// digests, and what comes of that is its own.
     pub(in crate::source::pypi) fn place(&self, at: usize) -> Place {
@@ -222,5 +245,51 @@ pub(super) fn empty() -> File {
         core_metadata: crate::format::pypi::page::CoreMetadata::No,
         upload_time: None,
         provenance: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `lib` of an index at `asked`, which links to `url`.
+    fn found(asked: &str, url: &str, digests: &[&str]) -> Found {
+        let digests = digests.iter().map(|text| {
+            let (algorithm, hex) = text.split_once(':').unwrap();
+            Digest::parse(algorithm, hex).unwrap()
+        });
+        let (filename, digests) = ("lib-1.0-py3-none-any.whl".to_owned(), digests.collect());
+        let file = File { filename, url: url.to_owned(), digests, ..empty() };
+        let page = Page { files: vec![file], ..Page::default() };
+        let asked = Location::Url(asked.parse().unwrap());
+        Found::new(&"lib".parse().unwrap(), vec![List::new(page, asked.clone(), &asked)])
+    }
+
+    #[test]
+    fn https_is_left_only_for_what_a_strong_digest_vouches_for() {
+        let (strong, weak) =
+            (format!("sha256:{}", "a".repeat(64)), format!("md5:{}", "a".repeat(32)));
+        let [https, http] = ["https://h.example/lib/", "http://h.example/lib/"];
+        let file = "http://files.example/lib-1.0-py3-none-any.whl";
+        for digests in [&[][..], &[&*weak]] {
+            let why = found(https, file, digests).location(0).unwrap_err();
+            assert!(why.contains("no strong digest"), "{why}");
+            found(http, file, digests).location(0).unwrap();
+        }
+        let found = |asked| found(asked, file, &[&strong]);
+        found(https).location(0).unwrap();
+        assert!(found(https).leaves_https(0) && !found(http).leaves_https(0));
+    }
+
+    #[test]
+    fn a_login_is_for_its_server_alone() {
+        for (url, expected) in [
+            ("../../files/lib.whl", "https://me:secret@h.example/files/lib.whl"),
+            ("https://h.example:8443/lib.whl", "https://h.example:8443/lib.whl"),
+            ("https://you@h.example/lib.whl", "https://you@h.example/lib.whl"),
+        ] {
+            let found = found("https://me:secret@h.example/simple/lib/", url, &[]);
+            assert_eq!(found.location(0).unwrap(), Location::Url(expected.parse().unwrap()));
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 use url::{Origin, Url};
 
-use super::found::Found;
+use super::found::{Found, is_vouched_for};
 use super::pages::blocking;
 use crate::digest::Digest;
 use crate::error::{Cause, Error, Result, redact};
@@ -198,6 +198,8 @@ impl Reading<'_> {
         let document = match &self.location {
             Location::Url(url) => match self.beside(url).await? {
                 Some(document) => Some(document),
+                // Of a piece nothing shows whether it is the file's.
+                None if self.found.leaves_https(self.at) => None,
                 None => self.by_pieces(url).await?,
             },
             Location::Path(_) => None,
@@ -259,8 +261,13 @@ impl Reading<'_> {
 
     /// What is offered beside the wheel; `None` where that is nothing good.
     async fn beside(&self, url: &Url) -> Result<Option<Vec<u8>>> {
+        let leaves_https = self.found.leaves_https(self.at);
         let expected = match self.found.file(self.at).core_metadata {
             CoreMetadata::No => return Ok(None),
+            CoreMetadata::Offered if leaves_https => return Ok(None),
+            CoreMetadata::Digest(digest) if leaves_https && !is_vouched_for(Some(&digest)) => {
+                return Ok(None);
+            }
             CoreMetadata::Offered => None,
             CoreMetadata::Digest(digest) => Some(digest),
         };
