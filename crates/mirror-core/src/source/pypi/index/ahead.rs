@@ -49,8 +49,7 @@ impl Ahead {
             self.environments.push((inputs, environment));
         }
         let before = std::mem::take(&mut self.before);
-        wants
-            .extend(before.into_iter().map(|name| Want::project(super::Key::Project(name), false)));
+        wants.extend(before.iter().map(|name| Want::project(name, false)));
         wants
     }
 
@@ -90,6 +89,6 @@ impl Ahead {
         }
         let hint = Hint { specifiers, extras: requirement.extras.clone() };
         self.hints.insert(requirement.name.clone(), hint);
-        Some(Want::project(super::Key::Project(requirement.name.clone()), false))
+        Some(Want::project(&requirement.name, false))
     }
 }

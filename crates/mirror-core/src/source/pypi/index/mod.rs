@@ -73,6 +73,27 @@ impl fmt::Display for Unanswered {
 impl std::error::Error for Unanswered {}
 
 /// What is asked for.
+enum Subject {
+    Project(PackageName),
+    /// The project of one file.
+    Direct(PackageName, Url),
+    /// What lists the file, and where in the list.
+    Metadata(Arc<Found>, usize),
+}
+
+impl Subject {
+    fn key(&self) -> Key {
+        match self {
+            Self::Project(name) => Key::Project(name.clone()),
+            Self::Direct(name, url) => Key::Direct(name.clone(), url.clone()),
+            Self::Metadata(found, at) => {
+                Key::Metadata(found.place(*at), found.project.name.clone())
+            }
+        }
+    }
+}
+
+/// By what it is known whether that was asked before.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Key {
     Project(PackageName),
@@ -83,28 +104,25 @@ enum Key {
 }
 
 struct Want {
-    key: Key,
-    /// Of metadata: what lists the file, and where in the list.
-    of: Option<(Arc<Found>, usize)>,
+    subject: Subject,
     /// Whether a solver waits for it.
     is_waited_for: bool,
 }
 
 impl Want {
-    fn project(key: Key, is_waited_for: bool) -> Self {
-        Self { key, of: None, is_waited_for }
+    fn project(name: &PackageName, is_waited_for: bool) -> Self {
+        Self { subject: Subject::Project(name.clone()), is_waited_for }
     }
 
     fn metadata(found: &Arc<Found>, at: usize, is_waited_for: bool) -> Self {
-        let key = Key::Metadata(found.place(at), found.project.name.clone());
-        Self { key, of: Some((Arc::clone(found), at)), is_waited_for }
+        Self { subject: Subject::Metadata(Arc::clone(found), at), is_waited_for }
     }
 }
 
 /// What came.
 enum Came {
-    Project(Result<Option<Arc<Found>>>),
-    Metadata(Result<(Described, Option<FromSdist>)>),
+    Project(Key, Result<Option<Arc<Found>>>),
+    Metadata(Place, Result<(Described, Option<FromSdist>)>),
 }
 
 type Answers<K, T> = HashMap<K, Result<T, Unanswered>>;
@@ -129,8 +147,8 @@ impl State {
     /// An error where there is no more memory for what came.
     fn hold(&mut self, came: &Came) -> Result<(), Unanswered> {
         let more = match came {
-            Came::Project(Ok(Some(found))) => found.memory(),
-            Came::Metadata(Ok((described, sdist))) => {
+            Came::Project(_, Ok(Some(found))) => found.memory(),
+            Came::Metadata(_, Ok((described, sdist))) => {
                 let needs = match described {
                     Described::As(metadata) => {
                         metadata.requires_dist.len() + metadata.provides_extra.len()
@@ -140,7 +158,7 @@ impl State {
                 let sdist = sdist.as_ref().map_or(0, FromSdist::memory);
                 needs * size_of::<Requirement>() + sdist
             }
-            Came::Project(_) | Came::Metadata(Err(_)) => 0,
+            Came::Project(..) | Came::Metadata(_, Err(_)) => 0,
         };
         self.memory = self.memory.saturating_add(more);
         if self.memory <= limits::LISTED_MEMORY {
@@ -295,25 +313,24 @@ impl Shelf {
     pub(super) fn list(&self, name: &PackageName) -> Result<Option<Arc<Found>>, Unanswered> {
         let key = Key::Project(name.clone());
         self.state().needed.insert(name.clone());
-        self.wait(Want::project(key.clone(), true), |state| state.projects.get(&key))
+        self.wait(Want::project(name, true), |state| state.projects.get(&key))
     }
 
-    fn put(&self, key: &Key, came: Came) -> Result<()> {
+    fn put(&self, came: Came) -> Result<()> {
         let mut state = self.state();
         let held = state.hold(&came);
         match came {
-            Came::Project(Err(error)) | Came::Metadata(Err(error)) if error.is_local() => {
+            Came::Project(_, Err(error)) | Came::Metadata(_, Err(error)) if error.is_local() => {
                 return Err(error);
             }
-            Came::Project(found) => {
+            Came::Project(key, found) => {
                 let found = held.and_then(|()| found.map_err(Unanswered::of));
                 if let Ok(Some(found)) = &found {
                     state.found.insert(address(&found.project), Arc::clone(found));
                 }
-                state.projects.insert(key.clone(), found);
+                state.projects.insert(key, found);
             }
-            Came::Metadata(described) => {
-                let Key::Metadata(place, _) = key.clone() else { return Ok(()) };
+            Came::Metadata(place, described) => {
                 let described = held.and_then(|()| described.map_err(Unanswered::of));
                 let described = described.map(|(described, sdist)| {
                     if let Some(sdist) = sdist {
@@ -339,8 +356,9 @@ impl Index for Shelf {
 
     fn direct(&self, name: &PackageName, url: &Url) -> Result<Arc<Project>, Unanswered> {
         let key = Key::Direct(name.clone(), url.clone());
-        let found =
-            self.wait(Want::project(key.clone(), true), |state| state.projects.get(&key))?;
+        let subject = Subject::Direct(name.clone(), url.clone());
+        let want = Want { subject, is_waited_for: true };
+        let found = self.wait(want, |state| state.projects.get(&key))?;
         found.map(|found| Arc::clone(&found.project)).ok_or_else(Unanswered::stopped)
     }
 
@@ -357,14 +375,12 @@ impl Index for Shelf {
         let new = wanted.iter().filter_map(|wanted| match wanted {
             Wanted::Project(name) => {
                 let key = Key::Project((*name).clone());
-                (!state.projects.contains_key(&key)).then(|| Want::project(key, false))
+                (!state.projects.contains_key(&key)).then(|| Want::project(name, false))
             }
             Wanted::Metadata(project, file) => {
                 let found = state.found.get(&address(project))?;
-                let want = Want::metadata(found, file.position, false);
-                let is_there =
-                    matches!(&want.key, Key::Metadata(place, _) if state.metadata.contains_key(place));
-                (!is_there).then_some(want)
+                let is_there = state.metadata.contains_key(&found.place(file.position));
+                (!is_there).then(|| Want::metadata(found, file.position, false))
             }
         });
         for want in new {
@@ -386,42 +402,46 @@ pub(super) async fn serve(
     let mut later = VecDeque::from(ahead.begin());
     let mut running = FuturesUnordered::new();
     let at_once = context.questions().max(1);
-    let answer = async |want: Want| {
-        let came = match (&want.key, want.of) {
-            (Key::Project(name), _) => {
-                Came::Project(pages.project(name).await.map(|found| found.map(Arc::new)))
+    let answer = async |subject: Subject, key: Key| {
+        let came = match subject {
+            Subject::Project(name) => {
+                let found = pages.project(&name).await;
+                Came::Project(key.clone(), found.map(|found| found.map(Arc::new)))
             }
-            (Key::Direct(name, url), _) => {
-                Came::Project(pages::direct(name, url, indexes).map(|found| Some(Arc::new(found))))
+            Subject::Direct(name, url) => {
+                let found = pages::direct(&name, &url, indexes);
+                Came::Project(key.clone(), found.map(|found| Some(Arc::new(found))))
             }
-            (Key::Metadata(..), Some((found, at))) => {
-                Came::Metadata(metadata::read(context, &hosts, &found, at).await)
+            Subject::Metadata(found, at) => {
+                let described = metadata::read(context, &hosts, &found, at).await;
+                Came::Metadata(found.place(at), described)
             }
-            (Key::Metadata(..), None) => Came::Project(Ok(None)),
         };
-        (want.key, came)
+        (key, came)
     };
     loop {
         while running.len() < at_once
             && let Some(want) = later.pop_front()
         {
-            if begun.insert(want.key.clone()) {
-                running.push(answer(want));
+            let key = want.subject.key();
+            if begun.insert(key.clone()) {
+                running.push(answer(want.subject, key));
             }
         }
         tokio::select! {
             biased;
             Some(want) = requests.wants.recv() => {
                 if want.is_waited_for {
-                    if begun.insert(want.key.clone()) {
-                        running.push(answer(want));
+                    let key = want.subject.key();
+                    if begun.insert(key.clone()) {
+                        running.push(answer(want.subject, key));
                     }
                 } else {
                     later.push_back(want);
                 }
             }
             Some((key, came)) = running.next() => {
-                requests.shelf.put(&key, came)?;
+                requests.shelf.put(came)?;
                 later.extend(requests.shelf.next(&key, &mut ahead));
             }
         }
@@ -439,14 +459,12 @@ mod tests {
             let url = format!("https://h.example/{name}-1.0.tar.gz").parse().unwrap();
             let found = pages::direct(&name.parse().unwrap(), &url, &Indexes::default()).unwrap();
             assert!((200..2_000).contains(&found.memory()), "{}", found.memory());
-            (Key::Project(name.parse().unwrap()), Came::Project(Ok(Some(Arc::new(found)))))
+            Came::Project(Key::Project(name.parse().unwrap()), Ok(Some(Arc::new(found))))
         };
         shelf.state().memory = limits::LISTED_MEMORY - 2_000;
-        let (first, came) = found("first");
-        shelf.put(&first, came).unwrap();
-        let (second, came) = found("second");
+        shelf.put(found("first")).unwrap();
         shelf.state().memory = limits::LISTED_MEMORY;
-        shelf.put(&second, came).unwrap();
+        shelf.put(found("second")).unwrap();
         assert!(shelf.list(&"first".parse().unwrap()).unwrap().is_some());
         let full = shelf.list(&"second".parse().unwrap()).unwrap_err().to_string();
         assert!(full.contains("more than 2147483648 bytes of memory"), "{full}");
