@@ -1,6 +1,7 @@
 //! Where packages come from, and with what each server of those is asked.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use mirror_core::fetch::{Access, Scope, Trust};
 use mirror_core::format::pypi::input::Location;
@@ -34,15 +35,14 @@ impl Places {
     pub(super) fn indexes(&mut self, indexes: &Indexes) -> Result<pypi::Indexes, IndexError> {
         let mut from = pypi::Indexes::default();
         for index in &indexes.urls {
-            let Location::Url(url) = &index.value else {
-                let reason = format!(
-                    "{} is a folder, expected the URL of an index; --find-links names folders",
-                    index.value
-                );
-                return Err(IndexError::Value { origin: index.origin.clone(), reason });
+            let mut url = match &index.value {
+                Location::Url(url) => url.clone(),
+                Location::Path(path) => folder(path).ok_or_else(|| IndexError::Value {
+                    origin: index.origin.clone(),
+                    reason: format!("{} is no folder of this host", index.value),
+                })?,
             };
-            self.reach(url);
-            let mut url = url.clone();
+            self.reach(&url);
             if !url.path().ends_with('/') {
                 url.set_path(&format!("{}/", url.path()));
             }
@@ -78,7 +78,7 @@ impl Places {
     /// pip's certificates hold for the whole server, where `mirror.toml` and `.repo` files name none.
     /// A login stays in the URL: it is that of its set's requests alone.
     fn reach(&mut self, url: &Url) {
-        if self.cert.is_none() {
+        if self.cert.is_none() || url.scheme() == "file" {
             return;
         }
         let mut server = url.clone();
@@ -91,6 +91,12 @@ impl Places {
             ..Access::default()
         });
     }
+}
+
+/// The URL of an index that lies on this host.
+fn folder(path: &Path) -> Option<Url> {
+    let path = std::path::absolute(path).ok().filter(|path| path.is_dir())?;
+    Url::from_directory_path(path).ok()
 }
 
 /// A word on hosts of indexes whose certificates pip would not look at.

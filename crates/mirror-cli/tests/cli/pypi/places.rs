@@ -77,6 +77,32 @@ fn further_places_stand_beside_it_each_with_its_origin() {
     );
 }
 
+/// As a tree that was carried over by disk: nothing is asked for.
+#[test]
+fn an_index_may_lie_on_this_host() {
+    let site = Site::of_index(&samples::demo());
+    let folder = site.path("carried");
+    for (path, bytes) in samples::demo().forms(Forms::Html).hashes(&[]).files() {
+        let path = folder.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, bytes).unwrap();
+    }
+    let pip_conf = format!("[global]\nindex-url = file://{}/simple\n", folder.display());
+    fs::write(site.path("pip.conf"), pip_conf).unwrap();
+    for arguments in ["", "--index-url carried/simple/", "--no-index -f carried/files"] {
+        let line = format!("pypi hello --target el10 --root mirror --quiet {arguments}");
+        let mut command = site.command(&line);
+        command.env("PIP_CONFIG_FILE", "pip.conf");
+        assert_eq!(site.ran(command.output().unwrap()).text(), "exit 0\n", "{arguments}");
+    }
+    assert_eq!(site.upstream.requests().len(), 0);
+    let ran = site.run("pypi hello --target el10 --root mirror -i carried/simpel");
+    assert_eq!(
+        ran.text(),
+        "error: set cli: --index-url: carried/simpel is no folder of this host\nexit 2\n"
+    );
+}
+
 #[test]
 fn people_are_told_which_index_it_is() {
     let site = Site::of_index(&samples::demo());

@@ -127,8 +127,7 @@ fn each_error_says_what_to_do() {
         ),
         (
             "requests --target el9 -i /srv/simple",
-            "error: set cli: --index-url: /srv/simple is a folder, expected the URL of an index; \
-             --find-links names folders\n",
+            "error: set cli: --index-url: /srv/simple is no folder of this host\n",
         ),
         (
             "requests --set a/b",

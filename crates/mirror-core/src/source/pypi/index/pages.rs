@@ -66,9 +66,10 @@ impl<'a> Pages<'a> {
         }
         for index in &self.indexes.indexes {
             let Some((page, from)) = self.page(index, name).await? else { continue };
+            let is_local = matches!(from, Location::Path(_));
             let list = List::new(page, from, &Location::Url(index.clone()));
             self.lead(index, &list);
-            lists.push(list);
+            lists.push(if is_local { blocking(move || with_digests(list)).await? } else { list });
             break;
         }
         if lists.is_empty() {
