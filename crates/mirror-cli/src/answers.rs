@@ -42,14 +42,16 @@ fn table(answer: &Answer, names_index: bool) -> String {
     chosen.sort_by_key(|one| one.build);
     let files = chosen.iter().flat_map(|chosen| &chosen.files);
     let bytes: u64 = files.clone().filter_map(|file| file.size).sum();
+    let (all, sized) = (files.clone().count(), files.filter(|file| file.size.is_some()).count());
+    let (all, without) = (all as u64, (all - sized) as u64);
     let mut text = format!(
         "{}, {}: {} package{} in {}, {}\n",
         answer.set,
         answer.target,
         human::count(chosen.len() as u64),
         if chosen.len() == 1 { "" } else { "s" },
-        human::files(files.count() as u64),
-        human::bytes(bytes)
+        human::files(all),
+        human::size(bytes, all, without)
     );
     let rows = chosen.iter().map(|one| row(one, names_index));
     let table = human::table(&rows.collect::<Vec<_>>());

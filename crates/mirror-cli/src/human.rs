@@ -11,6 +11,15 @@ pub(crate) fn bytes(bytes: u64) -> impl fmt::Display {
     HumanBytes(bytes)
 }
 
+/// The bytes of so many files, of which some may have no size that is known.
+pub(crate) fn size(bytes: u64, all: u64, without: u64) -> String {
+    match without {
+        0 => HumanBytes(bytes).to_string(),
+        without if without == all => "size unknown".to_owned(),
+        without => format!("{} and {} of unknown size", HumanBytes(bytes), files(without)),
+    }
+}
+
 /// Bytes a second, in binary units.
 pub(crate) fn rate(bytes: u64, took: Duration) -> impl fmt::Display {
     let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX).max(1);

@@ -63,11 +63,12 @@ pub(crate) fn summary(report: &Report, took: Duration, dry_run: bool) -> String 
     if dry_run {
         let files = report.trees.iter().map(|tree| tree.fetch_files).sum();
         let bytes = report.trees.iter().map(|tree| tree.fetch_bytes).sum();
+        let without = report.trees.iter().map(|tree| tree.fetch_unsized).sum();
         let _ = writeln!(
             text,
             "dry run: nothing was published, {} to fetch ({})",
             human::files(files),
-            human::bytes(bytes)
+            human::size(bytes, files, without)
         );
     } else {
         let _ = writeln!(
@@ -152,9 +153,11 @@ fn outcome(tree: &TreeReport) -> (&'static str, String) {
         Outcome::Planned => (
             "planned",
             format!(
-                "{size}: {} to fetch ({}), {}{}",
+                "{}, {}: {} to fetch ({}), {}{}",
+                human::files(tree.files),
+                human::size(tree.bytes, tree.files, tree.unsized_files),
                 human::files(tree.fetch_files),
-                human::bytes(tree.fetch_bytes),
+                human::size(tree.fetch_bytes, tree.fetch_files, tree.fetch_unsized),
                 changes(&tree.changes),
                 unsigned(tree)
             ),
@@ -270,8 +273,10 @@ mod tests {
             generation: Some(4),
             files: 1203,
             bytes: 2 << 30,
+            unsized_files: 0,
             fetch_files: 15,
             fetch_bytes: 3 << 20,
+            fetch_unsized: 0,
             changes: Changes { new: 12, updated: 3, ..Changes::default() },
             weakly_verified: 0,
             signature: None,
@@ -339,6 +344,21 @@ received 3.00 MiB in 1,234 requests, 42s
 a  planned     1,203 files, 2.00 GiB: 15 files to fetch (3.00 MiB), 12 new, 3 updated; unsigned
 b  unchanged   1,203 files, 2.00 GiB; signature not looked at
 dry run: nothing was published, 30 files to fetch (6.00 MiB)
+"
+        );
+    }
+
+    #[test]
+    fn sizes_that_nobody_says_are_no_zero() {
+        let mut tree = tree("pypi", Outcome::Planned);
+        (tree.unsized_files, tree.fetch_unsized) = (15, 15);
+        tree.fetch_bytes = 0;
+        let text = summary(&report(vec![tree]), Duration::ZERO, true);
+        assert_eq!(
+            text,
+            "\
+pypi  planned     1,203 files, 2.00 GiB and 15 files of unknown size: 15 files to fetch (size unknown), 12 new, 3 updated
+dry run: nothing was published, 15 files to fetch (size unknown)
 "
         );
     }

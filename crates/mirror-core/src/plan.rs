@@ -45,6 +45,8 @@ pub struct Plan {
     pub fetch_bytes: u64,
     /// Files to be fetched; equal content counts once.
     pub fetch_files: u64,
+    /// Those of them whose size is not known.
+    pub fetch_unsized: u64,
     /// Files that the previous generation held and this one does not.
     pub retire: Vec<RepoPath>,
     /// The manifest against the previous generation, in payload.
@@ -106,6 +108,7 @@ impl Plan {
             };
             if step == Step::Fetch && entry.digest.is_none_or(|digest| wanted.insert(digest)) {
                 plan.fetch_files += 1;
+                plan.fetch_unsized += u64::from(entry.size.is_none());
                 plan.fetch_bytes = plan.fetch_bytes.saturating_add(entry.size.unwrap_or(0));
             }
             plan.steps.push(step);

@@ -31,6 +31,8 @@ pub enum Event<'a> {
         fetch_files: u64,
         /// Bytes to fetch, as far as sizes are known.
         fetch_bytes: u64,
+        /// Files to fetch whose size is not known.
+        fetch_unsized: u64,
     },
     /// A file's transfer begins or goes on.
     Started {
@@ -257,10 +259,14 @@ pub struct TreeReport {
     pub files: u64,
     /// Their bytes, as far as known.
     pub bytes: u64,
+    /// Those of them whose size upstream does not say: a plan's `bytes` lack theirs.
+    pub unsized_files: u64,
     /// Files that had to be fetched; content shared with another tree counts in one of them.
     pub fetch_files: u64,
     /// Their bytes.
     pub fetch_bytes: u64,
+    /// Those of them whose size upstream does not say: a plan's `fetch_bytes` lack theirs.
+    pub fetch_unsized: u64,
     /// What it changes in payload.
     pub changes: Changes,
     /// Files verified by a weak digest (MD5, SHA-1) or by none.

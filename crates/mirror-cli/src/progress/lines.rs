@@ -68,11 +68,11 @@ fn line(event: &Event<'_>) -> Option<String> {
         Event::Resolved { tree, files, fetch_files: 0, .. } => {
             format!("{tree}: {}, all there", human::files(files))
         }
-        Event::Resolved { tree, files, fetch_files, fetch_bytes } => format!(
+        Event::Resolved { tree, files, fetch_files, fetch_bytes, fetch_unsized } => format!(
             "{tree}: {}, {} to fetch ({})",
             human::files(files),
             human::count(fetch_files),
-            human::bytes(fetch_bytes)
+            human::size(fetch_bytes, fetch_files, fetch_unsized)
         ),
         Event::Retrying { tree, path, reason, after_ms: 0 } => {
             format!("{tree}: trying again at the end: {}", about(path, reason))
@@ -122,17 +122,22 @@ mod tests {
     #[test]
     fn a_line_names_the_thing_first() {
         let tree = "rocky/10/baseos";
-        let resolved = |fetch_files, fetch_bytes| Event::Resolved {
+        let resolved = |fetch_files, fetch_bytes, fetch_unsized| Event::Resolved {
             tree,
             files: 1203,
             fetch_files,
             fetch_bytes,
+            fetch_unsized,
         };
-        assert_eq!(
-            line(&resolved(312, 3 << 20)).unwrap(),
-            "rocky/10/baseos: 1,203 files, 312 to fetch (3.00 MiB)"
-        );
-        assert_eq!(line(&resolved(0, 0)).unwrap(), "rocky/10/baseos: 1,203 files, all there");
+        for (unsized_files, size) in
+            [(0, "3.00 MiB"), (1, "3.00 MiB and 1 file of unknown size"), (312, "size unknown")]
+        {
+            assert_eq!(
+                line(&resolved(312, 3 << 20, unsized_files)).unwrap(),
+                format!("rocky/10/baseos: 1,203 files, 312 to fetch ({size})")
+            );
+        }
+        assert_eq!(line(&resolved(0, 0, 0)).unwrap(), "rocky/10/baseos: 1,203 files, all there");
         let failed = Event::Failed { tree, path: "", reason: "http://h/: 503" };
         assert_eq!(line(&failed).unwrap(), "rocky/10/baseos: failed: http://h/: 503");
         let retrying = Event::Retrying { tree, path: "a.rpm", reason: "cut", after_ms: 500 };

@@ -339,7 +339,9 @@ mod tests {
         tally.note(&Event::Resolving { tree: TREE });
         tally.note(&Event::Started { tree: TREE, path: "repomd", resumed: 0, size: None });
         tally.note(&Event::Progress { tree: TREE, path: "repomd", bytes: 7 });
-        tally.note(&Event::Resolved { tree: TREE, files: 9, fetch_files: 2, fetch_bytes: 300 });
+        let [files, fetch_files, fetch_unsized] = [9, 2, 0];
+        let fetch_bytes = 300;
+        tally.note(&Event::Resolved { tree: TREE, files, fetch_files, fetch_bytes, fetch_unsized });
         tally.note(&Event::Started { tree: TREE, path: "a", resumed: 40, size: Some(100) });
         tally.note(&Event::Progress { tree: TREE, path: "a", bytes: 30 });
         tally

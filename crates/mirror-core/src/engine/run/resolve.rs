@@ -103,8 +103,10 @@ impl<'a> Run<'a> {
             generation: published.generation,
             files: 0,
             bytes: 0,
+            unsized_files: 0,
             fetch_files: 0,
             fetch_bytes: 0,
+            fetch_unsized: 0,
             changes: crate::plan::Changes::default(),
             weakly_verified: 0,
             signature: None,
@@ -278,9 +280,11 @@ impl<'a> Run<'a> {
         report.outcome = Outcome::Planned;
         report.files = manifest.entries().len() as u64;
         let sizes = manifest.entries().iter().filter_map(|entry| entry.size);
+        report.unsized_files = report.files - sizes.clone().count() as u64;
         report.bytes = sizes.fold(0, u64::saturating_add);
         report.fetch_files = plan.fetch_files;
         report.fetch_bytes = plan.fetch_bytes;
+        report.fetch_unsized = plan.fetch_unsized;
         report.changes = plan.changes;
         report.weakly_verified = manifest
             .entries()
@@ -293,6 +297,7 @@ impl<'a> Run<'a> {
             files: report.files,
             fetch_files: report.fetch_files,
             fetch_bytes: report.fetch_bytes,
+            fetch_unsized: report.fetch_unsized,
         });
         let content = vec![None; manifest.entries().len()];
         tree.work = Work::Plan { manifest, plan, content, missing: 0 };
