@@ -55,6 +55,8 @@ pub(super) enum Refusal {
     OnlyBinary,
     /// It has no source distribution, and wheels are left out.
     NoBinary,
+    /// It has files, and both kinds are left out.
+    NoFormat,
     /// None of its files has a digest that was asked for.
     Digests,
 }
@@ -68,6 +70,7 @@ impl fmt::Display for Refusal {
                 f.write_str("no wheel for this target, and source distributions are left out")
             }
             Self::NoBinary => f.write_str("no source distribution, and wheels are left out"),
+            Self::NoFormat => f.write_str("wheels and source distributions are both left out"),
             Self::Digests => f.write_str("no file with a digest that the requirements list"),
         }
     }
@@ -357,6 +360,7 @@ impl<'a> Judge<'a> {
         }
         let [wheels, sdists] = self.formats;
         let rank = match file.kind {
+            _ if !wheels && !sdists => return Err(Refusal::NoFormat),
             Kind::Wheel { .. } if !wheels => return Err(Refusal::NoBinary),
             Kind::Wheel { tags, .. } => Some(self.ranks[tags].ok_or(Refusal::NoWheel)?),
             Kind::Sdist if !sdists => return Err(Refusal::OnlyBinary),
