@@ -212,7 +212,7 @@ fn releases(criterion: &mut Criterion) {
     assert_eq!(project.releases.len(), LINKS / 40);
     let python = "3.12".parse().unwrap();
     let platform = "manylinux_2_28_x86_64".parse().unwrap();
-    let environment = Target { python, platform }.environments().remove(0);
+    let environment = Target::new(python, platform).environments().remove(0);
     let inputs = Inputs::default();
     let mut group = criterion.benchmark_group("releases");
     group.sample_size(20).throughput(Throughput::Elements(LINKS as u64));

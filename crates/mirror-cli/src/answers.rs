@@ -178,6 +178,7 @@ mod tests {
         Answer {
             set: "site".parse().unwrap(),
             target: "Python 3.11 on manylinux_2_28_x86_64".to_owned(),
+            from_python: None,
             chosen,
             unsolved: unsolved.iter().map(|&line| line.to_owned()).collect(),
             notes: Vec::new(),

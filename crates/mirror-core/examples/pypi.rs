@@ -34,8 +34,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     for target in targets.split(',') {
         match target.split_once('@') {
             Some((python, platform)) => {
-                let (python, platform) = (python.parse()?, platform.parse()?);
-                set.targets.push(Target { python, platform });
+                set.targets.push(Target::new(python.parse()?, platform.parse()?));
             }
             None => set.targets.extend(Distribution::targets(target, &[])?),
         }

@@ -16,7 +16,6 @@ use mirror_core::format::pypi::{Requirement, pylock, uv_lock};
 use mirror_core::limits;
 use mirror_core::path::TreePath;
 use mirror_core::resolve::pypi::Target;
-use mirror_core::resolve::pypi::platform::Platform;
 use mirror_core::source::pypi::{Set, Wants};
 use serde::Serialize;
 
@@ -307,16 +306,24 @@ impl Source {
     }
 }
 
-/// `Python 3.9, 3.11, 3.12 on manylinux_2_34_x86_64`, a line for each platform.
+/// `Python 3.9, 3.11, 3.12 on manylinux_2_34_x86_64 (el9)`, a line for each platform and its names.
 fn by_platform(targets: &[Target]) -> Vec<String> {
-    let mut lines: Vec<(&Platform, String)> = Vec::new();
-    for Target { python, platform } in targets {
-        match lines.iter_mut().find(|(known, _)| *known == platform) {
-            Some((_, pythons)) => pythons.extend([", ", &python.to_string()]),
-            None => lines.push((platform, python.to_string())),
+    let mut lines: Vec<(&Target, String)> = Vec::new();
+    for target in targets {
+        let is_alike =
+            |known: &Target| known.platform == target.platform && known.names == target.names;
+        match lines.iter_mut().find(|(known, _)| is_alike(known)) {
+            Some((_, pythons)) => pythons.extend([", ", &target.python.to_string()]),
+            None => lines.push((target, target.python.to_string())),
         }
     }
-    lines.iter().map(|(platform, pythons)| format!("Python {pythons} on {platform}")).collect()
+    let line = |(target, pythons): &(&Target, String)| {
+        let Target { platform, names, .. } = target;
+        let names =
+            if names.is_empty() { String::new() } else { format!(" ({})", names.join(", ")) };
+        format!("Python {pythons} on {platform}{names}")
+    };
+    lines.iter().map(line).collect()
 }
 
 impl Gathered {

@@ -31,15 +31,9 @@ pub(super) fn targets(settings: &PypiSettings, said: Said) -> Result<Vec<Target>
         platforms = parsed(&[DEFAULT_PLATFORM.to_owned()], Setting::Platform, said)?;
     }
     for platform in &platforms {
-        targets.extend(
-            pythons
-                .iter()
-                .map(|python| Target { python: python.clone(), platform: platform.clone() }),
-        );
+        targets.extend(pythons.iter().map(|python| Target::new(python.clone(), platform.clone())));
     }
-    let mut seen = std::collections::BTreeSet::new();
-    targets.retain(|target| seen.insert(target.clone()));
-    Ok(targets)
+    Ok(Target::distinct(targets))
 }
 
 fn parsed<T>(words: &[String], setting: Setting, said: Said) -> Result<Vec<T>, ConfigError>

@@ -97,10 +97,10 @@ fn pythons_stand_for_all_platforms_and_distributions_that_are_named() {
         ("", "", "", &[][..]),
         ("3.11", "", "", &["3.11 on manylinux_2_28_x86_64"]),
         ("3.11 3.11", "win32 win_amd64", "", &["3.11 on win32", "3.11 on win_amd64"]),
-        ("", "", "debian12", &["3.11 on manylinux_2_36_x86_64"]),
-        ("3.13", "", "debian12-arm64", &["3.13 on manylinux_2_36_aarch64"]),
+        ("", "", "debian12", &["3.11 on manylinux_2_36_x86_64 (debian12)"]),
+        ("3.13", "", "debian12-arm64", &["3.13 on manylinux_2_36_aarch64 (debian12-arm64)"]),
         // Both, each Python on each.
-        ("3.13", "win32", "el10", &["3.13 on manylinux_2_39_x86_64", "3.13 on win32"]),
+        ("3.13", "win32", "el10", &["3.13 on manylinux_2_39_x86_64 (el10)", "3.13 on win32"]),
     ] {
         let found = targets(&settings(python, platform, target));
         let expected: Vec<_> = expected.iter().map(|target| format!("Python {target}")).collect();

@@ -112,9 +112,9 @@ fn people_are_told_which_index_it_is() {
     assert_eq!(
         told,
         "\
-set cli: for Python 3.9, 3.11, 3.12 on manylinux_2_34_x86_64
-set cli: for Python 3.12 on manylinux_2_39_x86_64
-set cli: for Python 3.9, 3.11, 3.12 on manylinux_2_34_aarch64
+set cli: for Python 3.9, 3.11, 3.12 on manylinux_2_34_x86_64 (el9)
+set cli: for Python 3.12 on manylinux_2_39_x86_64 (ubuntu24.04)
+set cli: for Python 3.9, 3.11, 3.12 on manylinux_2_34_aarch64 (el9-aarch64)
 set cli: index [URL]/simple/ (from --index-url)
 "
     );

@@ -6,7 +6,8 @@
 //!
 //! A Python may be given in full (`3.11.13`) or by its minor version (`3.11`). The latter stands for
 //! all of its patch releases, and projects tell those apart (`>=3.9,!=3.9.0,!=3.9.1`,
-//! `>=3.11.5`), so such a target has two ends: the first patch release and one above the last.
+//! `>=3.11.5`), so such a target has two ends: the first patch release and one above the last. Of a
+//! distribution the first is the one that it shipped first.
 //!
 //! [PEP 508]: https://peps.python.org/pep-0508/#environment-markers
 
@@ -20,7 +21,7 @@ use super::tags::SupportedTags;
 use crate::format::pypi::{MarkerEnvironment, Version};
 
 /// The patch release that stands for the last one of a minor version (the most there were: 18).
-const LAST_PATCH: u16 = 99;
+pub(crate) const LAST_PATCH: u16 = 99;
 
 /// The newest minor version of Python 3 that is taken: far ahead, and bounds the tags.
 const LAST_MINOR: u16 = 50;
@@ -106,29 +107,63 @@ impl fmt::Display for Python {
     }
 }
 
-/// An interpreter on a platform.
+/// An interpreter on a platform. Displayed as `Python 3.12 on manylinux_2_34_x86_64 (el9)`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Target {
     /// The interpreter.
     pub python: Python,
     /// The platform.
     pub platform: Platform,
+    /// The first patch release that counts, of a Python that is given by its minor version.
+    pub first_patch: u16,
+    /// The names that stand for it and others, as they were given: `el9`, `el9-aarch64`.
+    pub names: Vec<String>,
 }
 
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Python {} on {}", self.python, self.platform)
+        write!(f, "Python {} on {}", self.python, self.platform)?;
+        if self.names.is_empty() { Ok(()) } else { write!(f, " ({})", self.names.join(", ")) }
     }
 }
 
 impl Target {
+    /// All patch releases of that Python, or the one that it is, on that platform.
+    pub fn new(python: Python, platform: Platform) -> Self {
+        Self { python, platform, first_patch: 0, names: Vec::new() }
+    }
+
     /// What is resolved for: one environment where the Python is given in full, else the two ends of
-    /// its patch releases.
+    /// its patch releases, the first one first.
     pub fn environments(&self) -> Vec<Environment> {
         match self.python.patch {
             Some(patch) => vec![Environment::new(self, patch)],
-            None => vec![Environment::new(self, 0), Environment::new(self, LAST_PATCH)],
+            None => {
+                [self.first_patch, LAST_PATCH].map(|patch| Environment::new(self, patch)).into()
+            }
         }
+    }
+
+    /// Each Python on each platform once, in this order: what several names stand for has them all,
+    /// and begins with the first patch release of any.
+    pub fn distinct(targets: impl IntoIterator<Item = Self>) -> Vec<Self> {
+        let mut distinct: Vec<Self> = Vec::new();
+        for target in targets {
+            let same = |known: &&mut Self| {
+                known.python == target.python && known.platform == target.platform
+            };
+            let Some(known) = distinct.iter_mut().find(same) else {
+                distinct.push(target);
+                continue;
+            };
+            known.first_patch = known.first_patch.min(target.first_patch);
+            for name in target.names {
+                if !known.names.contains(&name) {
+                    known.names.push(name);
+                }
+            }
+        }
+        distinct
     }
 }
 
@@ -146,7 +181,8 @@ pub struct Environment {
 }
 
 impl Environment {
-    fn new(target: &Target, patch: u16) -> Self {
+    /// That patch release of a target's Python.
+    pub(crate) fn new(target: &Target, patch: u16) -> Self {
         let Python { implementation, minor, .. } = target.python;
         let python = Version::new([3, u64::from(minor), u64::from(patch)]);
         let (full, short) = (python.to_string(), format!("3.{minor}"));
@@ -182,28 +218,40 @@ impl Environment {
 /// `python3.X` that applications run on; for EL those of the chapter on Python in its documentation
 /// (3.9, since 9.2 also 3.11 and since 9.4 also 3.12; 3.12 in EL 10). EL 8's own 3.6 is older than
 /// what projects release for, and its 3.8 and 3.9 have reached their end: who wants one names it.
+///
+/// The patch releases are those that came with the first release or point release that has the Python,
+/// and where that is not certain an earlier one: to begin too early costs an answer that nobody needs,
+/// or a warning, and to begin too late a node that lacks something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Distribution {
     /// The name.
     pub name: &'static str,
     /// 28 of glibc 2.28.
     pub glibc: u16,
-    /// The minor versions of its Pythons.
-    pub pythons: &'static [u16],
+    /// Its Pythons that the name stands for: the minor version, and the first patch release of it
+    /// that was shipped.
+    pub pythons: &'static [(u16, u16)],
+    /// Those that it has or had too, likewise, for who names them.
+    pub others: &'static [(u16, u16)],
 }
 
 impl Distribution {
     /// The distributions that are known.
     pub const ALL: [Self; 9] = [
-        Self { name: "el8", glibc: 28, pythons: &[11, 12] },
-        Self { name: "el9", glibc: 34, pythons: &[9, 11, 12] },
-        Self { name: "el10", glibc: 39, pythons: &[12] },
-        Self { name: "ubuntu20.04", glibc: 31, pythons: &[8] },
-        Self { name: "ubuntu22.04", glibc: 35, pythons: &[10] },
-        Self { name: "ubuntu24.04", glibc: 39, pythons: &[12] },
-        Self { name: "debian11", glibc: 31, pythons: &[9] },
-        Self { name: "debian12", glibc: 36, pythons: &[11] },
-        Self { name: "debian13", glibc: 41, pythons: &[13] },
+        Self {
+            name: "el8",
+            glibc: 28,
+            pythons: &[(11, 2), (12, 1)],
+            others: &[(6, 8), (8, 0), (9, 1)],
+        },
+        Self { name: "el9", glibc: 34, pythons: &[(9, 10), (11, 2), (12, 1)], others: &[] },
+        Self { name: "el10", glibc: 39, pythons: &[(12, 8)], others: &[] },
+        Self { name: "ubuntu20.04", glibc: 31, pythons: &[(8, 2)], others: &[] },
+        Self { name: "ubuntu22.04", glibc: 35, pythons: &[(10, 4)], others: &[] },
+        Self { name: "ubuntu24.04", glibc: 39, pythons: &[(12, 3)], others: &[] },
+        Self { name: "debian11", glibc: 31, pythons: &[(9, 2)], others: &[] },
+        Self { name: "debian12", glibc: 36, pythons: &[(11, 2)], others: &[] },
+        Self { name: "debian13", glibc: 41, pythons: &[(13, 5)], others: &[] },
     ];
 
     /// The names, for messages.
@@ -219,15 +267,28 @@ impl Distribution {
         let known = Self::ALL.into_iter().find(|known| known.name == name).ok_or_else(unknown)?;
         let arch = arch.parse().map_err(|()| unknown())?;
         let platform = Platform::Manylinux { glibc: known.glibc, arch };
-        let own = known.pythons.iter().map(|&minor| Python {
+        let own = known.pythons.iter().map(|&(minor, _)| Python {
             implementation: Implementation::CPython,
             minor,
             patch: None,
             free_threaded: false,
         });
         let pythons = if pythons.is_empty() { own.collect() } else { pythons.to_vec() };
-        let target = |python| Target { python, platform: platform.clone() };
+        let target = |python: Python| Target {
+            first_patch: known.first_patch(&python),
+            names: vec![text.to_owned()],
+            ..Target::new(python, platform.clone())
+        };
         Ok(pythons.into_iter().map(target).collect())
+    }
+
+    /// The first patch release of a Python that it shipped; 0 of one that is not its own.
+    fn first_patch(&self, python: &Python) -> u16 {
+        if python.implementation != Implementation::CPython || python.free_threaded {
+            return 0;
+        }
+        let mut shipped = self.pythons.iter().chain(self.others);
+        shipped.find(|(minor, _)| *minor == python.minor).map_or(0, |(_, patch)| *patch)
     }
 }
 

@@ -146,8 +146,7 @@ fn inputs(requirements: &[&str]) -> Inputs {
 }
 
 fn environment() -> Environment {
-    let target =
-        Target { python: "3.11.4".parse().unwrap(), platform: "linux_x86_64".parse().unwrap() };
+    let target = Target::new("3.11.4".parse().unwrap(), "linux_x86_64".parse().unwrap());
     target.environments().remove(0)
 }
 

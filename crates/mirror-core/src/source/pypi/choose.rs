@@ -7,6 +7,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::oneshot;
 
 use super::closure::{By, Closing, Closure, Library, Taken, Unsolved};
+use super::ends::settle;
 use super::index::{Ahead, Found, Shelf, Unanswered, serve};
 use super::listed::{Listed, entries, list};
 use super::record::ListedRecord;
@@ -30,6 +31,8 @@ pub(super) struct Choice {
     pub(super) files: BTreeMap<String, Selected>,
     /// For each target what was chosen, and why.
     pub(super) answers: Vec<Answer>,
+    /// What there is an answer for: its targets, of which some may begin with a later patch release.
+    pub(super) targets: Vec<Target>,
     /// What its exact lists and locks list.
     pub(super) listed: Vec<ListedRecord>,
 }
@@ -115,12 +118,31 @@ pub(super) async fn choose(
         }
         let outcomes: Vec<_> = stream::iter(jobs).buffered(AT_ONCE).try_collect().await?;
         let mut outcomes = outcomes.into_iter();
+        let mut jobs = Vec::new();
+        for (set, listed) in sets.iter().zip(&listed) {
+            let Ok(listed) = listed else { continue };
+            for target in &set.targets {
+                let ends = outcomes.by_ref().take(target.environments().len());
+                let ends: Result<Vec<Outcome>> = ends.collect::<Vec<_>>().into_iter().collect();
+                let (set, shelf) = (Arc::clone(set), Arc::clone(&shelf));
+                let (target, listed) = (target.clone(), Arc::clone(listed));
+                jobs.push(async move {
+                    match ends {
+                        Ok(ends) => {
+                            run(move || settled(&set, &listed, &target, ends, &shelf)).await
+                        }
+                        Err(error) => Ok(Err(error)),
+                    }
+                });
+            }
+        }
+        let settled: Vec<_> = stream::iter(jobs).buffered(AT_ONCE).try_collect().await?;
+        let mut settled = settled.into_iter();
         let mut choices = Vec::with_capacity(sets.len());
         for (set, listed) in sets.iter().zip(listed) {
             choices.push(match listed {
                 Ok(listed) => {
-                    let environments = set.targets.iter().flat_map(Target::environments).count();
-                    let own: Vec<_> = outcomes.by_ref().take(environments).collect();
+                    let own: Vec<_> = settled.by_ref().take(set.targets.len()).collect();
                     let own: Result<Vec<_>> = own.into_iter().collect();
                     its_own(own.and_then(|own| put_together(set, &listed, own, &shelf)))?
                 }
@@ -210,6 +232,22 @@ fn outcome(
     }
 }
 
+/// What a set takes for a target, given what it takes at the ends of its patch releases.
+fn settled(
+    set: &Set,
+    listed: &[Listed],
+    target: &Target,
+    ends: Vec<Outcome>,
+    shelf: &Shelf,
+) -> Result<(Target, Outcome), Unanswered> {
+    let ends = ends.into_iter().map(|end| end.map_err(Unsolved::Because)).collect();
+    match settle(target, ends, |environment| close(set, listed, environment, shelf)) {
+        (target, Ok(closure)) => Ok((target, Ok(closure))),
+        (target, Err(Unsolved::Because(lines))) => Ok((target, Err(lines))),
+        (_, Err(Unsolved::Index(error))) => Err(error),
+    }
+}
+
 fn close(
     set: &Set,
     listed: &[Listed],
@@ -233,11 +271,11 @@ fn close(
     Ok(closing.finish())
 }
 
-/// A set's files, and its answers for people, out of what its environments take.
+/// A set's files, and its answers for people, out of what its targets take.
 fn put_together(
     set: &Set,
     listed: &[Listed],
-    outcomes: Vec<Outcome>,
+    settled: Vec<(Target, Outcome)>,
     shelf: &Shelf,
 ) -> Result<Choice> {
     let record = |one: &Listed| ListedRecord {
@@ -250,6 +288,7 @@ fn put_together(
     let mut choice = Choice {
         files: BTreeMap::new(),
         answers: Vec::new(),
+        targets: Vec::new(),
         listed: listed.iter().map(record).collect(),
     };
     let as_listed: Vec<Taken> = listed
@@ -262,25 +301,25 @@ fn put_together(
             build: false,
         })
         .collect();
-    let mut outcomes = outcomes.into_iter();
-    for target in &set.targets {
+    for (asked, (target, outcome)) in set.targets.iter().zip(settled) {
+        let from_python = (target.first_patch > asked.first_patch)
+            .then(|| format!("3.{}.{}", target.python.minor, target.first_patch));
         let mut answer = Answer {
             set: set.name.clone(),
             target: target.to_string(),
+            from_python,
             chosen: Vec::new(),
             unsolved: Vec::new(),
             notes: Vec::new(),
         };
+        choice.targets.push(target);
         let mut closure = Closure::default();
         for taken in &as_listed {
             closure.add(taken.clone());
         }
-        for _ in target.environments() {
-            match outcomes.next() {
-                Some(Ok(one)) => closure.join(one),
-                Some(Err(lines)) if answer.unsolved.is_empty() => answer.unsolved = lines,
-                Some(Err(_)) | None => {}
-            }
+        match outcome {
+            Ok(taken) => closure.join(taken),
+            Err(lines) => answer.unsolved = lines,
         }
         answer.notes.extend(closure.notes.iter().cloned());
         for taken in closure.into_taken() {

@@ -115,8 +115,8 @@ impl Tree {
         };
         let mut found = Vec::new();
         for target in targets {
-            let answers = target.environments();
-            let failed = answers.iter().find_map(|environment| prove(environment).err());
+            let ends = target.environments();
+            let failed = ends.iter().rev().find_map(|environment| prove(environment).err());
             if let Some(Unsolved::Because(why)) = failed {
                 found.push(unproved(target.to_string(), why));
             }

@@ -10,6 +10,7 @@ mod builds;
 mod check;
 mod choose;
 mod closure;
+mod ends;
 mod index;
 mod library;
 mod listed;
@@ -90,6 +91,9 @@ pub struct Answer {
     pub set: SetName,
     /// The target, as [`Target`](crate::resolve::pypi::Target) is displayed.
     pub target: String,
+    /// The first Python that this holds for, such as `3.9.2`, where earlier patch releases of the
+    /// target's have no answer; a note says why.
+    pub from_python: Option<String>,
     /// What was chosen, by name; of `3.11`, which stands for several patch releases, the union.
     pub chosen: Vec<Chosen>,
     /// Why there is no answer, in lines for people; empty where there is one.

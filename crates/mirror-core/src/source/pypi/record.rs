@@ -15,6 +15,7 @@ use crate::error::{Error, Result};
 use crate::format::pypi::page::{ProjectStatus, Status};
 use crate::format::pypi::{Requirement, VersionOrUrl, requirement};
 use crate::limits;
+use crate::resolve::pypi::target::TargetError;
 use crate::resolve::pypi::{Asked, Inputs, Policy, PreReleases, Prefer, Projects, Target};
 use crate::source::Context;
 
@@ -101,6 +102,17 @@ pub(super) struct PolicyRecord {
 pub(super) struct TargetRecord {
     python: String,
     platform: String,
+    /// Of a Python without its patch release the first one that the set was resolved for.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    first_patch: u16,
+    /// The distributions that it was named by.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    names: Vec<String>,
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // As serde calls it.
+fn is_zero(number: &u16) -> bool {
+    *number == 0
 }
 
 /// A project.
@@ -245,8 +257,13 @@ impl Record {
 }
 
 impl SetRecord {
-    /// What a set asks for, what its lists list, and the files that it got.
-    pub(super) fn new(set: &Set, listed: Vec<ListedRecord>, files: BTreeSet<String>) -> Self {
+    /// What a set asks for, what it was resolved for, what its lists list, and the files that it got.
+    pub(super) fn new(
+        set: &Set,
+        targets: &[Target],
+        listed: Vec<ListedRecord>,
+        files: BTreeSet<String>,
+    ) -> Self {
         let Wants { inputs, all_versions, .. } = &set.wants;
         Self {
             requirements: inputs.requirements.iter().map(Line::new).collect(),
@@ -255,7 +272,7 @@ impl SetRecord {
             newest: set.selection.newest,
             policy: PolicyRecord::new(&inputs.policy),
             listed,
-            targets: set.targets.iter().map(TargetRecord::new).collect(),
+            targets: targets.iter().map(TargetRecord::new).collect(),
             files,
         }
     }
@@ -351,19 +368,21 @@ impl PolicyRecord {
 
 impl TargetRecord {
     fn new(target: &Target) -> Self {
-        Self { python: target.python.to_string(), platform: target.platform.to_string() }
+        Self {
+            python: target.python.to_string(),
+            platform: target.platform.to_string(),
+            first_patch: target.first_patch,
+            names: target.names.clone(),
+        }
     }
 
     fn read(&self) -> Result<Target, String> {
+        let wrong = |error: TargetError| error.to_string();
         Ok(Target {
-            python: self
-                .python
-                .parse()
-                .map_err(|error: crate::resolve::pypi::target::TargetError| error.to_string())?,
-            platform: self
-                .platform
-                .parse()
-                .map_err(|error: crate::resolve::pypi::target::TargetError| error.to_string())?,
+            python: self.python.parse().map_err(wrong)?,
+            platform: self.platform.parse().map_err(wrong)?,
+            first_patch: self.first_patch,
+            names: self.names.clone(),
         })
     }
 }

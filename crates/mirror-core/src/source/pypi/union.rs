@@ -129,7 +129,7 @@ async fn try_to(context: &Context<'_>, old: &Record, all: &[Made]) -> Result<Uni
     let mut selected = BTreeMap::new();
     for (set, choice) in made() {
         let files = choice.files.keys().cloned().collect();
-        let set_record = SetRecord::new(set, choice.listed.clone(), files);
+        let set_record = SetRecord::new(set, &choice.targets, choice.listed.clone(), files);
         record.sets.insert(set.name.to_string(), set_record);
         for (filename, file) in &choice.files {
             choose::add(&mut selected, filename.clone(), file.clone())

@@ -5,6 +5,7 @@ mod answers;
 mod builds;
 mod changes;
 mod checks;
+mod ends;
 mod faults;
 mod files;
 mod hashed;

@@ -194,7 +194,7 @@ pub(super) fn file(text: &str) -> Wants {
 /// `PYTHON PLATFORM` as a target.
 pub(super) fn target(text: &str) -> Target {
     let (python, platform) = text.split_once(' ').unwrap();
-    Target { python: python.parse().unwrap(), platform: platform.parse().unwrap() }
+    Target::new(python.parse().unwrap(), platform.parse().unwrap())
 }
 
 pub(super) fn names(names: &[&str]) -> BTreeSet<String> {

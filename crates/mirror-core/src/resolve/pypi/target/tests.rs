@@ -2,11 +2,11 @@ use super::*;
 use crate::format::pypi::filename::WheelFilename;
 
 fn target(python: &str, platform: &str) -> Target {
-    Target { python: python.parse().unwrap(), platform: platform.parse().unwrap() }
+    Target::new(python.parse().unwrap(), platform.parse().unwrap())
 }
 
 fn tags(python: &str, platform: &str) -> Vec<String> {
-    let Target { python, platform } = target(python, platform);
+    let Target { python, platform, .. } = target(python, platform);
     SupportedTags::new(&python, &platform).iter().collect()
 }
 
@@ -200,10 +200,45 @@ fn distributions_stand_for_their_targets() {
         let targets = Distribution::targets(name, pythons).unwrap();
         targets.iter().map(ToString::to_string).collect::<Vec<_>>()
     };
-    assert_eq!(targets("el10", &[]), ["Python 3.12 on manylinux_2_39_x86_64"]);
-    assert_eq!(targets("ubuntu22.04-aarch64", &[]), ["Python 3.10 on manylinux_2_35_aarch64"]);
-    assert_eq!(targets("el8", &["3.6".parse().unwrap()]), ["Python 3.6 on manylinux_2_28_x86_64"]);
+    assert_eq!(targets("el10", &[]), ["Python 3.12 on manylinux_2_39_x86_64 (el10)"]);
+    let on_arm = "Python 3.10 on manylinux_2_35_aarch64 (ubuntu22.04-aarch64)";
+    assert_eq!(targets("ubuntu22.04-aarch64", &[]), [on_arm]);
+    let own = ["Python 3.6 on manylinux_2_28_x86_64 (el8)"];
+    assert_eq!(targets("el8", &["3.6".parse().unwrap()]), own);
     let error = Distribution::targets("el7", &[]).unwrap_err().to_string();
     assert!(error.contains("el8 el9 el10"), "{error}");
     assert!(Distribution::targets("el9-vax", &[]).is_err());
+}
+
+/// No node of EL 9 has Python 3.9.0, which projects leave out (`!=3.9.0`).
+#[test]
+fn a_distributions_python_begins_with_what_was_shipped_first() {
+    let ends = |name, python: &str| {
+        let pythons: Vec<Python> = python.parse().into_iter().collect();
+        let targets = Distribution::targets(name, &pythons).unwrap();
+        let ends = targets.iter().flat_map(Target::environments);
+        ends.map(|end| end.python.to_string()).collect::<Vec<_>>()
+    };
+    let el9 = ["3.9.10", "3.9.99", "3.11.2", "3.11.99", "3.12.1", "3.12.99"];
+    assert_eq!(ends("el9", ""), el9);
+    assert_eq!(ends("el8-aarch64", "3.6"), ["3.6.8", "3.6.99"]);
+    // The distribution has none such, or a full version says it all.
+    assert_eq!(ends("el9", "3.10"), ["3.10.0", "3.10.99"]);
+    assert_eq!(ends("debian13", "3.13t"), ["3.13.0", "3.13.99"]);
+    assert_eq!(ends("el9", "3.9.1"), ["3.9.1"]);
+    for known in Distribution::ALL {
+        assert!(known.pythons.iter().chain(known.others).all(|(_, patch)| *patch < LAST_PATCH));
+    }
+}
+
+#[test]
+fn what_several_names_stand_for_is_one_target_of_all_of_them() {
+    let named = |name| Distribution::targets(name, &[]).unwrap();
+    let targets = Target::distinct([named("el10"), named("ubuntu24.04"), named("el10")].concat());
+    let [one] = &targets[..] else { panic!("{targets:?}") };
+    assert_eq!(one.to_string(), "Python 3.12 on manylinux_2_39_x86_64 (el10, ubuntu24.04)");
+    assert_eq!(one.environments()[0].python.to_string(), "3.12.3");
+    let bare = target("3.12", "manylinux_2_39_x86_64");
+    let [one] = &Target::distinct([targets[0].clone(), bare])[..] else { panic!() };
+    assert_eq!(one.environments()[0].python.to_string(), "3.12.0");
 }

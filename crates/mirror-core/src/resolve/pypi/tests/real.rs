@@ -146,10 +146,8 @@ fn inputs(folder: &Path, list: &str) -> Inputs {
 fn environment(name: &str) -> Environment {
     let (python, platform) = name.split_once('-').unwrap();
     let (arch, libc) = platform.split_once('-').unwrap();
-    let target = Target {
-        python: python.parse().unwrap(),
-        platform: format!("{libc}_{arch}").parse().unwrap(),
-    };
+    let platform = format!("{libc}_{arch}").parse().unwrap();
+    let target = Target::new(python.parse().unwrap(), platform);
     target.environments().remove(0)
 }
 

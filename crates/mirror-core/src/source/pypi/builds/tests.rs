@@ -46,8 +46,7 @@ impl Library for Chain {
 
 /// Why `p1` cannot be had.
 fn refused(chain: &Chain) -> Vec<String> {
-    let target =
-        Target { python: "3.11.4".parse().unwrap(), platform: "linux_x86_64".parse().unwrap() };
+    let target = Target::new("3.11.4".parse().unwrap(), "linux_x86_64".parse().unwrap());
     let environment = target.environments().remove(0);
     let mut closing = Closing::new(chain, &environment, Selection::default());
     let asked = inputs("x-1.tar.gz", &[requirement::parse("p1").unwrap()], &Policy::default());
