@@ -1,8 +1,8 @@
 //! Source distributions: what they say of themselves, without running anything.
 //!
 //! The archive (`.tar.gz`, `.tar.bz2`, `.tar.xz`, `.zip`) is streamed once. [`Sdist`] keeps the few
-//! members that say something: `PKG-INFO`, `pyproject.toml` and setuptools' `requires.txt`; nothing is
-//! unpacked, links and devices are never followed, and everything is bounded.
+//! members that say something: `PKG-INFO`, `pyproject.toml`, and setuptools' `requires.txt`, `setup.cfg`
+//! and `setup.py`; nothing is unpacked, links and devices are never followed, and everything is bounded.
 //!
 //! [`Sdist::metadata`] says what the release needs, [`Sdist::build_system`] what it takes to build it.
 
@@ -20,6 +20,7 @@ use crate::format::compression::decoder;
 use crate::limits;
 
 mod found;
+mod setup;
 mod tar;
 
 use found::{Found, Wanted};
@@ -80,6 +81,10 @@ pub struct Sdist {
     /// `*.egg-info/requires.txt`, what setuptools found the requirements to be on the machine of
     /// whoever made the archive.
     pub requires_txt: Option<String>,
+    /// `setup.cfg`, in which setuptools is told what a build asks for.
+    pub setup_cfg: Option<String>,
+    /// `setup.py`, likewise; it is read, and never run.
+    pub setup_py: Option<String>,
 }
 
 /// What a release needs, and how certain that is.
@@ -104,10 +109,15 @@ pub enum Origin {
 }
 
 /// What it takes to build a wheel (PEP 518, PEP 517).
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct BuildSystem {
-    /// What is installed before; setuptools and wheel where nothing is said.
+    /// What is installed before; setuptools and wheel where nothing is said. With what `setup.cfg` asks
+    /// for, where setuptools builds.
     pub requires: Vec<Requirement>,
+    /// What `setup.py` asks for beside (`setup_requires`), where it has that as a list.
+    pub asked: Vec<Requirement>,
+    /// There may be more that `setup.cfg` and `setup.py` ask for: only running them tells.
+    pub is_open: bool,
     /// The backend, an object's path; `None` is setuptools' of old.
     pub backend: Option<String>,
     /// The backend is part of the archive (`backend-path`): it may ask for more when it runs.
@@ -127,11 +137,15 @@ impl Sdist {
             else {
                 continue;
             };
+            let is_bounded = wanted.kind.bounded(member.size);
+            if !wanted.kind.is_needed() && (!member.is_file || is_bounded.is_err()) {
+                continue;
+            }
             if !member.is_file {
                 let path = excerpt(&wanted.path);
                 return Err(SdistError::NoFile { path });
             }
-            let content = wanted.kind.bounded(member.size).and_then(|()| Ok(archive.content()?))?;
+            let content = is_bounded.and_then(|()| Ok(archive.content()?))?;
             found.take(wanted, content)?;
         }
         found.finish()
@@ -162,7 +176,10 @@ impl Sdist {
         let mut found = Found::default();
         for member in directory.members() {
             let Some(wanted) = Wanted::new(&member.name, project) else { continue };
-            wanted.kind.bounded(member.size())?;
+            match wanted.kind.bounded(member.size()) {
+                Err(_) if !wanted.kind.is_needed() => continue,
+                bounded => bounded?,
+            }
             let mut window = (0, Vec::new());
             let mut content = None;
             // As many steps as there are, for an archive that does not change meanwhile.
@@ -222,33 +239,23 @@ impl Sdist {
 
     /// What it takes to build it.
     pub fn build_system(&self) -> Result<BuildSystem, SdistError> {
-        let mut system = BuildSystem {
-            requires: Vec::new(),
-            backend: None,
-            is_local: false,
-            faults: Vec::new(),
+        let mut system = match self.table("build-system")? {
+            Some(table) => build_system(&table)?,
+            None => BuildSystem {
+                requires: ["setuptools", "wheel"]
+                    .into_iter()
+                    .flat_map(requirement::parse)
+                    .collect(),
+                ..BuildSystem::default()
+            },
         };
-        let Some(table) = self.table("build-system")? else {
-            for name in ["setuptools", "wheel"] {
-                system.requires.extend(requirement::parse(name));
-            }
-            return Ok(system);
-        };
-        let requires =
-            table.get("requires").ok_or_else(|| malformed("[build-system] has no `requires`"))?;
-        for text in texts(requires, "build-system.requires")? {
-            match metadata::requirement(text) {
-                Ok(requirement) => system.requires.push(requirement),
-                Err(reason) => system.faults.push(fault("build-system.requires", text, &reason)),
-            }
-        }
-        if let Some(backend) = table.get("build-backend") {
-            let text =
-                backend.as_str().ok_or_else(|| kind("build-system.build-backend", "a text"))?;
-            system.backend = Some(excerpt(text));
-        }
-        if let Some(path) = table.get("backend-path") {
-            system.is_local = !texts(path, "build-system.backend-path")?.is_empty();
+        let module = system.backend.as_deref().map(|path| path.split(['.', ':']).next());
+        if let None | Some(Some("setuptools" | "pbr")) = module {
+            let cfg = self.setup_cfg.as_deref().map(setup::of_cfg).unwrap_or_default();
+            let py = self.setup_py.as_deref().map(setup::of_py).unwrap_or_default();
+            system.requires.extend(cfg.requires);
+            system.asked = py.requires;
+            system.is_open = cfg.is_open || py.is_open;
         }
         Ok(system)
     }
@@ -265,6 +272,27 @@ impl Sdist {
             Some(_) => Err(kind(name, "a table")),
         }
     }
+}
+
+/// What `[build-system]` says (PEP 518, PEP 517).
+fn build_system(table: &toml::Table) -> Result<BuildSystem, SdistError> {
+    let mut system = BuildSystem::default();
+    let requires =
+        table.get("requires").ok_or_else(|| malformed("[build-system] has no `requires`"))?;
+    for text in texts(requires, "build-system.requires")? {
+        match metadata::requirement(text) {
+            Ok(requirement) => system.requires.push(requirement),
+            Err(reason) => system.faults.push(fault("build-system.requires", text, &reason)),
+        }
+    }
+    if let Some(backend) = table.get("build-backend") {
+        let text = backend.as_str().ok_or_else(|| kind("build-system.build-backend", "a text"))?;
+        system.backend = Some(excerpt(text));
+    }
+    if let Some(path) = table.get("backend-path") {
+        system.is_local = !texts(path, "build-system.backend-path")?.is_empty();
+    }
+    Ok(system)
 }
 
 /// Takes what `[project]` says (PEP 621); false where it leaves to the build what the release needs.

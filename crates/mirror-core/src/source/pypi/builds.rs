@@ -33,13 +33,13 @@ pub(super) struct World<'a, L> {
 pub(super) struct Builds {
     all: Vec<Build>,
     /// The place of each, by what it requires.
-    places: HashMap<Vec<String>, usize>,
+    places: HashMap<[Vec<String>; 2], usize>,
 }
 
 /// A list of build requirements, and what came of it.
 struct Build {
     requires: Vec<Requirement>,
-    /// What its backend asks for where the machine has no such tool.
+    /// What its backend asks for beside, as far as that is known; not all of it on every machine.
     more: Vec<Requirement>,
     /// The source distribution that asked for it first.
     filename: String,
@@ -116,16 +116,24 @@ impl Builds {
                 "{filename} is built by a backend of its own, which may ask for more than it says"
             ));
         }
+        if system.is_open {
+            closure.notes.insert(format!(
+                "{filename} has `setup_requires` that only running it would tell: a build may ask for \
+                 more than is known"
+            ));
+        }
         if let Some(tool) = backends::toolchain(&system) {
             closure.notes.insert(format!("a build of {filename} takes {tool}, which no index has"));
         }
         let more = backends::asked(&system);
-        let all = || system.requires.iter().chain(&more);
-        if all().next().is_none() {
+        if system.requires.is_empty() && more.is_empty() {
             return Ok(source(Ok(None)));
         }
-        let mut key: Vec<String> = all().map(ToString::to_string).collect();
-        key.sort();
+        let key = [&system.requires, &more].map(|all| {
+            let mut words: Vec<String> = all.iter().map(ToString::to_string).collect();
+            words.sort();
+            words
+        });
         if let Some(place) = self.places.get(&key) {
             return Ok(source(Ok(Some(*place))));
         }
@@ -169,8 +177,7 @@ impl Builds {
             if without.is_ok() {
                 let more: Vec<String> = build.more.iter().map(|one| format!("`{one}`")).collect();
                 told.push(format!(
-                    "a build of {filename} asks for {} where the machine has no such tool, and \
-                     they cannot be had: {}",
+                    "a build of {filename} may ask for {}, which cannot be had: {}",
                     more.join(" and "),
                     why.join("; ")
                 ));

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use mirror_core::source::pypi::{Sdists, check};
 use mirror_fixtures::Upstream;
-use mirror_fixtures::pypi::{Build, Index, Release, Sdist, samples};
+use mirror_fixtures::pypi::{Build, Index, Release, Sdist, Tar, samples};
 use mirror_fixtures::tool::client;
 
 use super::support::{Site, With as _, names};
@@ -138,6 +138,43 @@ async fn an_excluded_early_version_admits_no_others() {
     assert_eq!(run.chosen(0), names(&["early 1.0"]));
     let run = site.sync(vec![site.set(&[]).all_versions(&["early>=2.0.dev3"])]).await.good();
     assert_eq!(run.chosen(0), names(&["early 2.0.dev3", "early 2.0rc1"]));
+}
+
+/// setuptools asks for what `setup.cfg` and `setup.py` say when it runs.
+#[tokio::test]
+async fn what_setuptools_is_told_to_ask_for_is_there() {
+    let by = |name: &str, file: &str, text: &str| {
+        let sdist = by(&["setuptools"]).with(Tar::new().file(&format!("{name}-1/{file}"), text));
+        Release::new(name, "1").sdist(sdist)
+    };
+    let mut site = Site::new(Index::new().releases([
+        by("stacked", "setup.cfg", "[options]\nsetup_requires = pbr>=2\n"),
+        by("listed", "setup.py", "setup(setup_requires=['cffi>=1'])\n"),
+        by("open", "setup.py", "setup(setup_requires=needs())\n"),
+        Release::new("setuptools", "80"),
+        Release::new("pbr", "6"),
+        Release::new("cffi", "2").requires("pycparser"),
+        Release::new("pycparser", "3"),
+    ]));
+    let set = |site: &Site| site.set(&["stacked", "listed", "open"]);
+    let run = site.sync(vec![set(&site)]).await.good();
+    let built = run.answers[0].chosen.iter().filter(|one| one.build).map(|one| &*one.name);
+    assert_eq!(built.collect::<Vec<_>>(), ["cffi", "pbr", "pycparser", "setuptools"]);
+    let open = "open-1.tar.gz has `setup_requires` that only running it would tell: a build may ask \
+                for more than is known";
+    assert_eq!(run.answers[0].notes, [open]);
+    // What stands in a program may be for some machines alone; `setup.cfg` says what it is.
+    site.change(|index| index.remove("cffi", "2"));
+    let run = site.sync(vec![set(&site)]).await.good();
+    let said = run.words();
+    assert!(
+        said.contains("may ask for `cffi>=1`, which cannot be had: no index has cffi"),
+        "{said}"
+    );
+    site.change(|index| index.remove("pbr", "6"));
+    let run = site.sync(vec![set(&site)]).await;
+    let expected = "stacked-1.tar.gz cannot be built: no index has pbr";
+    assert_eq!(run.answers[0].unsolved, [expected]);
 }
 
 /// Some backends ask for tools when they run; an isolated host may have none.

@@ -87,12 +87,20 @@ fn finds_what_says_something_however_it_is_packed() {
         member("demo-1.0/other", b'0', b"[project]\n"),
         member("demo-1.0/tests/other.egg-info/requires.txt", b'0', b"no"),
         member("demo-1.0/tests/PKG-INFO", b'0', b"no"),
+        member("demo-1.0/setup.cfg", b'0', b"[options]\n"),
+        member("demo-1.0/setup.py", b'0', b"code"),
+        member("demo-1.0/tests/setup.py", b'0', b"no"),
+        // It may be a link, or there twice: it is no reason to refuse the archive.
+        member("other/setup.py", b'0', b"no"),
+        member("demo-1.0/setup.cfg", b'2', b""),
         member("demo-1.0/src/Demo.egg-info/requires.txt", b'0', b"a\n"),
     ];
     let expected = Sdist {
         pkg_info: Some(OLD.into()),
         pyproject: Some("[project]\n".to_owned()),
         requires_txt: Some("a\n".to_owned()),
+        setup_cfg: Some("[options]\n".to_owned()),
+        setup_py: Some("code".to_owned()),
     };
     let archive = tar(&members);
     let mut bz2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
@@ -218,6 +226,29 @@ fn tells_what_it_takes_to_build() {
 }
 
 #[test]
+fn setuptools_is_told_what_it_asks_for_by_files_of_its_own() {
+    let cfg = ("demo-1.0/setup.cfg", "[options]\nsetup_requires = pbr>=2\n");
+    let py = ("demo-1.0/setup.py", "setup(setup_requires=['cffi'])\n");
+    let build = |backend| format!("[build-system]\nrequires = []\n{backend}\n");
+    let old = build("");
+    let new = build("build-backend = 'setuptools.build_meta:__legacy__'");
+    for pyproject in [&old, &new] {
+        let found = sdist(&[cfg, py, ("demo-1.0/pyproject.toml", pyproject)]);
+        let system = found.build_system().unwrap();
+        assert_eq!(requirements(&system.requires), ["pbr>=2"]);
+        assert_eq!((requirements(&system.asked), system.is_open), (vec!["cffi".to_owned()], false));
+    }
+    let system = sdist(&[cfg]).build_system().unwrap();
+    assert_eq!(requirements(&system.requires), ["setuptools", "wheel", "pbr>=2"]);
+    let open = ("demo-1.0/setup.py", "setup(setup_requires=needs())\n");
+    assert!(sdist(&[open]).build_system().unwrap().is_open);
+    // Others do not look at them.
+    let other = build("build-backend = 'flit_core.buildapi'");
+    let system = sdist(&[cfg, open, ("demo-1.0/pyproject.toml", &other)]).build_system().unwrap();
+    assert_eq!((system.requires.len(), system.is_open), (0, false));
+}
+
+#[test]
 fn another_releases_metadata_is_refused() {
     let found = sdist(&[("demo-1.0/PKG-INFO", OLD)]);
     assert_eq!(
@@ -325,7 +356,13 @@ proptest! {
 
     #[test]
     fn no_text_makes_it_panic(text in "(\\[|\\]|:|;|a|=|'|\"|\n|project|build-system|requires|dependencies|\\PC){0,40}") {
-        let sdist = Sdist { pkg_info: None, pyproject: Some(text.clone()), requires_txt: Some(text) };
+        let sdist = Sdist {
+            pyproject: Some(text.clone()),
+            setup_cfg: Some(text.clone()),
+            setup_py: Some(text.clone()),
+            requires_txt: Some(text),
+            ..Sdist::default()
+        };
         let _ = sdist.metadata(&demo(), &"1.0".parse().unwrap());
         let _ = sdist.build_system();
         let sdist = Sdist { pyproject: None, ..sdist };

@@ -17,9 +17,9 @@ const ASKED: [(&str, &[&str]); 2] = [
 
 /// What the backend asks for that an index may have.
 pub(super) fn asked(system: &BuildSystem) -> Vec<Requirement> {
-    let Some(module) = module(system) else { return Vec::new() };
-    let asked = ASKED.iter().filter(|(backend, _)| *backend == module);
-    asked.flat_map(|(_, asked)| *asked).flat_map(|text| requirement::parse(text)).collect()
+    let asked = ASKED.iter().filter(|(backend, _)| module(system) == Some(backend));
+    let known = asked.flat_map(|(_, asked)| *asked).flat_map(|text| requirement::parse(text));
+    system.asked.iter().cloned().chain(known).collect()
 }
 
 /// What it takes that no index has, for people.

@@ -40,7 +40,7 @@ impl Library for Chain {
         let number: usize = project.name.as_ref()[1..].parse().unwrap();
         let next = if self.0 == Some(number) { 1 } else { number + 1 };
         let requires = vec![requirement::parse(&format!("p{next}")).unwrap()];
-        Ok(Ok(BuildSystem { requires, backend: None, is_local: false, faults: Vec::new() }))
+        Ok(Ok(BuildSystem { requires, ..BuildSystem::default() }))
     }
 }
 

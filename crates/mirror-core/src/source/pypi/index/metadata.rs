@@ -96,8 +96,9 @@ pub(in crate::source::pypi) struct FromSdist {
 impl FromSdist {
     /// About how many bytes of memory it takes.
     pub(super) fn memory(&self) -> usize {
-        let Sdist { pkg_info, pyproject, requires_txt } = &self.sdist;
-        let texts = [pyproject, requires_txt].map(|text| text.as_ref().map_or(0, String::len));
+        let Sdist { pkg_info, pyproject, requires_txt, setup_cfg, setup_py } = &self.sdist;
+        let texts = [pyproject, requires_txt, setup_cfg, setup_py];
+        let texts = texts.map(|text| text.as_ref().map_or(0, String::len));
         size_of::<Self>() + pkg_info.as_ref().map_or(0, Vec::len) + texts.iter().sum::<usize>()
     }
 }
@@ -390,7 +391,7 @@ impl Reading<'_> {
     }
 
     async fn sdist(&self) -> Read<(Needs, FromSdist)> {
-        let key = self.key("sdist");
+        let key = self.key("source distribution");
         let kept = self.cached(key.as_deref())?;
         let sdist = if let Some(sdist) = kept.and_then(|kept| unpack(&kept)) {
             sdist
@@ -479,18 +480,23 @@ struct KeptSdist {
     pkg_info: Option<String>,
     pyproject: Option<String>,
     requires_txt: Option<String>,
+    setup_cfg: Option<String>,
+    setup_py: Option<String>,
 }
 
 /// `None` where a part is no text.
 fn pack(sdist: &Sdist) -> Option<Vec<u8>> {
-    let Sdist { pkg_info, pyproject, requires_txt } = sdist.clone();
+    let Sdist { pkg_info, pyproject, requires_txt, setup_cfg, setup_py } = sdist.clone();
     let pkg_info = pkg_info.map(String::from_utf8).transpose().ok()?;
-    serde_json::to_vec(&KeptSdist { pkg_info, pyproject, requires_txt }).ok()
+    let kept = KeptSdist { pkg_info, pyproject, requires_txt, setup_cfg, setup_py };
+    serde_json::to_vec(&kept).ok()
 }
 
 fn unpack(kept: &[u8]) -> Option<Sdist> {
-    let KeptSdist { pkg_info, pyproject, requires_txt } = serde_json::from_slice(kept).ok()?;
-    Some(Sdist { pkg_info: pkg_info.map(String::into_bytes), pyproject, requires_txt })
+    let kept: KeptSdist = serde_json::from_slice(kept).ok()?;
+    let KeptSdist { pkg_info, pyproject, requires_txt, setup_cfg, setup_py } = kept;
+    let pkg_info = pkg_info.map(String::into_bytes);
+    Some(Sdist { pkg_info, pyproject, requires_txt, setup_cfg, setup_py })
 }
 
 /// The digest of `content` by the algorithm of `like`.
