@@ -63,7 +63,7 @@ fn table(answer: &Answer, names_index: bool) -> String {
         }
         let _ = writeln!(text, "  {line}");
     }
-    for note in &answer.notes {
+    for note in answer.notes.iter().chain(&answer.passed_over) {
         let _ = writeln!(text, "  note: {note}");
     }
     text.push('\n');
@@ -182,6 +182,7 @@ mod tests {
             chosen,
             unsolved: unsolved.iter().map(|&line| line.to_owned()).collect(),
             notes: Vec::new(),
+            passed_over: Vec::new(),
         }
     }
 
@@ -230,6 +231,11 @@ site, Python 3.11 on manylinux_2_28_x86_64: 3 packages in 5 files, 10.00 KiB
             (lines.len(), &*lines[10]),
             (11, "1,000 more of this kind; --json and --dry-run have all")
         );
+        // What is as it should be is for who looks closer.
+        let passed_over = vec!["a 2 is passed over: for Python >=3.10".to_owned()];
+        let usual = Answer { passed_over, ..answer(Vec::new(), &[]) };
+        assert!(tables(std::slice::from_ref(&usual)).contains("  note: a 2 is passed over"));
+        assert_eq!(warnings(&[usual]), [""; 0]);
     }
 
     #[test]

@@ -251,7 +251,8 @@ fn absent<I: Index>(
         return vec![format!("{name} is on no index")];
     }
     if candidates.project.releases.is_empty() {
-        return vec![format!("{name} has no file that can be installed")];
+        let none = format!("{name} has no file that can be installed");
+        return [none].into_iter().chain(candidates.project.notes.iter().cloned()).collect();
     }
     let len = candidates.len();
     let wanted = asked_of(name, groups, provider);

@@ -47,7 +47,7 @@ pub use target::{Environment, Target};
 
 use crate::format::pypi::{ExtraName, PackageName, Version};
 use crate::limits;
-use provider::{Package, Provider, Special, Stop};
+use provider::{Package, Provider, Special, Stop, Unfit};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -80,6 +80,8 @@ pub struct Resolution {
     pub picks: Vec<Pick>,
     /// What a user may want to know, though it stands in nothing's way.
     pub notes: Vec<String>,
+    /// Newer versions that are for other Pythons, where only their metadata says so.
+    pub passed_over: Vec<String>,
 }
 
 /// A version that was chosen.
@@ -194,17 +196,22 @@ fn answer<I: Index>(
         };
         picks.insert(name.clone(), pick);
     }
-    let mut notes = Vec::new();
+    let (mut notes, mut passed_over) = (Vec::new(), Vec::new());
     for (package, &slot) in selected.iter() {
         let Package::Project(name) = package else { continue };
         let passed = provider.passed_over(name, slot);
         let candidates = provider.candidates(name)?;
-        for (slot, why) in passed.iter().take(PASSED_OVER) {
-            notes.push(format!("{name} {} is passed over: {why}", candidates.version(*slot)));
-        }
-        if passed.len() > PASSED_OVER {
-            let more = passed.len() - PASSED_OVER;
-            notes.push(format!("{name}: {more} more versions are passed over for their metadata"));
+        let (pythons, faulty): (Vec<_>, Vec<_>) =
+            passed.into_iter().partition(|(_, why)| matches!(why, Unfit::Python(_)));
+        for (passed, lines) in [(pythons, &mut passed_over), (faulty, &mut notes)] {
+            for (slot, why) in passed.iter().take(PASSED_OVER) {
+                lines.push(format!("{name} {} is passed over: {why}", candidates.version(*slot)));
+            }
+            if passed.len() > PASSED_OVER {
+                let more = passed.len() - PASSED_OVER;
+                let why = "more versions are passed over for their metadata";
+                lines.push(format!("{name}: {more} {why}"));
+            }
         }
     }
     let mut request = |requirement: &crate::format::pypi::Requirement, by, words: String| {
@@ -241,7 +248,8 @@ fn answer<I: Index>(
         }
     }
     notes.sort();
-    Ok(Resolution { picks: picks.into_values().collect(), notes })
+    passed_over.sort();
+    Ok(Resolution { picks: picks.into_values().collect(), notes, passed_over })
 }
 
 #[cfg(test)]

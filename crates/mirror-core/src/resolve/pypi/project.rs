@@ -20,6 +20,9 @@ pub struct Listed<'a> {
     pub digests: Vec<Digest>,
 }
 
+/// Most notes that are kept of a project.
+const NOTES: usize = 3;
+
 /// The files of a project, by version.
 #[derive(Clone, Debug)]
 pub struct Project {
@@ -27,8 +30,10 @@ pub struct Project {
     pub name: PackageName,
     /// The releases, oldest first.
     pub releases: Vec<Release>,
-    /// What was passed over, and why.
+    /// What was passed over, and why: the first few.
     pub notes: Vec<String>,
+    /// How much more was.
+    pub more_notes: usize,
     /// The distinct tags of the wheels: a page of ten thousand files has some hundred.
     pub(super) tags: Vec<WheelTags>,
     /// The distinct Pythons that files ask for, with their text.
@@ -86,6 +91,7 @@ impl Project {
             name,
             releases: Vec::new(),
             notes: Vec::new(),
+            more_notes: 0,
             tags: Vec::new(),
             pythons: Vec::new(),
         };
@@ -97,7 +103,7 @@ impl Project {
                 Ok(Some(parsed)) => parsed,
                 Ok(None) => continue,
                 Err(error) => {
-                    project.notes.push(error.to_string());
+                    project.note(|| error.to_string());
                     continue;
                 }
             };
@@ -136,12 +142,21 @@ impl Project {
         file.python.map(|place| self.pythons[place].0.as_str())
     }
 
+    /// Notes what is passed over, within bounds: a page may be full of it.
+    fn note(&mut self, text: impl FnOnce() -> String) {
+        if self.notes.len() < NOTES {
+            self.notes.push(text());
+        } else {
+            self.more_notes += 1;
+        }
+    }
+
     /// Keeps what a `Requires-Python` says. One that cannot be read restricts nothing, as pip has
     /// it: it is of old files, and their metadata has its say yet.
     fn learn_python(&mut self, text: &str) -> Option<usize> {
         let Ok(specifiers) = specifiers(text) else {
-            let name = &self.name;
-            self.notes.push(format!("{name}: malformed requires-python {text:?} is passed over"));
+            let name = self.name.clone();
+            self.note(|| format!("{name}: malformed requires-python {text:?} is passed over"));
             return None;
         };
         self.pythons.push((text.to_owned(), specifiers));
@@ -175,6 +190,11 @@ mod tests {
             .map(|release| (release.version.to_string(), release.files.len()))
             .collect();
         assert_eq!(releases, [("9.0".to_owned(), 2), ("10.0".to_owned(), 1)]);
-        assert_eq!(project.notes.len(), 3, "{:?}", project.notes);
+        assert_eq!((project.notes.len(), project.more_notes), (3, 0), "{:?}", project.notes);
+        let names: Vec<_> =
+            (0..9).map(|number| format!("foo-{number}.x-py3-none-any.whl")).collect();
+        let listed = names.iter().map(|name| Listed { filename: name, ..Listed::default() });
+        let project = Project::new("foo".parse().unwrap(), listed);
+        assert_eq!((project.notes.len(), project.more_notes), (3, 6), "{:?}", project.notes);
     }
 }

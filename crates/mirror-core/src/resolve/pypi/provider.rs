@@ -101,7 +101,25 @@ impl Needs {
 }
 
 /// What is known of a version: what it needs, or why it cannot be used.
-pub(super) type Known = Rc<Result<Needs, String>>;
+pub(super) type Known = Rc<Result<Needs, Unfit>>;
+
+/// Why what the metadata of a version says makes it unusable.
+#[derive(Clone, Debug)]
+pub(super) enum Unfit {
+    /// It is for other Pythons, which most indexes say on the project's page.
+    Python(String),
+    /// There is something wrong with it.
+    Metadata(String),
+}
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Python(python) => write!(f, "for Python {python}"),
+            Self::Metadata(why) => f.write_str(why),
+        }
+    }
+}
 
 /// What was tried of a project.
 #[derive(Clone, Copy)]
@@ -225,7 +243,7 @@ impl<'a, I: Index> Provider<'a, I> {
         let described = self.index.metadata(&candidates.project, candidates.file(slot));
         let needs = match described.map_err(Stop::Index)? {
             Described::As(metadata) => self.judge(metadata),
-            Described::Unusable(why) => Err(why),
+            Described::Unusable(why) => Err(Unfit::Metadata(why)),
         };
         let needs = Rc::new(needs);
         let mut known = self.needs.borrow_mut();
@@ -240,7 +258,7 @@ impl<'a, I: Index> Provider<'a, I> {
 
     /// The versions newer than `slot` that were passed over for what their metadata says, newest
     /// first, each with why.
-    pub(super) fn passed_over(&self, name: &PackageName, slot: u32) -> Vec<(u32, String)> {
+    pub(super) fn passed_over(&self, name: &PackageName, slot: u32) -> Vec<(u32, Unfit)> {
         let needs = self.needs.borrow();
         let known = needs.get(name).into_iter().flatten();
         let mut passed: Vec<_> = known
@@ -252,11 +270,11 @@ impl<'a, I: Index> Provider<'a, I> {
     }
 
     /// Holds metadata against the environment.
-    fn judge(&self, metadata: Arc<Metadata>) -> Result<Needs, String> {
+    fn judge(&self, metadata: Arc<Metadata>) -> Result<Needs, Unfit> {
         if let Some(python) = &metadata.requires_python
             && !python.contains(&self.environment.python)
         {
-            return Err(format!("for Python {python}"));
+            return Err(Unfit::Python(python.to_string()));
         }
         let markers = &self.environment.markers;
         let mut holding = Vec::with_capacity(metadata.requires_dist.len());
@@ -264,7 +282,7 @@ impl<'a, I: Index> Provider<'a, I> {
             let holds = requirement.evaluate_markers(markers, &[]);
             holding.push(holds);
             if let Some(why) = self.stray(requirement).filter(|_| holds) {
-                return Err(why);
+                return Err(Unfit::Metadata(why));
             }
         }
         Ok(Needs { metadata, holding })
@@ -500,7 +518,7 @@ impl<I: Index> DependencyProvider for Provider<'_, I> {
         let known = self.needs(name, *slot)?;
         let needs = match &*known {
             Ok(needs) => needs,
-            Err(why) => return Ok(Dependencies::Unavailable(Reason(why.as_str().into()))),
+            Err(why) => return Ok(Dependencies::Unavailable(Reason(why.to_string().into()))),
         };
         let held: Vec<_> = needs.requirements(extra, self.environment).collect();
         if let Some(why) = held.iter().find_map(|requirement| self.stray(requirement)) {

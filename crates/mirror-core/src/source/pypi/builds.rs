@@ -49,6 +49,7 @@ struct Build {
     /// The source distributions among that.
     sources: Vec<Source>,
     notes: Vec<String>,
+    passed_over: Vec<String>,
     /// Whether the closure has it all.
     is_taken: bool,
 }
@@ -151,6 +152,7 @@ impl Builds {
             takes: Vec::new(),
             sources: Vec::new(),
             notes: Vec::new(),
+            passed_over: Vec::new(),
             is_taken: false,
         });
         Ok(source(Ok(Some(place))))
@@ -193,7 +195,7 @@ impl Builds {
             inputs.requirements.extend(more.requirements);
             resolution = Self::resolution(world, &inputs)?;
         }
-        let Resolution { picks, mut notes } = match resolution {
+        let Resolution { picks, mut notes, passed_over } = match resolution {
             Ok(resolution) => resolution,
             Err(why) => {
                 self.all[place].fault = Some(why);
@@ -219,7 +221,8 @@ impl Builds {
             });
         }
         let build = &mut self.all[place];
-        (build.takes, build.sources, build.notes) = (takes, sources, notes);
+        (build.takes, build.sources) = (takes, sources);
+        (build.notes, build.passed_over) = (notes, passed_over);
         Ok(())
     }
 
@@ -295,6 +298,7 @@ impl Builds {
                 closure.add(taken.clone());
             }
             closure.notes.extend(build.notes.iter().cloned());
+            closure.passed_over.extend(build.passed_over.iter().cloned());
             for source in &build.sources {
                 // That of one that has no wheel has been looked at.
                 let fault = if source.has_wheel { self.fault(source) } else { None };

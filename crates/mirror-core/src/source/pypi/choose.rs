@@ -311,6 +311,7 @@ fn put_together(
             chosen: Vec::new(),
             unsolved: Vec::new(),
             notes: Vec::new(),
+            passed_over: Vec::new(),
         };
         choice.targets.push(target);
         let mut closure = Closure::default();
@@ -322,6 +323,7 @@ fn put_together(
             Err(lines) => answer.unsolved = lines,
         }
         answer.notes.extend(closure.notes.iter().cloned());
+        answer.passed_over.extend(closure.passed_over.iter().cloned());
         for taken in closure.into_taken() {
             let found = shelf.found(&taken.project).map_err(Unanswered::into_error)?;
             let mut chosen = Chosen {
@@ -349,10 +351,13 @@ fn put_together(
             }
             chosen.files.sort_by(|a, b| a.filename.cmp(&b.filename));
             answer.notes.extend(unusable(&found));
+            answer.passed_over.extend(placeless(&found.project));
             answer.chosen.push(chosen);
         }
-        answer.notes.sort();
-        answer.notes.dedup();
+        for lines in [&mut answer.notes, &mut answer.passed_over] {
+            lines.sort();
+            lines.dedup();
+        }
         choice.answers.push(answer);
     }
     Ok(choice)
@@ -385,6 +390,15 @@ pub(super) fn add(
         }
     }
     Ok(())
+}
+
+/// What of a project's files has no place in its versions.
+fn placeless(project: &Project) -> Vec<String> {
+    let mut lines = project.notes.clone();
+    if project.more_notes > 0 {
+        lines.push(format!("{}: {} more of this kind", project.name, project.more_notes));
+    }
+    lines
 }
 
 /// What of a project's files cannot be used, in a line.

@@ -44,6 +44,8 @@ const SHOWN: usize = 5;
 pub(super) struct Closure {
     taken: BTreeMap<(PackageName, Version), Taken>,
     pub(super) notes: BTreeSet<String>,
+    /// Newer versions that are for other Pythons.
+    pub(super) passed_over: BTreeSet<String>,
 }
 
 /// Who lists a version.
@@ -89,6 +91,7 @@ impl Closure {
     /// Takes in what another environment takes.
     pub(super) fn join(&mut self, other: Self) {
         self.notes.extend(other.notes);
+        self.passed_over.extend(other.passed_over);
         for taken in other.taken.into_values() {
             self.add(taken);
         }
@@ -232,9 +235,10 @@ impl<'a, L: Library> Closing<'a, L> {
     }
 
     fn take_all(&mut self, inputs: &Inputs) -> Result<(), Unsolved<L::Error>> {
-        let Resolution { picks, notes } =
+        let Resolution { picks, notes, passed_over } =
             resolve(inputs, self.environment, self.library).map_err(unsolved)?;
         self.closure.notes.extend(notes);
+        self.closure.passed_over.extend(passed_over);
         for pick in picks {
             let requested_by = pick.requested_by.iter().map(words).collect();
             self.take(&pick.project, pick.release(), pick.file(), inputs, requested_by)?;

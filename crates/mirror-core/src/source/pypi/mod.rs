@@ -100,6 +100,9 @@ pub struct Answer {
     pub unsolved: Vec<String>,
     /// What a user may want to know, though it stands in nothing's way.
     pub notes: Vec<String>,
+    /// What is as it should be, and explains a choice: newer versions that are for other Pythons, where
+    /// only their metadata says so, and files that no version has a place for.
+    pub passed_over: Vec<String>,
 }
 
 /// A version that was chosen.

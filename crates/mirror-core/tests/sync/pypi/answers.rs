@@ -1,6 +1,7 @@
 //! What is chosen for whom, and what is said of it.
 
 use mirror_core::Mode;
+use mirror_core::format::pypi::input::Location;
 use mirror_core::report::Outcome;
 use mirror_core::source::pypi::PypiSource;
 use mirror_fixtures::Fault;
@@ -227,4 +228,39 @@ async fn a_graph_is_resolved_and_mirrored_whole() {
     assert_eq!(run.chosen(0).len(), 40);
     assert!(run.chosen(0).iter().all(|chosen| chosen.ends_with(" 1.3")));
     assert_eq!(packages(&site.tree()).len(), 40);
+}
+
+/// Versions for other Pythons are what indexes have; only a page without `requires-python` shows it.
+#[tokio::test]
+async fn what_is_usual_is_told_apart_from_what_is_odd() {
+    let site = Site::new(
+        Index::new().releases(samples::versions()).releases([
+            Release::new("noted", "1.0")
+                .wheel("py3-none-any")
+                .raw("noted-not.a.version-py3-none-any.whl", b"x"),
+            Release::new("old", "1.0").requires_python("three"),
+            Release::new("old", "1.1"),
+        ]),
+    );
+    let mut set = site.set(&["python", "malformed"]);
+    set.indexes.indexes.clear();
+    let links = format!("{}/links/", site.upstream.url());
+    let mut files = site.index.files();
+    for (_, page) in files.iter_mut().filter(|(path, _)| path.starts_with("links/")) {
+        let text = String::from_utf8_lossy(page).replace("data-requires-python=", "data-none=");
+        *page = text.into_bytes();
+    }
+    site.upstream.set_files(files);
+    set.indexes.find_links = vec![Location::Url(links.parse().unwrap())];
+    let run = site.sync(vec![set, site.set(&["noted", "old"]).named("odd")]).await.good();
+    assert_eq!(run.chosen(0), names(&["python 1.0", "malformed 1.0"]));
+    let passed = |target: usize| run.answers[target].passed_over.join("\n");
+    let expected = "python 2.0 is passed over: for Python >=3.12\n\
+                    python 3.0 is passed over: for Python >=3.13, !=3.13.0";
+    assert_eq!(passed(0), expected);
+    let [note] = &run.answers[0].notes[..] else { panic!("{:?}", run.answers[0].notes) };
+    assert!(note.starts_with("malformed 1.1 is passed over: "), "{note}");
+    assert!(passed(1).contains("noted-not.a.version-py3-none-any.whl"), "{}", passed(1));
+    assert!(passed(1).contains("old: malformed requires-python \"three\""), "{}", passed(1));
+    assert_eq!(run.answers[1].notes, [""; 0]);
 }

@@ -242,7 +242,12 @@ impl Ground {
         let tree = &report.trees[0];
         if report.is_complete() {
             let mut words = tree.warnings.clone();
-            words.extend(source.answers().into_iter().flat_map(|answer| answer.notes));
+            words.extend(
+                source
+                    .answers()
+                    .into_iter()
+                    .flat_map(|answer| [answer.notes, answer.passed_over].concat()),
+            );
             return Ok(words);
         }
         assert!(!tree.failures.is_empty(), "a failure without a reason: {report:#?}");

@@ -145,7 +145,8 @@ impl Run {
         let mut words: Vec<String> = self.tree().warnings.clone();
         words.extend(self.tree().failures.iter().map(|failure| failure.reason.clone()));
         for answer in &self.answers {
-            words.extend(answer.notes.iter().chain(&answer.unsolved).cloned());
+            let said = answer.notes.iter().chain(&answer.passed_over).chain(&answer.unsolved);
+            words.extend(said.cloned());
         }
         words.join("\n")
     }
