@@ -10,7 +10,7 @@ use url::Url;
 use super::index::{Found, List, Shelf, Unanswered, blocking};
 use super::set::{Indexes, Sdists, Set, url_of};
 use crate::digest::{Digest, Hasher, Sha256};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, redact};
 use crate::format::pypi::direct::{Direct, strongest_first};
 use crate::format::pypi::filename::is_wheel;
 use crate::format::pypi::input::Location;
@@ -218,7 +218,12 @@ fn of_lock(locked: &Locked, indexes: &Indexes, shelf: &Shelf) -> Result<Vec<List
         })
     };
     let files = locked.files.iter().map(file).collect::<Result<Vec<_>, _>>()?;
-    let index = locked.index.as_ref().unwrap_or(&from).to_string();
+    let index = match (&locked.index, &from) {
+        (Some(index), _) => index.to_string(),
+        // Each file has a path of its own: they are of one server.
+        (None, Location::Url(url)) => redact(&url.join("/").unwrap_or_else(|_| url.clone())),
+        (None, Location::Path(path)) => path.display().to_string(),
+    };
     let page = Page { files, ..Page::default() };
     let list = List { page, from, index, logins: indexes.logins() };
     let found = shelf.add(Found::new(&locked.name, vec![list]));

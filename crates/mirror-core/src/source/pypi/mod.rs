@@ -297,11 +297,11 @@ impl PypiSource {
     ) {
         let mut before: HashMap<&str, BTreeSet<&str>> = HashMap::new();
         for file in old.files.values() {
-            before.entry(&file.project).or_default().insert(&file.index);
+            before.entry(&file.project).or_default().insert(same(&file.index));
         }
         let mut told = BTreeSet::new();
         for file in selected.values() {
-            let (name, now) = (file.found.project.name.as_ref(), file.index());
+            let (name, now) = (file.found.project.name.as_ref(), same(file.index()));
             if let Some(before) = before.get(name).filter(|before| !before.contains(now))
                 && told.insert(name)
             {
@@ -349,6 +349,11 @@ impl PypiSource {
         let made = |(at, choice)| Made::new(Arc::clone(&self.sets[at]), choice);
         Ok(choices.into_iter().map(made).collect())
     }
+}
+
+/// The name of an index, which is the same with a slash at its end and without.
+fn same(index: &str) -> &str {
+    index.trim_end_matches('/')
 }
 
 /// Says which files have another content than they had.

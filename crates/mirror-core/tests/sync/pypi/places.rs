@@ -55,6 +55,24 @@ async fn an_index_is_found_with_and_without_a_slash_and_by_normal_names() {
     assert!(site.upstream.count("simple/foo-bar-baz/") > 0);
 }
 
+/// What comes from elsewhere than before may be another's; a slash is no other place.
+#[tokio::test]
+async fn another_index_than_before_is_told() {
+    let site = Site::new(samples::demo());
+    let other = Upstream::serve_files(samples::demo().files());
+    let [here, there] = [&site.upstream, &other].map(|one| format!("{}/simple", one.url()));
+    let set = site.set(&["hello"]);
+    let mut told: Vec<Vec<String>> = Vec::new();
+    for index in [&here, &format!("{here}/"), &there] {
+        let run = site.sync(vec![of(&set, index)]).await.good();
+        let warnings = run.tree().warnings.iter();
+        told.push(warnings.filter(|warning| warning.contains(" comes from ")).cloned().collect());
+    }
+    let expected = ["greeting", "hello", "native"]
+        .map(|name| format!("{name} comes from {there}, and what is published from {here}"));
+    assert_eq!(told, [Vec::new(), Vec::new(), expected.to_vec()]);
+}
+
 /// Links are relative to where a page came from in the end.
 #[tokio::test]
 async fn a_page_that_moved_is_followed_with_its_links() {
