@@ -7,7 +7,7 @@ use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::oneshot;
 
 use super::closure::{By, Closing, Closure, Library, Taken, Unsolved};
-use super::ends::settle;
+use super::ends::{Outcome, settle};
 use super::index::{Ahead, Found, Shelf, Unanswered, serve};
 use super::listed::{Listed, entries, list};
 use super::record::ListedRecord;
@@ -122,15 +122,14 @@ pub(super) async fn choose(
         for (set, listed) in sets.iter().zip(&listed) {
             let Ok(listed) = listed else { continue };
             for target in &set.targets {
-                let ends = outcomes.by_ref().take(target.environments().len());
-                let ends: Result<Vec<Outcome>> = ends.collect::<Vec<_>>().into_iter().collect();
+                let ends: Vec<_> = outcomes.by_ref().take(target.environments().len()).collect();
+                let ends: Result<Vec<_>> = ends.into_iter().collect();
                 let (set, shelf) = (Arc::clone(set), Arc::clone(&shelf));
                 let (target, listed) = (target.clone(), Arc::clone(listed));
                 jobs.push(async move {
+                    let other = move |end: &Environment| outcome(&set, &listed, end, &shelf);
                     match ends {
-                        Ok(ends) => {
-                            run(move || settled(&set, &listed, &target, ends, &shelf)).await
-                        }
+                        Ok(ends) => run(move || settle(target, ends, other)).await,
                         Err(error) => Ok(Err(error)),
                     }
                 });
@@ -217,8 +216,6 @@ fn its_own<T>(result: Result<T>) -> Result<Result<T>> {
 }
 
 /// What a set takes in one environment, or why there is no answer.
-type Outcome = Result<Closure, Vec<String>>;
-
 fn outcome(
     set: &Set,
     listed: &[Listed],
@@ -229,22 +226,6 @@ fn outcome(
         Ok(closure) => Ok(Ok(closure)),
         Err(Unsolved::Because(lines)) => Ok(Err(lines)),
         Err(Unsolved::Index(error)) => Err(error),
-    }
-}
-
-/// What a set takes for a target, given what it takes at the ends of its patch releases.
-fn settled(
-    set: &Set,
-    listed: &[Listed],
-    target: &Target,
-    ends: Vec<Outcome>,
-    shelf: &Shelf,
-) -> Result<(Target, Outcome), Unanswered> {
-    let ends = ends.into_iter().map(|end| end.map_err(Unsolved::Because)).collect();
-    match settle(target, ends, |environment| close(set, listed, environment, shelf)) {
-        (target, Ok(closure)) => Ok((target, Ok(closure))),
-        (target, Err(Unsolved::Because(lines))) => Ok((target, Err(lines))),
-        (_, Err(Unsolved::Index(error))) => Err(error),
     }
 }
 

@@ -1,10 +1,11 @@
 //! What a Python without its patch release takes, of what the two ends of its patch releases take.
 
-use super::closure::{Closure, Unsolved};
+use super::closure::Closure;
 use crate::resolve::pypi::target::LAST_PATCH;
 use crate::resolve::pypi::{Environment, Target};
 
-type Outcome<E> = Result<Closure, Unsolved<E>>;
+/// What is taken, or why there is no answer, in lines for people.
+pub(super) type Outcome = Result<Closure, Vec<String>>;
 
 /// What a target takes, given what its [environments](Target::environments) take; `close` says what
 /// another one takes.
@@ -14,35 +15,31 @@ type Outcome<E> = Result<Closure, Unsolved<E>>;
 /// target that is returned begins with one that has, and a note says why. Where the last has none, its
 /// reason counts: what nodes have is nearer to it.
 pub(super) fn settle<E>(
-    target: &Target,
-    ends: Vec<Outcome<E>>,
-    close: impl Fn(&Environment) -> Outcome<E>,
-) -> (Target, Outcome<E>) {
-    let mut target = target.clone();
+    mut target: Target,
+    ends: Vec<Outcome>,
+    close: impl Fn(&Environment) -> Result<Outcome, E>,
+) -> Result<(Target, Outcome), E> {
     let mut ends = ends.into_iter().rev();
     let mut closure = match ends.next() {
         Some(Ok(closure)) => closure,
-        Some(error) => return (target, error),
+        Some(why) => return Ok((target, why)),
         None => Closure::default(),
     };
     let mut why = match ends.next() {
-        Some(Ok(first)) => {
-            closure.join(first);
-            return (target, Ok(closure));
+        Some(Err(why)) => why,
+        first => {
+            first.into_iter().flatten().for_each(|first| closure.join(first));
+            return Ok((target, Ok(closure)));
         }
-        Some(Err(Unsolved::Because(why))) => why,
-        Some(error) => return (target, error),
-        None => return (target, Ok(closure)),
     };
     // By halves: `without` has no answer, for that reason, and `first` has one.
     let (mut without, mut first) = (target.first_patch, LAST_PATCH);
     let mut taken = Closure::default();
     while first - without > 1 {
         let middle = without + (first - without) / 2;
-        match close(&Environment::new(&target, middle)) {
+        match close(&Environment::new(&target, middle))? {
             Ok(closure) => (first, taken) = (middle, closure),
-            Err(Unsolved::Because(lines)) => (without, why) = (middle, lines),
-            error => return (target, error),
+            Err(lines) => (without, why) = (middle, lines),
         }
     }
     closure.join(taken);
@@ -53,5 +50,5 @@ pub(super) fn settle<E>(
         why.join("; ")
     ));
     target.first_patch = first;
-    (target, Ok(closure))
+    Ok((target, Ok(closure)))
 }
