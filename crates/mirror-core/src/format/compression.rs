@@ -1,4 +1,5 @@
-//! Decompression under bounds: gzip, xz, zstd and bzip2, told apart by their first bytes.
+//! Compression, and decompression under bounds: gzip, xz, zstd and bzip2, told apart by their first
+//! bytes.
 //!
 //! A file's *name* says how it was meant to be compressed ([`Compression::from_name`]), its *magic*
 //! says how it is ([`Compression::from_magic`]); [`decoder`] goes by the magic, as real repositories
@@ -14,8 +15,10 @@ use std::io::{self, BufRead, BufReader, Read};
 
 use crate::limits;
 
+mod encoder;
 mod read_ahead;
 
+pub use encoder::Encoder;
 pub use read_ahead::{ReadAhead, read_ahead};
 
 /// What a decoder gives out at a time, in bytes.
@@ -43,6 +46,9 @@ pub enum Compression {
 }
 
 impl Compression {
+    /// All kinds.
+    pub const ALL: [Self; 5] = [Self::None, Self::Gzip, Self::Xz, Self::Zstd, Self::Bzip2];
+
     /// By the extension of a file's name, in any case; [`Compression::None`] where it is none that
     /// we know.
     pub fn from_name(name: &str) -> Self {
@@ -65,6 +71,17 @@ impl Compression {
             [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => Self::Zstd,
             [b'B', b'Z', b'h', b'1'..=b'9', ..] => Self::Bzip2,
             _ => Self::None,
+        }
+    }
+
+    /// What it adds to a file's name, dot included.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Self::None => "",
+            Self::Gzip => ".gz",
+            Self::Xz => ".xz",
+            Self::Zstd => ".zst",
+            Self::Bzip2 => ".bz2",
         }
     }
 
@@ -284,13 +301,7 @@ mod tests {
     use super::*;
     use std::io::Write as _;
 
-    const ALL: [Compression; 5] = [
-        Compression::None,
-        Compression::Gzip,
-        Compression::Xz,
-        Compression::Zstd,
-        Compression::Bzip2,
-    ];
+    const ALL: [Compression; 5] = Compression::ALL;
 
     fn compress(compression: Compression, content: &[u8]) -> Vec<u8> {
         match compression {

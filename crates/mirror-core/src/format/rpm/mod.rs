@@ -16,6 +16,7 @@ mod entries;
 pub mod filelists;
 mod ini;
 mod lines;
+pub mod metadata_file;
 pub mod metalink;
 pub mod mirrorlist;
 pub mod nevra;
@@ -26,6 +27,7 @@ pub mod repomd;
 pub mod treeinfo;
 pub mod version;
 mod xml;
+mod xml_writer;
 
 /// Why a document was not understood. The caller adds the document's name.
 #[derive(Debug, thiserror::Error)]

@@ -8,6 +8,7 @@ use std::io::{self, BufRead, Write};
 
 use super::FormatError;
 use super::xml::Xml;
+use super::xml_writer::XmlWriter;
 use crate::digest::{Algorithm, Digest};
 use crate::limits;
 
@@ -113,7 +114,7 @@ impl Repomd {
     /// Writes the document as `createrepo_c` does: two spaces a level, records in their order, elements
     /// that have no value left out.
     pub fn write(&self, writer: impl Write) -> io::Result<()> {
-        let mut out = Writer { out: writer };
+        let mut out = XmlWriter::new(writer);
         out.raw("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n")?;
         out.raw("<repomd xmlns=\"http://linux.duke.edu/metadata/repo\"")?;
         out.raw(" xmlns:rpm=\"http://linux.duke.edu/metadata/rpm\">\n")?;
@@ -129,7 +130,7 @@ impl Repomd {
 }
 
 impl Tags {
-    fn write(&self, out: &mut Writer<impl Write>) -> io::Result<()> {
+    fn write(&self, out: &mut XmlWriter<impl Write>) -> io::Result<()> {
         if *self == Self::default() {
             return Ok(());
         }
@@ -151,13 +152,19 @@ impl Tags {
 }
 
 impl Record {
-    fn write(&self, out: &mut Writer<impl Write>) -> io::Result<()> {
+    fn write(&self, out: &mut XmlWriter<impl Write>) -> io::Result<()> {
         out.raw("  <data")?;
         out.attribute("type", &self.kind)?;
         out.raw(">\n")?;
-        out.digest("checksum", self.checksum)?;
-        out.digest("open-checksum", self.open_checksum)?;
-        out.digest("header-checksum", self.header_checksum)?;
+        for (name, digest) in [
+            ("checksum", self.checksum),
+            ("open-checksum", self.open_checksum),
+            ("header-checksum", self.header_checksum),
+        ] {
+            if let Some(digest) = digest {
+                out.element(2, name, &[("type", checksum_type(&digest))], &digest.hex())?;
+            }
+        }
         out.raw("    <location")?;
         out.attribute("href", &self.href)?;
         if let Some(base) = &self.base {
@@ -178,6 +185,15 @@ impl Record {
             }
         }
         out.raw("  </data>\n")
+    }
+}
+
+/// What `type` attributes call the algorithm of a digest.
+pub(super) fn checksum_type(digest: &Digest) -> &'static str {
+    match digest.algorithm() {
+        // RPM metadata's own name for SHA-1, which all clients know.
+        Algorithm::Sha1 => "sha",
+        other => other.name(),
     }
 }
 
@@ -252,72 +268,6 @@ fn harmless_digest<R: BufRead>(
     match xml.digest("", text) {
         Err(FormatError::Digest { .. }) => Ok(None),
         result => result.map(Some),
-    }
-}
-
-/// Writes XML as libxml2 does, which createrepo_c uses.
-struct Writer<W> {
-    out: W,
-}
-
-impl<W: Write> Writer<W> {
-    fn raw(&mut self, text: &str) -> io::Result<()> {
-        self.out.write_all(text.as_bytes())
-    }
-
-    fn text(&mut self, text: &str, in_attribute: bool) -> io::Result<()> {
-        let mut rest = text;
-        while let Some(at) = rest.find(['&', '<', '>', '\r', '"', '\n', '\t']) {
-            let (before, from) = rest.split_at(at);
-            self.raw(before)?;
-            let (special, after) = from.split_at(1);
-            self.raw(match special {
-                "&" => "&amp;",
-                "<" => "&lt;",
-                ">" => "&gt;",
-                "\r" => "&#13;",
-                "\"" if in_attribute => "&quot;",
-                "\n" if in_attribute => "&#10;",
-                "\t" if in_attribute => "&#9;",
-                other => other,
-            })?;
-            rest = after;
-        }
-        self.raw(rest)
-    }
-
-    fn attribute(&mut self, name: &str, value: &str) -> io::Result<()> {
-        self.raw(" ")?;
-        self.raw(name)?;
-        self.raw("=\"")?;
-        self.text(value, true)?;
-        self.raw("\"")
-    }
-
-    fn element(
-        &mut self,
-        level: usize,
-        name: &str,
-        attributes: &[(&str, &str)],
-        text: &str,
-    ) -> io::Result<()> {
-        write!(self.out, "{:1$}<{name}", "", level * 2)?;
-        for (key, value) in attributes {
-            self.attribute(key, value)?;
-        }
-        self.raw(">")?;
-        self.text(text, false)?;
-        writeln!(self.out, "</{name}>")
-    }
-
-    fn digest(&mut self, name: &str, digest: Option<Digest>) -> io::Result<()> {
-        let Some(digest) = digest else { return Ok(()) };
-        // RPM metadata's own name for SHA-1, which all clients know.
-        let algorithm = match digest.algorithm() {
-            Algorithm::Sha1 => "sha",
-            other => other.name(),
-        };
-        self.element(2, name, &[("type", algorithm)], &digest.hex())
     }
 }
 
