@@ -33,6 +33,9 @@ pub const SIGNATURE_SIZE: u64 = 1 << 20;
 /// Most signatures of a file (most seen: 2).
 pub const SIGNATURES: usize = 16;
 
+/// Most signatures of one kind in a package (most seen: 3).
+pub const PACKAGE_SIGNATURES: usize = 16;
+
 /// Most keys of a key file (most seen: 60).
 pub const KEYS: usize = 1_000;
 
@@ -112,6 +115,19 @@ pub const PACKAGE_TEXT: usize = 256 << 20;
 /// Longest name, epoch, version, release or architecture of a package, in bytes: the name of its file
 /// is made of them. They are held in memory for every package of a repository.
 pub const PACKAGE_FIELD: usize = NAME_LEN;
+
+/// Most entries of a package's signature header, as in rpm (most seen: 12).
+pub const SIGNATURE_HEADER_ENTRIES: usize = 32;
+
+/// Largest store of a package's signature header, in bytes, as in rpm (largest seen: 3 MB, with a
+/// signature of every file).
+pub const SIGNATURE_HEADER_STORE: usize = 64 << 20;
+
+/// Most entries of a package's header, as in rpm (most seen: 120).
+pub const HEADER_ENTRIES: usize = 0xffff;
+
+/// Largest store of a package's header, in bytes, as in rpm (largest seen: 25 MB, 120,000 files).
+pub const HEADER_STORE: usize = 256 << 20;
 
 /// Most packages of a repository (largest seen: 250,000).
 pub const PACKAGES: usize = 4_000_000;

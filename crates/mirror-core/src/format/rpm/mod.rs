@@ -5,6 +5,7 @@
 //! through a `.repo` file ([`repofile`]) and its mirrors through a [`mirrorlist`] or a [`metalink`].
 //! An installable tree also has a `.treeinfo` ([`treeinfo`]). Packages are told apart by name, epoch,
 //! version, release and architecture ([`nevra`]), and ordered by rpm's own rules ([`version`]).
+//! What is signed of a package file are its headers' bytes ([`raw_header`]).
 //!
 //! XML is read with the documents' *local* names: a prefix may differ from the customary one.
 
@@ -22,6 +23,7 @@ pub mod mirrorlist;
 pub mod nevra;
 pub mod other;
 pub mod primary;
+pub mod raw_header;
 pub mod repofile;
 pub mod repomd;
 pub mod treeinfo;
@@ -100,6 +102,14 @@ pub enum FormatError {
         what: &'static str,
         /// The bound.
         limit: u64,
+    },
+    /// Bytes that are not what they should be.
+    #[error("its {what} {reason}")]
+    Binary {
+        /// Which part of the file.
+        what: &'static str,
+        /// What is wrong with it.
+        reason: String,
     },
     /// A line of a text format.
     #[error("line {line}: expected {expected}, found {found:?}")]
