@@ -128,6 +128,11 @@ pub const HEADER_ENTRIES: usize = 0xffff;
 
 /// Largest store of a package's header, in bytes, as in rpm (largest seen: 25 MB, 120,000 files).
 pub const HEADER_STORE: usize = 256 << 20;
+/// Longest rich dependency, in bytes (longest seen: 700).
+pub const RICH_LEN: usize = 64 << 10;
+
+/// Deepest nesting of parentheses in a rich dependency (deepest seen: 3).
+pub const RICH_DEPTH: usize = 32;
 
 /// Most packages of a repository (largest seen: 250,000).
 pub const PACKAGES: usize = 4_000_000;

@@ -1,9 +1,9 @@
 //! The formats of RPM repositories.
 //!
 //! A repository is `repodata/repomd.xml` ([`repomd`]), which lists the metadata files: [`primary`]
-//! names each package, [`filelists`] its files and [`other`] its changelog. Clients find a repository
-//! through a `.repo` file ([`repofile`]) and its mirrors through a [`mirrorlist`] or a [`metalink`].
-//! An installable tree also has a `.treeinfo` ([`treeinfo`]). Packages are told apart by name, epoch,
+//! names each package ([`dependencies`] with what it needs, [`rich`] where that is an expression),
+//! [`filelists`] its files and [`other`] its changelog. Clients find a repository through a `.repo`
+//! file ([`repofile`]) and its mirrors through a [`mirrorlist`] or a [`metalink`]. An installable tree also has a `.treeinfo` ([`treeinfo`]). Packages are told apart by name, epoch,
 //! version, release and architecture ([`nevra`]), and ordered by rpm's own rules ([`version`]).
 //! What is signed of a package file are its headers' bytes ([`raw_header`]).
 //!
@@ -13,6 +13,7 @@ use std::io;
 
 use crate::digest::DigestError;
 
+pub mod dependencies;
 mod entries;
 pub mod filelists;
 mod ini;
@@ -26,6 +27,7 @@ pub mod primary;
 pub mod raw_header;
 pub mod repofile;
 pub mod repomd;
+pub mod rich;
 pub mod treeinfo;
 pub mod version;
 mod xml;

@@ -131,7 +131,7 @@ fn read_rest<R: BufRead, E: From<FormatError>>(
 
 /// A package's record, its buffers used again for the next.
 #[derive(Default)]
-struct Package {
+pub(super) struct Package {
     name: String,
     arch: String,
     epoch: String,
@@ -177,7 +177,7 @@ impl Package {
         }
     }
 
-    fn borrow(&self, checksum: Digest) -> PackageRef<'_> {
+    pub(super) fn borrow(&self, checksum: Digest) -> PackageRef<'_> {
         PackageRef {
             name: &self.name,
             arch: if self.arch.is_empty() { "noarch" } else { &self.arch },
@@ -194,6 +194,15 @@ impl Package {
 
     /// Reads the element that was just entered, and gives its checksum.
     fn read<R: BufRead>(&mut self, xml: &mut Xml<R>) -> Result<Digest, FormatError> {
+        self.read_with(xml, Xml::skip)
+    }
+
+    /// The same, with what is made of its `<format>`: `on_format` reads that to its end.
+    pub(super) fn read_with<R: BufRead>(
+        &mut self,
+        xml: &mut Xml<R>,
+        mut on_format: impl FnMut(&mut Xml<R>) -> Result<(), FormatError>,
+    ) -> Result<Digest, FormatError> {
         self.clear();
         let mut checksum = None;
         while let Some(name) = xml.child()? {
@@ -234,6 +243,7 @@ impl Package {
                     })?;
                     xml.skip()?;
                 }
+                "format" => on_format(xml)?,
                 _ => xml.skip()?,
             }
         }
