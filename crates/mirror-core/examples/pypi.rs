@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use mirror_core::format::pypi::input::{Location, Place};
 use mirror_core::format::pypi::requirements::Reading;
+use mirror_core::resolve::pypi::Distribution;
 use mirror_core::resolve::pypi::Target;
-use mirror_core::resolve::pypi::target::Distribution;
 use mirror_core::source::pypi::{Indexes, PypiSource, Selection, Set, Wants};
 use mirror_core::{CancellationToken, Job, Mirror, Mode, Options};
 

@@ -20,7 +20,7 @@ use crate::format::rpm::{FormatError, filelists, mirrorlist, other, version};
 #[cfg(feature = "signatures")]
 use crate::limits;
 use crate::path::{RESERVED, RepoPath, TreePath};
-use crate::resolve::pypi::target::Distribution;
+use crate::resolve::pypi::Distribution;
 use crate::resolve::pypi::{self, Listed, Project};
 #[cfg(feature = "signatures")]
 use crate::signature::{Fault, Fingerprint, Keys, issuers, verify};

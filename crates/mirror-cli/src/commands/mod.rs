@@ -9,6 +9,7 @@ mod man;
 mod prune;
 mod pypi;
 mod python_clients;
+mod python_sets;
 mod repos;
 mod rollback;
 mod run;

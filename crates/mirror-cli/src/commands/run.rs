@@ -13,7 +13,7 @@ use mirror_core::{Allow, Error, Job, Mode, Options};
 use tokio_util::sync::CancellationToken;
 
 use super::open;
-use super::pypi::{Asked, Gathered, gather};
+use super::python_sets::{Asked, Gathered, gather};
 use crate::answers;
 use crate::cli::{OutputArgs, PublicationArgs, TransferArgs};
 use crate::config::{Config, Upstream};

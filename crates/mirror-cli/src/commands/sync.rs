@@ -3,7 +3,7 @@
 use mirror_core::report::{Outcome, TreeReport};
 
 use super::lists;
-use super::pypi;
+use super::python_sets;
 use super::run::{self, Done, Terms, Work};
 use crate::cli::SyncArgs;
 use crate::config::Wanted;
@@ -22,7 +22,7 @@ fn sync(args: &SyncArgs) -> Result<Exit, Failure> {
     lists::check(args, &config)?;
     let wanted = wanted(args);
     let upstreams = config.upstreams(&wanted, environment::host_arch())?;
-    let sets = if wanted.names_something() { Vec::new() } else { pypi::configured(&config) };
+    let sets = if wanted.names_something() { Vec::new() } else { python_sets::configured(&config) };
     super::warn(&config, &args.output);
     let terms = Terms {
         config: &config,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mirror_core::format::rpm::FormatError;
 use mirror_core::path::PathError;
-use mirror_core::resolve::pypi::target::{Distribution, TargetError};
+use mirror_core::resolve::pypi::{Distribution, TargetError};
 use mirror_core::signature::FingerprintError;
 use mirror_core::source::pypi::SetNameError;
 use mirror_core::source::rpm::GlobError;
@@ -513,7 +513,7 @@ impl ConfigError {
             Self::NoneEnabled { .. } => {
                 Some(format!("name those to mirror with {}", word(Setting::Repo)))
             }
-            Self::Target { source: TargetError::Distribution(name), .. } => {
+            Self::Target { source: TargetError::Distribution { found: name, .. }, .. } => {
                 let known: Vec<_> = Distribution::ALL.iter().map(|one| one.name.to_owned()).collect();
                 rebuild_of(name)
                     .map(|target| format!("did you mean {target}?"))

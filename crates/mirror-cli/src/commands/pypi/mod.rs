@@ -1,7 +1,5 @@
 //! `mirror pypi`.
 
-mod gather;
-mod places;
 mod words;
 
 use std::path::{Path, PathBuf};
@@ -13,34 +11,16 @@ use mirror_core::path::TreePath;
 use mirror_core::report::Outcome;
 use mirror_core::source::pypi::{ListedSet, SetName, published_sets};
 
-pub(super) use gather::{Gathered, gather};
-
+use super::python_sets::{Asked, configured};
 use super::run::{self, Done, Terms, Work};
 use super::{python_clients, serve};
 use crate::cli::PypiArgs;
 use crate::config::indexes::Given;
-use crate::config::{
-    Config, ConfigError, Place as ConfigPlace, PypiEntry, PypiSettings, PypiWanted,
-};
+use crate::config::{Config, ConfigError, PypiSettings, PypiWanted};
 use crate::console::{self, Tag};
 use crate::diagnostics::{Exit, Failure};
 use crate::human;
 use crate::output::json_line;
-
-/// A set that is asked for.
-#[derive(Debug)]
-pub(super) struct Asked {
-    pub(super) name: SetName,
-    pub(super) wanted: PypiWanted,
-    /// The indexes of the options; those of the file are among the settings.
-    options: Given,
-    /// Where the requirements stand that stand in no file of theirs.
-    at: Place,
-    /// The folder that relative paths among them start from.
-    folder: PathBuf,
-    /// The section that says it, if no option does.
-    section: Option<ConfigPlace>,
-}
 
 /// Mirrors Python packages.
 pub(super) fn run(args: &PypiArgs) -> Result<Exit, Failure> {
@@ -76,11 +56,6 @@ fn mirror(args: &PypiArgs) -> Result<Exit, Failure> {
         tell_clients(args, &done)?;
     }
     Ok(done.exit())
-}
-
-/// The sets that the configuration lists.
-pub(super) fn configured(config: &Config) -> Vec<Asked> {
-    config.pypi_sets.iter().map(Asked::of).collect()
 }
 
 /// What the options name, else what the configuration lists.
@@ -151,34 +126,6 @@ fn one_of(config: &Config, name: &SetName) -> Result<Asked, Failure> {
         known: config.pypi_sets.iter().map(|entry| entry.name.to_string()).collect(),
     });
     Ok(Asked::of(entry?))
-}
-
-impl Asked {
-    /// Where its tree goes.
-    pub(super) fn tree(&self) -> Result<TreePath, Failure> {
-        self.wanted.settings.tree().map_err(|error| self.wrong(error))
-    }
-
-    /// What is wrong with it, with its place in the file.
-    fn wrong(&self, error: ConfigError) -> Failure {
-        let error = match self.section.clone() {
-            Some(at) => ConfigError::Entry { at, error: Box::new(error) },
-            None => error,
-        };
-        error.into()
-    }
-
-    fn of(entry: &PypiEntry) -> Self {
-        let file = Arc::new(Location::Path(entry.at.file.clone()));
-        Self {
-            name: entry.name.clone(),
-            wanted: entry.wanted.clone(),
-            options: Given::default(),
-            at: Place::line(&file, entry.at.line),
-            folder: entry.at.file.parent().unwrap_or(Path::new("")).to_owned(),
-            section: Some(entry.at.clone()),
-        }
-    }
 }
 
 fn wanted(args: &PypiArgs, config: &Config) -> PypiWanted {

@@ -1,12 +1,11 @@
 //! Words that an option took, or that no option took, and that were most likely meant otherwise.
 
-use std::path::Path;
 use std::str::FromStr;
 
 use mirror_core::format::pypi::input::Location;
 use mirror_core::format::pypi::{pylock, pyproject, requirement, uv_lock};
 use mirror_core::resolve::pypi::platform::Platform;
-use mirror_core::resolve::pypi::target::{Distribution, Python};
+use mirror_core::resolve::pypi::{Distribution, Python};
 
 use crate::cli::PypiArgs;
 use crate::diagnostics::Failure;
@@ -62,24 +61,6 @@ fn is_file(text: &str) -> bool {
             || name == pyproject::NAME
             || name == uv_lock::NAME
             || pylock::is_name(&name)
-    })
-}
-
-/// What to do with a list of another tool, which is called so, and is not read.
-pub(super) fn other_list(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "poetry.lock" => {
-            "`poetry export -f requirements.txt -o requirements.txt` makes a list with digests of it"
-        }
-        "pdm.lock" => "`pdm export -o requirements.txt` makes a list with digests of it",
-        "Pipfile" | "Pipfile.lock" => {
-            "`pipenv requirements --hash > requirements.txt` makes a list with digests of it"
-        }
-        "setup.py" | "setup.cfg" => "`uv pip compile FILE -o requirements.txt` makes a list of it",
-        _ if Path::new(name).extension().is_some_and(|ending| ending == "whl") => {
-            "name a package without -r"
-        }
-        _ => return None,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use mirror_core::resolve::pypi::Target;
 use mirror_core::resolve::pypi::platform::Platform;
-use mirror_core::resolve::pypi::target::{Distribution, Python};
+use mirror_core::resolve::pypi::{Distribution, Python};
 
 use super::PypiSettings;
 use crate::config::error::{ConfigError, Said, Setting};
@@ -38,7 +38,7 @@ pub(super) fn targets(settings: &PypiSettings, said: Said) -> Result<Vec<Target>
 
 fn parsed<T>(words: &[String], setting: Setting, said: Said) -> Result<Vec<T>, ConfigError>
 where
-    T: std::str::FromStr<Err = mirror_core::resolve::pypi::target::TargetError>,
+    T: std::str::FromStr<Err = mirror_core::resolve::pypi::TargetError>,
 {
     let setting = setting.said(said);
     let words = words.iter().map(|word| word.parse());

@@ -23,12 +23,14 @@
 //! A set without a solution gets an [`Explanation`].
 
 mod candidates;
+mod distribution;
 mod explain;
 mod index;
 mod input;
 pub mod platform;
 mod project;
 mod provider;
+mod python;
 mod slots;
 pub mod tags;
 pub mod target;
@@ -39,10 +41,12 @@ use std::sync::Arc;
 use pubgrub::{PubGrubError, SelectedDependencies};
 
 pub use candidates::{best, names_pre_release, newest, usable};
+pub use distribution::Distribution;
 pub use explain::Explanation;
 pub use index::{Described, Index, Metadata, Wanted};
 pub use input::{Asked, Inputs, Policy, PreReleases, Prefer, Projects};
 pub use project::{Listed, Project, ProjectFile, Release};
+pub use python::{Implementation, Python, TargetError};
 pub use target::{Environment, Target};
 
 use crate::format::pypi::{ExtraName, PackageName, Version};

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::target::{TargetError, number};
+use super::python::{TargetError, number};
 
 /// The glibc of a Linux platform that is named without one: what `manylinux_2_28` images and EL 8
 /// have, and what uv takes.

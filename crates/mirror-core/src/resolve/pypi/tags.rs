@@ -10,7 +10,7 @@
 use std::collections::HashMap;
 
 use super::platform::Platform;
-use super::target::{Implementation, Python};
+use super::python::{Implementation, Python};
 use crate::format::pypi::filename::WheelTags;
 
 /// The tags that a target takes, best first.

@@ -9,8 +9,8 @@ mod backends;
 use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
-use super::closure::{Closure, Library, Taken, Unsolved, files, unsolved, words};
 use super::set::Selection;
+use super::taken::{Closure, Library, Taken, Unsolved, files, unsolved, words};
 use crate::format::pypi::{Requirement, Version, requirement};
 use crate::limits;
 use crate::resolve::pypi::{

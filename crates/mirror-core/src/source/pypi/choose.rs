@@ -6,12 +6,13 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt as _, TryStreamExt as _};
 use tokio::sync::oneshot;
 
-use super::closure::{By, Closing, Closure, Library, Taken, Unsolved};
+use super::closure::{By, Closing};
 use super::ends::{Outcome, settle};
 use super::index::{Ahead, Found, Shelf, Unanswered, serve};
 use super::listed::{Listed, entries, list};
 use super::record::ListedRecord;
 use super::set::{Indexes, Sdists, Set};
+use super::taken::{Closure, Library, Taken, Unsolved};
 use super::{Answer, Chosen, ChosenFile};
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result};

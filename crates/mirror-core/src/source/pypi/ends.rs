@@ -1,6 +1,6 @@
 //! What a Python without its patch release takes, of what the two ends of its patch releases take.
 
-use super::closure::Closure;
+use super::taken::Closure;
 use crate::resolve::pypi::target::LAST_PATCH;
 use crate::resolve::pypi::{Environment, Target};
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::closure::{By, Closing, Library, Unsolved};
+use super::closure::{By, Closing};
 use super::record::{ListedRecord, Record, SetRecord};
 use super::set::Selection;
+use super::taken::{Library, Unsolved};
 use crate::format::pypi::sdist::BuildSystem;
 use crate::format::pypi::{MarkerTree, PackageName, Version, requirement};
 use crate::resolve::pypi::{Described, Environment, Index, Listed, Metadata, Project, ProjectFile};

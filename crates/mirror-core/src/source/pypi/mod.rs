@@ -18,6 +18,7 @@ mod listing;
 mod read;
 mod record;
 mod set;
+mod taken;
 mod takeover;
 mod tree;
 mod union;

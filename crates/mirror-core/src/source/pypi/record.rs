@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::format::pypi::page::{ProjectStatus, Status};
 use crate::format::pypi::{Requirement, VersionOrUrl, requirement};
 use crate::limits;
-use crate::resolve::pypi::target::TargetError;
+use crate::resolve::pypi::TargetError;
 use crate::resolve::pypi::{Asked, Inputs, Policy, PreReleases, Prefer, Projects, Target};
 use crate::source::Context;
 

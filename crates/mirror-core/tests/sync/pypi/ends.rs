@@ -1,6 +1,6 @@
 //! Pythons without their patch release: what is mirrored where some of them cannot have it.
 
-use mirror_core::resolve::pypi::target::Distribution;
+use mirror_core::resolve::pypi::Distribution;
 use mirror_core::source::pypi::check;
 use mirror_fixtures::pypi::{Hash, Index, Release};
 

@@ -1,5 +1,6 @@
 use super::*;
 use crate::format::pypi::filename::WheelFilename;
+use crate::resolve::pypi::Distribution;
 
 fn target(python: &str, platform: &str) -> Target {
     Target::new(python.parse().unwrap(), platform.parse().unwrap())

@@ -19,8 +19,8 @@ use mirror_core::resolve::pypi::Target;
 use mirror_core::source::pypi::{Set, Wants};
 use serde::Serialize;
 
+use super::Asked;
 use super::places::{Places, unverified_hosts};
-use super::{Asked, words};
 use crate::cli::OutputArgs;
 use crate::config::ConfigError;
 use crate::config::indexes::{From, Indexes, Inputs};
@@ -156,7 +156,7 @@ async fn read(asked: &Asked, reader: &mut Reader<'_>) -> Result<Read, Failure> {
             locks.push(uv_lock::read(location.clone(), &reader.text(&location).await?)?);
         } else if pylock::is_name(&name) {
             locks.push(pylock::read(location.clone(), &reader.text(&location).await?)?);
-        } else if let Some(instead) = words::other_list(&name) {
+        } else if let Some(instead) = other_list(&name) {
             return Err(Failure::OtherList { file: location.to_string(), instead });
         } else {
             reading.add(location, Role::Requirements);
@@ -357,4 +357,22 @@ impl Gathered {
         }
         Ok(())
     }
+}
+
+/// What to do with a list of another tool, which is called so, and is not read.
+fn other_list(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "poetry.lock" => {
+            "`poetry export -f requirements.txt -o requirements.txt` makes a list with digests of it"
+        }
+        "pdm.lock" => "`pdm export -o requirements.txt` makes a list with digests of it",
+        "Pipfile" | "Pipfile.lock" => {
+            "`pipenv requirements --hash > requirements.txt` makes a list with digests of it"
+        }
+        "setup.py" | "setup.cfg" => "`uv pip compile FILE -o requirements.txt` makes a list of it",
+        _ if Path::new(name).extension().is_some_and(|ending| ending == "whl") => {
+            "name a package without -r"
+        }
+        _ => return None,
+    })
 }
