@@ -106,6 +106,13 @@ pub const INI_ENTRIES: usize = 10_000;
 /// streamed (largest seen: 700 kB, a package of many dependencies).
 pub const PACKAGE_BLOCK: usize = 8 << 20;
 
+/// Largest `<package>` element that is carried over into metadata of our own, in bytes (largest seen:
+/// 14 MB, a filelists with 120,000 files).
+pub const PACKAGE_ELEMENT: usize = 64 << 20;
+
+/// Most bytes of a filelists or other that are held because primary has its packages in another order.
+pub const JOIN_HELD: usize = 64 << 20;
+
 /// Most files or changelog entries of one package (largest seen: 120,000 files).
 pub const PACKAGE_ENTRIES: usize = 2_000_000;
 

@@ -14,6 +14,8 @@ use std::io;
 use crate::digest::DigestError;
 
 pub mod dependencies;
+pub mod blocks;
+mod cut;
 mod entries;
 pub mod filelists;
 mod ini;
@@ -23,6 +25,7 @@ pub mod metalink;
 pub mod mirrorlist;
 pub mod nevra;
 pub mod other;
+mod plain;
 pub mod primary;
 pub mod raw_header;
 pub mod repofile;

@@ -15,13 +15,14 @@
 use std::io::BufRead;
 
 use super::FormatError;
+use super::cut::Document;
 use super::xml::Xml;
 use crate::digest::Digest;
 use crate::limits;
 
 mod fast;
 
-use fast::{Document, read_block};
+use fast::read_block;
 
 /// What a document held.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,10 +68,10 @@ pub fn read_packages<E: From<FormatError>>(
     reader: impl BufRead,
     mut on_package: impl FnMut(PackageRef<'_>) -> Result<(), E>,
 ) -> Result<Summary, E> {
-    let mut document = Document::new(reader);
+    let mut document = Document::new(reader, limits::PACKAGE_BLOCK);
     let mut package = Package::default();
     let mut summary = Summary::default();
-    let head = document.head().map_err(FormatError::from)?;
+    let head = document.head("metadata").map_err(FormatError::from)?;
     if let Some(head) = &head {
         while let Some(block) = document.block().map_err(FormatError::from)? {
             let Some(checksum) = read_block(block, &mut package) else {
@@ -190,6 +191,16 @@ impl Package {
             size: self.size,
             build_time: self.build_time,
         }
+    }
+
+    /// Reads a whole element, and gives its checksum.
+    pub(super) fn read_element(&mut self, element: &[u8]) -> Result<Digest, FormatError> {
+        if let Some(checksum) = read_block(element, self) {
+            return Ok(checksum);
+        }
+        let mut xml = Xml::new(element);
+        xml.root(&["package"], "package")?;
+        self.read(&mut xml)
     }
 
     /// Reads the element that was just entered, and gives its checksum.

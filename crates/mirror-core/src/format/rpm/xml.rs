@@ -11,6 +11,7 @@
 use std::borrow::Cow;
 use std::io::{self, BufRead, Read};
 
+use memchr::memmem;
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesDecl, BytesRef, BytesStart, Event};
 use quick_xml::reader::Reader;
@@ -18,6 +19,8 @@ use quick_xml::reader::Reader;
 use super::{FormatError, excerpt};
 use crate::digest::Digest;
 use crate::limits;
+
+mod copy;
 
 /// A walk over an XML document; see the module.
 pub(super) struct Xml<R> {
@@ -344,6 +347,16 @@ pub(super) fn resolve(reference: &str) -> Option<char> {
             .ok()?
             .filter(|c| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{fffd}' | '\u{10000}'..)),
     }
+}
+
+/// Whether there is a character that XML 1.0, section 2.2, excludes, and no client reads.
+pub(super) fn has_excluded(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let is_control = |byte: u8| byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let control = bytes.iter().fold(false, |found, byte| found | is_control(*byte));
+    // U+FFFE and U+FFFF end in these.
+    let mut last = memmem::find_iter(bytes, b"\xef\xbf").filter_map(|at| bytes.get(at + 2));
+    control || last.any(|byte| *byte >= 0xbe)
 }
 
 /// Whether an XML declaration names an encoding that is read as UTF-8.

@@ -30,9 +30,9 @@ fn read_full(document: &[u8]) -> Outcome {
 
 /// How many packages the fast reader takes before it hands over.
 fn taken_fast(document: &str) -> usize {
-    let mut document = Document::new(document.as_bytes());
+    let mut document = Document::new(document.as_bytes(), limits::PACKAGE_BLOCK);
     let mut taken = 0;
-    if document.head().unwrap().is_some() {
+    if document.head("metadata").unwrap().is_some() {
         while let Some(block) = document.block().unwrap() {
             if read_block(block, &mut Package::default()).is_none() {
                 break;
