@@ -144,6 +144,19 @@ pub const RICH_DEPTH: usize = 32;
 /// Most packages of a repository (largest seen: 250,000).
 pub const PACKAGES: usize = 4_000_000;
 
+/// Most advisories of an updateinfo (most seen: 9,000).
+pub const ADVISORIES: usize = 1_000_000;
+
+/// Most references, collections and packages of one advisory (most seen: 6,000).
+pub const ADVISORY_ENTRIES: usize = 200_000;
+
+/// Largest advisory, in bytes of its element (largest seen: 2 MB).
+pub const ADVISORY_TEXT: usize = 64 << 20;
+
+/// Most bytes of memory that advisories take where all of them are held, to be merged or compared
+/// (most seen: some 80 MB).
+pub const ADVISORIES_TEXT: usize = 512 << 20;
+
 /// Most bytes that the names and paths of a repository's packages take together; they are held in
 /// memory while it is mirrored (seen: some 65 bytes a package, which is 16 MB for 250,000).
 pub const MANIFEST_NAMES: usize = 256 << 20;

@@ -32,6 +32,7 @@ pub mod repofile;
 pub mod repomd;
 pub mod rich;
 pub mod treeinfo;
+pub mod updateinfo;
 pub mod version;
 mod xml;
 mod xml_writer;
@@ -42,6 +43,9 @@ pub enum FormatError {
     /// The document's bytes could not be had: an error of the reader, a decoder's refusal included.
     #[error("cannot be read: {0}")]
     Read(#[from] io::Error),
+    /// What was made of it could not be written.
+    #[error("cannot be written anew: {0}")]
+    Write(#[source] io::Error),
     /// Not well-formed XML.
     #[error("is not well-formed XML at byte {position}: {reason}")]
     Xml {
