@@ -274,11 +274,11 @@ impl Key {
 
     /// Whether anything that it signs may be trusted now: it is neither revoked nor expired.
     pub fn standing(&self, now: i64) -> Result<(), Fault> {
-        self.statements(now).map(drop)
+        self.statements(now, now).map(drop)
     }
 
-    /// What it says of itself, as [`Key::newest`], if it stands.
-    fn statements(&self, now: i64) -> Result<[Option<&Signature>; 2], Fault> {
+    /// What it says of itself, as [`Key::newest`], if it stands and had not expired at the time `alive`.
+    fn statements(&self, now: i64, alive: i64) -> Result<[Option<&Signature>; 2], Fault> {
         let key = self.fingerprint;
         if let Some(revocation) = self.revocation(SignatureType::KeyRevocation, &self.signatures) {
             return Err(Fault::KeyRevoked { key, reason: reason(revocation) });
@@ -290,15 +290,21 @@ impl Key {
         };
         let says = [Some(first), second];
         let lasts = says.iter().flatten().find_map(|signature| signature.key_expiration_time());
-        match expired(&self.primary, lasts, now) {
+        match expired(&self.primary, lasts, alive) {
             Some(at) => Err(Fault::KeyExpired { key, at }),
             None => Ok(says),
         }
     }
 
-    /// Whether what of it has signed may be trusted now.
-    pub(super) fn standing_of(&self, component: Component, now: i64) -> Result<(), Fault> {
-        let says = self.statements(now)?;
+    /// Whether what of it has signed may be trusted now, by what is known now. Its time must not have
+    /// been over at the time `alive`.
+    pub(super) fn standing_of(
+        &self,
+        component: Component,
+        now: i64,
+        alive: i64,
+    ) -> Result<(), Fault> {
+        let says = self.statements(now, alive)?;
         let key = self.fingerprint;
         let unfit = |reason: &str| Fault::Unfit { key, reason: reason.to_owned() };
         match component {
@@ -312,13 +318,13 @@ impl Key {
                 }
             }
             Component::Subkey(at) => match self.subkeys.get(at) {
-                Some(subkey) => self.standing_of_subkey(subkey, now),
+                Some(subkey) => self.standing_of_subkey(subkey, now, alive),
                 None => Err(unfit("has no such subkey")),
             },
         }
     }
 
-    fn standing_of_subkey(&self, subkey: &Subkey, now: i64) -> Result<(), Fault> {
+    fn standing_of_subkey(&self, subkey: &Subkey, now: i64, alive: i64) -> Result<(), Fault> {
         let key = Fingerprint::of(&subkey.fingerprint).unwrap_or(self.fingerprint);
         let unfit = |reason: &str| Fault::Unfit { key, reason: reason.to_owned() };
         let is_revocation = |signature: &&Signature| {
@@ -340,7 +346,7 @@ impl Key {
         if back.is_none() {
             return Err(unfit("has no back-signature that counts"));
         }
-        match expired(&subkey.key, binding.key_expiration_time(), now) {
+        match expired(&subkey.key, binding.key_expiration_time(), alive) {
             Some(at) => Err(Fault::KeyExpired { key, at }),
             None => Ok(()),
         }

@@ -32,6 +32,8 @@
 //! what is signed, so that equal digests are of no use; and a fingerprint of version 4 is SHA-1
 //! itself. Those that others have made of a key (certifications) are not looked at.
 //!
+//! Packages carry their signatures in themselves: [`package`].
+//!
 //! Of several signatures one that counts is enough. Where none does, [`Fault`] says what is wrong with
 //! the one that came nearest.
 
@@ -40,6 +42,8 @@ mod armor;
 mod fingerprint;
 #[cfg(feature = "signatures")]
 mod key;
+#[cfg(feature = "signatures")]
+pub mod package;
 #[cfg(feature = "signatures")]
 mod packets;
 #[cfg(feature = "signatures")]
@@ -85,6 +89,12 @@ pub enum Fault {
     /// The signature is none.
     #[error("malformed signature: {0}")]
     Malformed(String),
+    /// Signed in a way that cannot be verified here: neither good nor bad.
+    #[error("signed with {what}, which cannot be verified here")]
+    Unsupported {
+        /// The algorithm or version.
+        what: String,
+    },
     /// Somebody else signed it.
     #[error("signed by {}, expected {}", list(signed_by), list(trusted))]
     WrongKey {
@@ -169,14 +179,15 @@ impl Fault {
         match self {
             Self::Malformed(_) => 0,
             Self::WrongKey { .. } => 1,
-            Self::NoKey(_) => 2,
-            Self::Unusable { .. } | Self::Unfit { .. } => 3,
-            Self::Weak { .. } => 4,
-            Self::Date { .. } => 5,
-            Self::SignatureExpired { .. } => 6,
-            Self::KeyExpired { .. } => 7,
-            Self::KeyRevoked { .. } => 8,
-            Self::Tampered { .. } => 9,
+            Self::Unsupported { .. } => 2,
+            Self::NoKey(_) => 3,
+            Self::Unusable { .. } | Self::Unfit { .. } => 4,
+            Self::Weak { .. } => 5,
+            Self::Date { .. } => 6,
+            Self::SignatureExpired { .. } => 7,
+            Self::KeyExpired { .. } => 8,
+            Self::KeyRevoked { .. } => 9,
+            Self::Tampered { .. } => 10,
         }
     }
 }

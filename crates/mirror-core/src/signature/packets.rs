@@ -7,6 +7,7 @@
 use std::io::BufReader;
 
 use pgp::crypto::hash::HashAlgorithm;
+use pgp::crypto::public_key::PublicKeyAlgorithm;
 use pgp::packet::{
     Packet as Parsed, PacketParser, PublicKey, PublicSubkey, Signature, SubpacketData,
     UserAttribute, UserId,
@@ -228,6 +229,24 @@ pub(super) fn unknown_demand(signature: &Signature) -> Option<String> {
     })?;
     let kind = unknown.typ();
     Some(format!("one with a critical subpacket that is not known here ({kind:?})"))
+}
+
+/// What a signature is made with that cannot be verified here; `None` where it can, or where that is
+/// known to protect nothing.
+pub(super) fn unsupported(signature: &Signature) -> Option<String> {
+    let config = signature.config()?;
+    match config.pub_alg {
+        PublicKeyAlgorithm::Unknown(id) => Some(match id {
+            30 => "ML-DSA-65 and Ed25519".to_owned(),
+            31 => "ML-DSA-87 and Ed448".to_owned(),
+            32..=34 => "SLH-DSA".to_owned(),
+            _ => format!("algorithm {id}"),
+        }),
+        _ => match config.hash_alg {
+            HashAlgorithm::Other(id) => Some(format!("digest algorithm {id}")),
+            _ => None,
+        },
+    }
 }
 
 /// Whether two files of one digest cannot be made.

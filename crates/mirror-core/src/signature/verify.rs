@@ -1,7 +1,9 @@
 //! Whether a file was signed by a key that is trusted.
 
-use pgp::packet::{Signature, SignatureType};
-use pgp::types::{KeyDetails as _, VerifyingKey};
+use std::convert::Infallible;
+
+use pgp::packet::{Signature, SignatureConfig, SignatureType, SignatureVersionSpecific};
+use pgp::types::{KeyDetails as _, KeyVersion, VerifyingKey};
 
 use super::key::{Component, Key, Keys};
 use super::packets::{self, Packet};
@@ -20,9 +22,15 @@ pub fn verify(
     now: i64,
 ) -> Result<Signer, Fault> {
     let signatures = read(signatures)?;
+    let judge = Judge { keys, trusted, now, alive: Alive::Now };
     let mut worst: Option<Fault> = None;
     for signature in &signatures {
-        match verify_one(content, signature, keys, trusted, now) {
+        let judged = judge.judge(signature, &mut |take| {
+            take(content);
+            Ok::<_, Infallible>(())
+        });
+        let Ok(judged) = judged;
+        match judged {
             Ok(signer) => return Ok(signer),
             Err(fault) => {
                 if worst.as_ref().is_none_or(|worst| fault.weight() > worst.weight()) {
@@ -74,7 +82,8 @@ fn read(bytes: &[u8]) -> Result<Vec<Signature>, Fault> {
     Ok(signatures)
 }
 
-fn issuer(signature: &Signature) -> String {
+/// Who claims to have made a signature.
+pub(super) fn issuer(signature: &Signature) -> String {
     let fingerprints = signature.issuer_fingerprint();
     if let Some(fingerprint) = fingerprints.first() {
         return format!("{fingerprint:X}");
@@ -85,70 +94,142 @@ fn issuer(signature: &Signature) -> String {
     }
 }
 
-fn verify_one(
-    content: &[u8],
-    signature: &Signature,
-    keys: &Keys,
-    trusted: &[Fingerprint],
-    now: i64,
-) -> Result<Signer, Fault> {
-    let mut fault = Fault::WrongKey { signed_by: Vec::new(), trusted: trusted.to_vec() };
-    let mut worse = |found: Fault| {
-        if found.weight() > fault.weight() {
-            fault = found;
-        }
-    };
-    for fingerprint in trusted {
-        let Some(key) = keys.get(fingerprint) else {
-            // A key that is not there may have signed by a subkey, which only its bytes would tell.
-            let is_named = signature
-                .issuer_fingerprint()
-                .iter()
-                .any(|issuer| Fingerprint::of(issuer).is_some_and(|issuer| issuer == *fingerprint));
-            let has_id = signature.issuer_key_id().iter().any(|id| fingerprint.has_id(id.as_ref()));
-            if is_named || has_id {
-                worse(Fault::NoKey(*fingerprint));
-            }
-            continue;
-        };
-        for component in key.signers(signature, now) {
-            let judged = match component {
-                Component::Primary => judge(content, signature, key, &key.primary, component, now),
-                Component::Subkey(at) => {
-                    let Some(subkey) = key.subkeys.get(at) else { continue };
-                    judge(content, signature, key, &subkey.key, component, now)
-                }
-            };
-            match judged {
-                Ok(made) => {
-                    return Ok(Signer { key: *fingerprint, name: key.name(now), made });
-                }
-                Err(found) => worse(found),
-            }
-        }
-    }
-    Err(fault)
+/// When a key's time must not have been over for what it has signed to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Alive {
+    /// Now.
+    Now,
+    /// When it signed.
+    WhenItSigned,
 }
 
-/// Judges a signature as one of a key's component, which it names. Returns when it was made.
-fn judge(
-    content: &[u8],
-    signature: &Signature,
+/// What signatures are held against.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Judge<'a> {
+    pub(super) keys: &'a Keys,
+    pub(super) trusted: &'a [Fingerprint],
+    /// Seconds since 1970.
+    pub(super) now: i64,
+    pub(super) alive: Alive,
+}
+
+/// Gives what was signed to whom it is told to, from its first byte on.
+pub(super) type Content<'a, E> = &'a mut dyn FnMut(&mut dyn FnMut(&[u8])) -> Result<(), E>;
+
+/// A signature, and the digest that it is over once that is known: content is read once for it,
+/// however many keys it names.
+struct Signed<'a, 'c, E> {
+    signature: &'a Signature,
+    config: &'a SignatureConfig,
+    content: Content<'c, E>,
+    digest: Option<Box<[u8]>>,
+}
+
+impl Judge<'_> {
+    /// Judges a signature; errors are those of the content.
+    pub(super) fn judge<E>(
+        &self,
+        signature: &Signature,
+        content: Content<'_, E>,
+    ) -> Result<Result<Signer, Fault>, E> {
+        let trusted = self.trusted;
+        if let Some(what) = packets::unsupported(signature) {
+            return Ok(Err(Fault::Unsupported { what }));
+        }
+        let Some(config) = signature.config() else {
+            let what = format!("a signature of version {:?}", signature.version());
+            return Ok(Err(Fault::Unsupported { what }));
+        };
+        let mut signed = Signed { signature, config, content, digest: None };
+        let mut fault = Fault::WrongKey { signed_by: Vec::new(), trusted: trusted.to_vec() };
+        let mut worse = |found: Fault| {
+            if found.weight() > fault.weight() {
+                fault = found;
+            }
+        };
+        for fingerprint in trusted {
+            let Some(key) = self.keys.get(fingerprint) else {
+                // A key that is not there may have signed by a subkey, which only its bytes would tell.
+                let is_named = signature.issuer_fingerprint().iter().any(|issuer| {
+                    Fingerprint::of(issuer).is_some_and(|issuer| issuer == *fingerprint)
+                });
+                let has_id =
+                    signature.issuer_key_id().iter().any(|id| fingerprint.has_id(id.as_ref()));
+                if is_named || has_id {
+                    worse(Fault::NoKey(*fingerprint));
+                }
+                continue;
+            };
+            for component in key.signers(signature, self.now) {
+                let judged = match component {
+                    Component::Primary => {
+                        self.judge_by(&mut signed, key, &key.primary, component)?
+                    }
+                    Component::Subkey(at) => {
+                        let Some(subkey) = key.subkeys.get(at) else { continue };
+                        self.judge_by(&mut signed, key, &subkey.key, component)?
+                    }
+                };
+                match judged {
+                    Ok(made) => {
+                        let name = key.name(self.now);
+                        return Ok(Ok(Signer { key: *fingerprint, name, made }));
+                    }
+                    Err(found) => worse(found),
+                }
+            }
+        }
+        Ok(Err(fault))
+    }
+
+    /// Judges a signature as one of a key's component, which it names. Returns when it was made.
+    fn judge_by<E>(
+        &self,
+        signed: &mut Signed<'_, '_, E>,
+        key: &Key,
+        signing: &impl VerifyingKey,
+        component: Component,
+    ) -> Result<Result<i64, Fault>, E> {
+        if let Err(fault) = check_kind(signed, key, signing) {
+            return Ok(Err(fault));
+        }
+        if !signed.fits(signing)? {
+            return Ok(Err(Fault::Tampered { key: key.fingerprint() }));
+        }
+        Ok(self.check_times(signed.signature, key, signing, component))
+    }
+
+    fn check_times(
+        &self,
+        signature: &Signature,
+        key: &Key,
+        signing: &impl VerifyingKey,
+        component: Component,
+    ) -> Result<i64, Fault> {
+        let primary = key.fingerprint();
+        let Some(made) = signature.created().map(|made| i64::from(made.as_secs())) else {
+            return Err(Fault::Unusable { key: primary, reason: "without a date".to_owned() });
+        };
+        check_dates(signature, signing, primary, made, self.now)?;
+        let at = if self.alive == Alive::Now { self.now } else { made };
+        key.standing_of(component, self.now, at)?;
+        Ok(made)
+    }
+}
+
+/// Whether a signature is of a kind that counts, whatever it is over.
+fn check_kind<E>(
+    signed: &Signed<'_, '_, E>,
     key: &Key,
     signing: &impl VerifyingKey,
-    component: Component,
-    now: i64,
-) -> Result<i64, Fault> {
-    let primary = key.fingerprint();
+) -> Result<(), Fault> {
+    let (primary, config) = (key.fingerprint(), signed.config);
     let unusable = |reason: String| Err(Fault::Unusable { key: primary, reason });
-    let Some(config) = signature.config() else {
-        return unusable(format!("version {:?}, expected 3, 4 or 6", signature.version()));
-    };
     if config.typ() != SignatureType::Binary {
         let found = config.typ();
         return unusable(format!("of type {found:?}, expected one of a binary document"));
     }
-    if let Some(demand) = packets::unknown_demand(signature) {
+    if let Some(demand) = packets::unknown_demand(signed.signature) {
         return unusable(demand);
     }
     let weak_hash = || (!packets::is_strong(config.hash_alg)).then(|| config.hash_alg.to_string());
@@ -158,18 +239,44 @@ fn judge(
         Some(format!("a subkey that {what} vouches for"))
     };
     let weak = packets::weakness(signing.public_params()).or_else(weak_hash).or_else(weak_primary);
-    if let Some(what) = weak {
-        return Err(Fault::Weak { key: primary, what });
+    weak.map_or(Ok(()), |what| Err(Fault::Weak { key: primary, what }))
+}
+
+impl<E> Signed<'_, '_, E> {
+    /// Whether the key made it, over this content.
+    fn fits(&mut self, signing: &impl VerifyingKey) -> Result<bool, E> {
+        let is_v6 = matches!(self.config.version_specific, SignatureVersionSpecific::V6 { .. });
+        // Keys of version 6 sign in version 6 only, and no others do.
+        if is_v6 != (signing.version() == KeyVersion::V6) {
+            return Ok(false);
+        }
+        if self.digest.is_none() {
+            self.digest = self.hash()?;
+        }
+        let (Some(digest), Some(bytes)) = (&self.digest, self.signature.signature()) else {
+            return Ok(false);
+        };
+        let begins_so =
+            self.signature.signed_hash_value().is_some_and(|two| digest.starts_with(&two));
+        Ok(begins_so && signing.verify(self.config.hash_alg, digest, bytes).is_ok())
     }
-    if signature.verify(signing, content).is_err() {
-        return Err(Fault::Tampered { key: primary });
+
+    /// The digest (RFC 9580, section 5.2.4); `None` where the signature lets none be made.
+    fn hash(&mut self) -> Result<Option<Box<[u8]>>, E> {
+        let config = self.config;
+        let Ok(mut hasher) = config.hash_alg.new_hasher() else { return Ok(None) };
+        if let SignatureVersionSpecific::V6 { salt } = &config.version_specific {
+            if config.hash_alg.salt_len() != Some(salt.len()) {
+                return Ok(None);
+            }
+            hasher.update(salt);
+        }
+        (self.content)(&mut |bytes| hasher.update(bytes))?;
+        let trailer = config.hash_signature_data(&mut hasher).and_then(|len| config.trailer(len));
+        let Ok(trailer) = trailer else { return Ok(None) };
+        hasher.update(&trailer);
+        Ok(Some(hasher.finalize()))
     }
-    let Some(made) = signature.created().map(|made| i64::from(made.as_secs())) else {
-        return unusable("without a date".to_owned());
-    };
-    check_dates(signature, signing, primary, made, now)?;
-    key.standing_of(component, now)?;
-    Ok(made)
 }
 
 fn check_dates(

@@ -16,6 +16,7 @@ mod matrix;
 mod metalinks;
 mod mirrors;
 mod network;
+mod packages;
 mod prune;
 mod publication;
 mod pypi;

@@ -14,7 +14,7 @@ use super::support::{job, source, sync};
 
 /// The folder of real repositories, beside the workspace or where `MIRROR_REAL_DATA` says.
 #[allow(clippy::print_stderr)]
-fn real(name: &str) -> Option<PathBuf> {
+pub(crate) fn real(name: &str) -> Option<PathBuf> {
     let folder = std::env::var_os("MIRROR_REAL_DATA").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/real"),
         PathBuf::from,

@@ -31,6 +31,7 @@ const INTRO_LEN: usize = 16;
 const ENTRY_LEN: usize = 16;
 
 /// Types of entries.
+const NUMBER: u32 = 4;
 const STRING: u32 = 6;
 const BINARY: u32 = 7;
 const STRINGS: u32 = 8;
@@ -182,9 +183,10 @@ impl RawHeader {
             return Ok(None);
         }
         let wrong = || Err(self.wrong("has a region that does not fit it".to_owned()));
-        let trailer = match (first.kind, first.count, first.data.get(..ENTRY_LEN)) {
-            (BINARY, ENTRY_LEN, Some(trailer)) => trailer,
-            _ => return wrong(),
+        let (BINARY, ENTRY_LEN, Some(trailer)) =
+            (first.kind, first.count, first.data.get(..ENTRY_LEN))
+        else {
+            return wrong();
         };
         // The trailer is an entry whose offset leads back to the first one.
         let back = number(&trailer[8..12]).wrapping_neg() & 0xffff_ffff;
@@ -250,6 +252,14 @@ impl<'a> Value<'a> {
         }
     }
 
+    /// Its number, if it is one of 32 bits.
+    pub fn number(&self) -> Result<u32, FormatError> {
+        match (self.kind, self.count) {
+            (NUMBER, 1) => Ok(number_u32(self.data)),
+            _ => Err(self.wrong("a number of 32 bits")),
+        }
+    }
+
     /// Its texts, if it is of texts, `most` at the most.
     pub fn texts(&self, most: usize) -> Result<Vec<&'a str>, FormatError> {
         if !matches!(self.kind, STRING | STRINGS | TRANSLATED) || self.count == 0 {
@@ -310,7 +320,7 @@ fn found(bytes: &[u8]) -> String {
     {
         return format!("{text:?}");
     }
-    bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    format!("{:02x?}", bytes.get(..8).unwrap_or(bytes))
 }
 
 #[cfg(test)]
