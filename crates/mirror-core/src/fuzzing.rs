@@ -25,8 +25,10 @@ use crate::resolve::pypi::{self, Listed, Project};
 #[cfg(feature = "signatures")]
 use crate::signature::{Fault, Fingerprint, Keys, issuers, verify};
 
+mod optional;
 mod packages;
 
+pub use optional::{comps, updateinfo};
 pub use packages::{metadata, page, sdist, zip};
 
 /// The most that a document is decompressed to.
@@ -37,6 +39,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    ("comps", comps),
     ("compression", compression),
     ("filelists", filelists),
     ("generation", generation),
@@ -64,6 +67,7 @@ pub const TARGETS: &[Target] = &[
     ("signature", signature),
     ("state", state),
     ("treeinfo", treeinfo),
+    ("updateinfo", updateinfo),
     ("uv_lock", uv_lock),
     ("version", version),
     ("zip", zip),

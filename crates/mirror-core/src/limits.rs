@@ -144,6 +144,12 @@ pub const RICH_DEPTH: usize = 32;
 /// Most packages of a repository (largest seen: 250,000).
 pub const PACKAGES: usize = 4_000_000;
 
+/// Largest comps, in bytes (largest seen: 3 MB). It is held in memory as a whole.
+pub const COMPS_SIZE: u64 = 64 << 20;
+
+/// Most elements of a comps (most seen: 50,000).
+pub const COMPS_ELEMENTS: usize = 300_000;
+
 /// Most advisories of an updateinfo (most seen: 9,000).
 pub const ADVISORIES: usize = 1_000_000;
 

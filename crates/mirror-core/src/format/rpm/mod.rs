@@ -16,6 +16,7 @@ use crate::digest::DigestError;
 pub mod dependencies;
 pub mod blocks;
 mod cut;
+pub mod comps;
 mod entries;
 pub mod filelists;
 mod ini;

@@ -21,6 +21,7 @@ use crate::digest::Digest;
 use crate::limits;
 
 mod copy;
+pub(super) mod tree;
 
 /// A walk over an XML document; see the module.
 pub(super) struct Xml<R> {
@@ -440,6 +441,15 @@ impl<R: BufRead> Read for Budget<R> {
         self.consume(read);
         Ok(read)
     }
+}
+
+/// The text without the characters that XML excludes (1.0, section 2.2), which no client reads.
+pub(super) fn without_excluded(mut text: String) -> String {
+    let is_excluded = |c: char| matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
+    if text.contains(is_excluded) {
+        text.retain(|c| !is_excluded(c));
+    }
+    text
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@
 use std::io::BufRead;
 
 use super::nevra::{Evr, Nevra};
-use super::xml::Xml;
+use super::xml::{Xml, without_excluded};
 use super::{FormatError, excerpt};
 use crate::limits;
 
@@ -387,13 +387,9 @@ fn flag<R: BufRead>(xml: &mut Xml<R>) -> Result<bool, FormatError> {
     Ok(!["false", "no", "0"].iter().any(|no| text.eq_ignore_ascii_case(no)))
 }
 
-/// Without the characters that XML excludes (1.0, section 2.2), which no client reads, nor white space
-/// around it.
-fn plain(mut text: String) -> String {
-    let is_plain = |c: char| !matches!(c, '\0'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}');
-    if !text.chars().all(is_plain) {
-        text.retain(is_plain);
-    }
+/// Without white space around it, nor characters that XML excludes.
+fn plain(text: String) -> String {
+    let text = without_excluded(text);
     let trimmed = text.trim_matches(|c: char| c.is_ascii_whitespace());
     if trimmed.len() == text.len() { text } else { trimmed.to_owned() }
 }
