@@ -135,6 +135,11 @@ pub const HEADER_ENTRIES: usize = 0xffff;
 
 /// Largest store of a package's header, in bytes, as in rpm (largest seen: 25 MB, 120,000 files).
 pub const HEADER_STORE: usize = 256 << 20;
+
+/// Longest path of a file in a package, in bytes (Linux's `PATH_MAX`; longest seen: 400). A header
+/// names a folder once, however many files it holds.
+pub const FILE_PATH: usize = 4096;
+
 /// Longest rich dependency, in bytes (longest seen: 700).
 pub const RICH_LEN: usize = 64 << 10;
 

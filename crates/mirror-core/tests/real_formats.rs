@@ -6,18 +6,24 @@
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 #![allow(clippy::case_sensitive_file_extension_comparisons)] // the data is what it is
 
+use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
+use mirror_core::digest::{Digest, Sha256};
 use mirror_core::format::compression::decoder;
 use mirror_core::format::rpm::FormatError;
+use mirror_core::format::rpm::header::Headers;
 use mirror_core::format::rpm::metalink::Metalink;
+use mirror_core::format::rpm::record::{Document, Listing, Record};
 use mirror_core::format::rpm::repofile::{RepoFile, Variables};
 use mirror_core::format::rpm::repomd::Repomd;
 use mirror_core::format::rpm::treeinfo::TreeInfo;
-use mirror_core::format::rpm::{filelists, mirrorlist, other, primary, version};
+use mirror_core::format::rpm::{blocks, filelists, mirrorlist, other, primary, version};
 use mirror_core::limits;
+use mirror_fixtures::tool;
 
 /// The folder of real data, if it is here.
 fn real() -> Option<PathBuf> {
@@ -191,6 +197,110 @@ fn filelists_tell_the_packages_that_the_primary_tells() {
         in_filelists.sort();
         assert!(in_primary == in_filelists, "{folder}");
     }
+}
+
+/// The elements of a document, by pkgid.
+fn elements(document: &[u8], kind: blocks::Kind) -> HashMap<String, String> {
+    let text = |element: &[u8]| String::from_utf8(element.to_vec()).unwrap();
+    let mut found = HashMap::new();
+    if kind == blocks::Kind::Primary {
+        let mut packages = blocks::Packages::new(document).unwrap();
+        while let Some((package, element)) = packages.next().unwrap() {
+            found.insert(package.checksum.hex(), text(element));
+        }
+    } else {
+        let mut entries = blocks::Entries::new(document, kind).unwrap();
+        while let Some((pkgid, element)) = entries.next().unwrap() {
+            found.insert(pkgid.to_owned(), text(element));
+        }
+    }
+    found
+}
+
+/// The documents of a repository, as elements by pkgid.
+fn described(repodata: &Path) -> [HashMap<String, String>; 3] {
+    [
+        ("primary.xml", blocks::Kind::Primary),
+        ("filelists.xml", blocks::Kind::Filelists),
+        ("other.xml", blocks::Kind::Other),
+    ]
+    .map(|(part, kind)| {
+        let mut found = fs::read_dir(repodata).unwrap().map(|entry| entry.unwrap().path());
+        elements(&content(&found.find(|path| path.to_str().unwrap().contains(part)).unwrap()), kind)
+    })
+}
+
+/// Holds what we say of packages against what others say, and counts those that they know.
+fn same(theirs: &[HashMap<String, String>; 3], packages: &[PathBuf]) -> usize {
+    let mut same = 0;
+    for path in packages {
+        let bytes = fs::read(path).unwrap();
+        let checksum: Digest = Sha256::of(&bytes).into();
+        let Some(primary) = theirs[0].get(&checksum.hex()) else { continue };
+        let headers = Headers::read(&bytes[..]).unwrap();
+        let record = Record::read(&headers, 10).unwrap();
+        let between = |start: &str| {
+            let rest = primary.split_once(start).unwrap().1;
+            rest.split_once('"').unwrap().0.to_owned()
+        };
+        // Where it lies and since when is another's to say.
+        let (href, time) = (between("href=\""), between("<time file=\"").parse().unwrap());
+        let size = bytes.len() as u64;
+        let listing = Listing { record: &record, checksum, size, time, href: &href };
+        for (document, theirs) in Document::ALL.into_iter().zip(theirs) {
+            let mut ours = Vec::new();
+            listing.write(document, &mut ours);
+            let ours = String::from_utf8(ours).unwrap();
+            assert_eq!(ours.trim_end(), theirs[&checksum.hex()].trim_end(), "{path:?}");
+        }
+        same += 1;
+    }
+    same
+}
+
+#[test]
+fn packages_are_described_as_upstream_describes_them() {
+    let Some(real) = real() else { return };
+    let theirs = described(&real.join("azurelinux/repodata"));
+    let packages = files(|path| path.contains("azurelinux/packages") && path.ends_with(".rpm"));
+    assert_eq!(same(&theirs, &packages), 105);
+}
+
+#[test]
+fn packages_are_described_as_createrepo_c_describes_them() {
+    if real().is_none() || tool("createrepo_c").is_none() {
+        return;
+    }
+    // Before 1.0 it did not know that what comes before a transaction is needed then.
+    let packages = files(|path| {
+        path.ends_with(".rpm") && !path.contains("librepo") && !path.contains("/Archer-")
+    });
+    let dir = tempfile::tempdir().unwrap();
+    for (number, path) in packages.iter().enumerate() {
+        fs::copy(path, dir.path().join(format!("{number}.rpm"))).unwrap();
+    }
+    let made =
+        Command::new("createrepo_c").args(["--quiet", "--no-database"]).arg(dir.path()).output();
+    let made = made.unwrap();
+    // Its rpm refuses those of a newer format, and ends with 2.
+    assert!(matches!(made.status.code(), Some(0 | 2)), "{made:?}");
+    let count = same(&described(&dir.path().join("repodata")), &packages);
+    eprintln!("{count} of {} packages", packages.len());
+    assert!(count > 150, "{count}");
+}
+
+#[test]
+fn every_package_has_headers_that_are_understood() {
+    let mut read = 0;
+    for path in files(|path| path.ends_with(".rpm") && !path.contains("librepo")) {
+        let headers = Headers::read(BufReader::new(File::open(&path).unwrap()));
+        let headers = headers.unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        let record = Record::read(&headers, 10);
+        let record = record.unwrap_or_else(|error| panic!("{path:?}: {error}"));
+        assert!(!record.nevra().is_empty());
+        read += 1;
+    }
+    eprintln!("{read} packages");
 }
 
 #[test]

@@ -5,7 +5,8 @@
 //! [`filelists`] its files and [`other`] its changelog. Clients find a repository through a `.repo`
 //! file ([`repofile`]) and its mirrors through a [`mirrorlist`] or a [`metalink`]. An installable tree also has a `.treeinfo` ([`treeinfo`]). Packages are told apart by name, epoch,
 //! version, release and architecture ([`nevra`]), and ordered by rpm's own rules ([`version`]).
-//! What is signed of a package file are its headers' bytes ([`raw_header`]).
+//! What is signed of a package file are its headers' bytes ([`raw_header`]); what metadata says of it is
+//! read from them ([`header`], [`record`]).
 //!
 //! XML is read with the documents' *local* names: a prefix may differ from the customary one.
 
@@ -13,12 +14,13 @@ use std::io;
 
 use crate::digest::DigestError;
 
-pub mod dependencies;
 pub mod blocks;
 mod cut;
 pub mod comps;
+pub mod dependencies;
 mod entries;
 pub mod filelists;
+pub mod header;
 mod ini;
 mod lines;
 pub mod metadata_file;
@@ -29,6 +31,7 @@ pub mod other;
 mod plain;
 pub mod primary;
 pub mod raw_header;
+pub mod record;
 pub mod repofile;
 pub mod repomd;
 pub mod rich;

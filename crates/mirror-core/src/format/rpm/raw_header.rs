@@ -31,7 +31,10 @@ const INTRO_LEN: usize = 16;
 const ENTRY_LEN: usize = 16;
 
 /// Types of entries.
-const NUMBER: u32 = 4;
+const NUMBERS_8: u32 = 2;
+const NUMBERS_16: u32 = 3;
+const NUMBERS_32: u32 = 4;
+const NUMBERS_64: u32 = 5;
 const STRING: u32 = 6;
 const BINARY: u32 = 7;
 const STRINGS: u32 = 8;
@@ -227,9 +230,9 @@ impl<'a> Value<'a> {
     /// Bytes that its items take at the least.
     fn least_len(&self) -> usize {
         let size = match self.kind {
-            3 => 2,
-            4 => 4,
-            5 => 8,
+            NUMBERS_16 => 2,
+            NUMBERS_32 => 4,
+            NUMBERS_64 => 8,
             _ => 1,
         };
         // One of nothing lies nowhere, and is none.
@@ -255,13 +258,20 @@ impl<'a> Value<'a> {
     /// Its number, if it is one of 32 bits.
     pub fn number(&self) -> Result<u32, FormatError> {
         match (self.kind, self.count) {
-            (NUMBER, 1) => Ok(number_u32(self.data)),
+            (NUMBERS_32, 1) => Ok(number_u32(self.data)),
             _ => Err(self.wrong("a number of 32 bits")),
         }
     }
 
     /// Its texts, if it is of texts, `most` at the most.
     pub fn texts(&self, most: usize) -> Result<Vec<&'a str>, FormatError> {
+        let text = |bytes| std::str::from_utf8(bytes).map_err(|_| self.wrong("UTF-8"));
+        self.strings(most)?.into_iter().map(text).collect()
+    }
+
+    /// The bytes of its texts, if it is of texts, `most` at the most: old packages have theirs in
+    /// other encodings.
+    pub fn strings(&self, most: usize) -> Result<Vec<&'a [u8]>, FormatError> {
         if !matches!(self.kind, STRING | STRINGS | TRANSLATED) || self.count == 0 {
             return Err(self.wrong("texts"));
         }
@@ -270,14 +280,39 @@ impl<'a> Value<'a> {
             return Err(FormatError::Limit { what, limit: most as u64 });
         }
         let mut rest = self.data;
-        let mut texts = Vec::with_capacity(self.count);
+        let mut strings = Vec::with_capacity(self.count);
         for _ in 0..self.count {
             let end = memchr::memchr(0, rest).ok_or_else(|| self.wrong("texts that end"))?;
-            let text = std::str::from_utf8(&rest[..end]).map_err(|_| self.wrong("UTF-8"))?;
-            texts.push(text);
+            strings.push(&rest[..end]);
             rest = &rest[end + 1..];
         }
-        Ok(texts)
+        Ok(strings)
+    }
+
+    /// The first of its texts, if it is of texts: of translations, the one that needs no locale.
+    pub fn first(&self) -> Result<&'a [u8], FormatError> {
+        if !matches!(self.kind, STRING | STRINGS | TRANSLATED) {
+            return Err(self.wrong("texts"));
+        }
+        let end = memchr::memchr(0, self.data).ok_or_else(|| self.wrong("texts that end"))?;
+        Ok(&self.data[..end])
+    }
+
+    /// Its numbers, if it is of numbers.
+    pub fn numbers(
+        &self,
+    ) -> Result<impl ExactSizeIterator<Item = u64> + Clone + use<'a>, FormatError> {
+        let size = match self.kind {
+            NUMBERS_8 => 1,
+            NUMBERS_16 => 2,
+            NUMBERS_32 => 4,
+            NUMBERS_64 => 8,
+            _ => return Err(self.wrong("numbers")),
+        };
+        let bytes = self.count.checked_mul(size).and_then(|len| self.data.get(..len));
+        let bytes = bytes.ok_or_else(|| self.wrong("numbers"))?;
+        let number = |bytes: &[u8]| bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte));
+        Ok(bytes.chunks_exact(size).map(number))
     }
 
     fn wrong(&self, expected: &str) -> FormatError {
