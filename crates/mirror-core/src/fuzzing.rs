@@ -28,7 +28,7 @@ use crate::signature::{Fault, Fingerprint, Keys, issuers, verify};
 mod optional;
 mod packages;
 
-pub use optional::{comps, updateinfo};
+pub use optional::{comps, modules, updateinfo};
 pub use packages::{metadata, page, sdist, zip};
 
 /// The most that a document is decompressed to.
@@ -49,6 +49,7 @@ pub const TARGETS: &[Target] = &[
     ("metadata", metadata),
     ("metalink", metalink),
     ("mirrorlist", mirrorlist),
+    ("modules", modules),
     ("netrc", netrc),
     ("other", other),
     ("page", page),

@@ -155,6 +155,18 @@ pub const COMPS_SIZE: u64 = 64 << 20;
 /// Most elements of a comps (most seen: 50,000).
 pub const COMPS_ELEMENTS: usize = 300_000;
 
+/// Largest `modules.yaml`, in bytes (largest seen: 30 MB). It is held in memory as a whole.
+pub const MODULES_SIZE: u64 = 256 << 20;
+
+/// Most documents of a `modules.yaml` (most seen: 1,000).
+pub const MODULE_DOCUMENTS: usize = 100_000;
+
+/// Largest document of a `modules.yaml`, in bytes (largest seen: 300 kB).
+pub const MODULE_DOCUMENT: usize = 16 << 20;
+
+/// Deepest nesting of a YAML document (deepest seen: 9).
+pub const YAML_DEPTH: usize = 64;
+
 /// Most advisories of an updateinfo (most seen: 9,000).
 pub const ADVISORIES: usize = 1_000_000;
 

@@ -15,12 +15,15 @@ use std::process::Command;
 use mirror_core::digest::{Digest, Sha256};
 use mirror_core::format::compression::decoder;
 use mirror_core::format::rpm::FormatError;
+use mirror_core::format::rpm::comps::Comps;
 use mirror_core::format::rpm::header::Headers;
 use mirror_core::format::rpm::metalink::Metalink;
+use mirror_core::format::rpm::modules::{self, Broken, Modules};
 use mirror_core::format::rpm::record::{Document, Listing, Record};
 use mirror_core::format::rpm::repofile::{RepoFile, Variables};
 use mirror_core::format::rpm::repomd::Repomd;
 use mirror_core::format::rpm::treeinfo::TreeInfo;
+use mirror_core::format::rpm::updateinfo::{self, Advisory, read_advisories};
 use mirror_core::format::rpm::{blocks, filelists, mirrorlist, other, primary, version};
 use mirror_core::limits;
 use mirror_fixtures::tool;
@@ -354,4 +357,75 @@ fn compressed_files_open_to_their_plain_twins() {
             assert_eq!(opened, plain, "{name}.{extension}");
         }
     }
+}
+
+fn advisories(document: &[u8]) -> Result<Vec<Advisory>, FormatError> {
+    let mut advisories = Vec::new();
+    read_advisories(document, |advisory| {
+        advisories.push(advisory);
+        Ok::<_, FormatError>(())
+    })?;
+    Ok(advisories)
+}
+
+#[test]
+fn advisories_are_the_same_once_written() {
+    let mut count = 0;
+    for path in named("updateinfo") {
+        let document = content(&path);
+        let Ok(read) = advisories(&document) else {
+            assert_eq!(document.len(), 0, "{}", path.display());
+            continue;
+        };
+        let mut out = Vec::new();
+        let filtered = updateinfo::filter(&*document, &mut out, |_| true).unwrap();
+        assert_eq!(filtered.kept, read.len() as u64);
+        assert_eq!(advisories(&out).unwrap(), read, "{}", path.display());
+        count += read.len();
+    }
+    assert!(real().is_none() || count > 100, "{count} advisories");
+}
+
+#[test]
+fn groups_are_the_same_once_written() {
+    let (mut count, mut packages) = (0, 0);
+    for path in named("comps").into_iter().filter(|path| path.to_str().unwrap().contains(".xml")) {
+        let comps = Comps::read(&*content(&path)).unwrap();
+        let mut out = Vec::new();
+        comps.write(&mut out).unwrap();
+        assert_eq!(Comps::read(&*out).unwrap(), comps, "{}", path.display());
+        count += 1;
+        packages += comps.groups().map(|group| group.packages.len()).sum::<usize>();
+        for environment in comps.environments() {
+            assert!(comps.meant(&format!("@^{}", environment.id)).is_some());
+        }
+    }
+    assert!(
+        real().is_none() || (count > 10 && packages > 300),
+        "{count} files, {packages} packages"
+    );
+}
+
+#[test]
+fn streams_are_known_and_broken_documents_take_no_other_with_them() {
+    let (mut streams, mut artifacts) = (0, 0);
+    for path in
+        files(|path| path.contains("modules") && path.contains(".yaml") && !path.contains(".zck"))
+    {
+        let document = content(&path);
+        let all = Modules::read(&*document).unwrap();
+        let mut out = Vec::new();
+        let filtered = modules::filter(&*document, &mut out, |_| true).unwrap();
+        assert_eq!(filtered.dropped, 0, "{}", path.display());
+        streams += all.streams().count();
+        artifacts += all.streams().map(|stream| stream.artifacts.len()).sum::<usize>();
+        assert_eq!(all.membership().is_err(), all.broken().any(Broken::may_list_packages));
+        if path.ends_with("f29.yaml") || path.ends_with("f29-updates.yaml") {
+            assert_eq!(all.broken().next(), None, "{}", path.display());
+        }
+        if path.ends_with("good_and_bad.yaml") {
+            assert_eq!((all.streams().count(), all.broken().count()), (2, 1));
+        }
+    }
+    assert!(real().is_none() || (streams > 150 && artifacts > 1_000), "{streams}, {artifacts}");
 }

@@ -26,6 +26,7 @@ mod lines;
 pub mod metadata_file;
 pub mod metalink;
 pub mod mirrorlist;
+pub mod modules;
 pub mod nevra;
 pub mod other;
 mod plain;
