@@ -184,6 +184,9 @@ pub(crate) enum Failure {
         /// The root.
         root: PathBuf,
     },
+    /// Several folders of packages, and none that holds them all.
+    #[error("{0} folders, and none is named that holds them all")]
+    NoOut(usize),
     /// A file that would be overwritten.
     #[error("{}: is there already", .0.display())]
     Exists(PathBuf),
@@ -224,6 +227,7 @@ impl Failure {
             | Self::NoPackages { .. }
             | Self::NoSuchSet { .. }
             | Self::Unconfirmed
+            | Self::NoOut(_)
             | Self::Core(
                 Error::NestedTrees { .. }
                 | Error::TreeMoved { .. }
@@ -231,6 +235,8 @@ impl Failure {
                 | Error::NoSuchSet { .. }
                 | Error::AmbiguousGeneration { .. }
                 | Error::NoGeneration { .. }
+                | Error::OutsideOf { .. }
+                | Error::OfMirror { .. }
                 | Error::Certificates { .. },
             ) => Exit::Usage,
             Self::Core(Error::Cancelled) => Exit::Interrupted,
@@ -258,6 +264,12 @@ impl Failure {
             Self::Config(error) => error.hint(),
             Self::Core(error) => core_hint(error),
             Self::Serve(error) => serve_hint(error),
+            Self::NoOut(_) => {
+                Some("--out DIR names it, and gets the metadata of all of them".to_owned())
+            }
+            Self::Variable { name, .. } if name == "SOURCE_DATE_EPOCH" => {
+                Some("`git log -1 --format=%ct` and `date +%s` print such a number".to_owned())
+            }
             Self::Variable { .. } => {
                 Some("a proxy is a URL such as http://proxy.example.com:3128".to_owned())
             }
@@ -377,6 +389,27 @@ fn core_hint(error: &Error) -> Option<String> {
         Error::Access { .. } => {
             "it comes from [[host]] in mirror.toml, from a .repo file, or from the URL".to_owned()
         }
+        Error::ForeignStage { path } => format!(
+            "createrepo_c makes that folder while it is at work, and leaves it when it is killed: where \
+             none runs, remove {}",
+            path.display()
+        ),
+        Error::OutsideOf { .. } => {
+            "metadata names packages below its own folder: name one with --out that holds them all"
+                .to_owned()
+        }
+        Error::OfMirror { .. } => {
+            "`mirror sync` makes the metadata of what it mirrors; keep packages of your own in a folder \
+             outside of its trees"
+                .to_owned()
+        }
+        Error::NotListed { .. } => {
+            "without --strict it is left out, and the others are listed".to_owned()
+        }
+        Error::NotKept { kind, .. } => format!(
+            "bring the file back, give it anew where it is groups, modules or advisories, or drop it with \
+             --discard {kind}"
+        ),
         Error::Io { path, source, .. } => return io_hint(path, source),
         _ => return None,
     };

@@ -107,6 +107,17 @@ fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }
 
+/// The time that what is made is to bear, in seconds since 1970
+/// (reproducible-builds.org/specs/source-date-epoch).
+pub(crate) fn source_date_epoch() -> Result<Option<i64>, Failure> {
+    const NAME: &str = "SOURCE_DATE_EPOCH";
+    let parse = |value: String| {
+        let reason = format!("expected seconds since 1970, found {value:?}");
+        value.parse().map_err(|_| Failure::Variable { name: NAME.to_owned(), reason })
+    };
+    variable(NAME).map(parse).transpose()
+}
+
 /// The index that the installed pip asks when nobody names one. Python is kept from looking at the
 /// working directory, where anything could call itself pip.
 pub(crate) fn pip_default_index() -> Option<String> {

@@ -424,6 +424,48 @@ pub enum Error {
         /// What is wrong, without any secret.
         reason: String,
     },
+    /// Another program makes metadata in a folder, or was killed when it did.
+    #[error("{}: made by another program, which may be at work here", path.display())]
+    ForeignStage {
+        /// The folder that it works in.
+        path: PathBuf,
+    },
+    /// A folder of packages that metadata cannot name, for it lies elsewhere.
+    #[error("{}: lies outside of the repository {}", folder.display(), repository.display())]
+    OutsideOf {
+        /// The folder of packages.
+        folder: PathBuf,
+        /// The folder of the repository.
+        repository: PathBuf,
+    },
+    /// A folder whose metadata is the business of a mirror.
+    #[error("{}: belongs to tree {tree} of the mirror at {}", folder.display(), root.display())]
+    OfMirror {
+        /// The folder.
+        folder: PathBuf,
+        /// The mirror's root.
+        root: PathBuf,
+        /// The tree.
+        tree: String,
+    },
+    /// A package that cannot be listed, where all of them have to be.
+    #[error("{path}: {reason}")]
+    NotListed {
+        /// Its path below the repository.
+        path: String,
+        /// Why.
+        reason: String,
+    },
+    /// Metadata of a folder that cannot be kept beside what is made anew.
+    #[error("{file}: the {kind} that is there cannot be kept: {reason}")]
+    NotKept {
+        /// What `repomd.xml` calls it.
+        kind: String,
+        /// The file.
+        file: String,
+        /// Why.
+        reason: String,
+    },
     /// The run was cancelled.
     #[error("interrupted")]
     Cancelled,

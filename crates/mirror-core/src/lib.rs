@@ -50,10 +50,12 @@ pub mod format;
 #[cfg(any(test, fuzzing))]
 #[doc(hidden)]
 pub mod fuzzing;
+pub mod index;
 pub mod limits;
 pub mod manifest;
 pub mod part;
 pub mod path;
+pub mod pattern;
 pub mod plan;
 pub mod report;
 pub mod resolve;

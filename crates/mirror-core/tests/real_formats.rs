@@ -254,7 +254,8 @@ fn same(theirs: &[HashMap<String, String>; 3], packages: &[PathBuf]) -> usize {
             let mut ours = Vec::new();
             listing.write(document, &mut ours);
             let ours = String::from_utf8(ours).unwrap();
-            assert_eq!(ours.trim_end(), theirs[&checksum.hex()].trim_end(), "{path:?}");
+            let theirs = &theirs[&checksum.hex()];
+            assert_eq!(ours.trim_end(), theirs.trim_end(), "{}", path.display());
         }
         same += 1;
     }

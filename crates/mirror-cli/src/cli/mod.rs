@@ -6,6 +6,7 @@
 mod apart;
 mod check;
 mod completions;
+mod index;
 mod init;
 mod man;
 mod prune;
@@ -24,6 +25,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use apart::{Apart, value_apart};
 pub(crate) use check::CheckArgs;
 pub(crate) use completions::CompletionsArgs;
+pub(crate) use index::IndexArgs;
 pub(crate) use init::InitArgs;
 pub(crate) use man::ManArgs;
 pub(crate) use prune::PruneArgs;
@@ -58,7 +60,7 @@ Exit codes:
   0    done
   1    failed
   2    wrong usage or configuration
-  3    incomplete, its old state stays; or findings (verify, check)
+  3    incomplete, its old state stays; or findings (verify, check, index)
   130  interrupted; a rerun continues
 
 Configuration: --config FILE, else ./mirror.toml, else /etc/mirror/mirror.toml.
@@ -94,6 +96,9 @@ pub(crate) enum Command {
     /// Drop what no kept generation names, and trees that are named
     #[command(long_about = prune::ABOUT, after_long_help = prune::EXAMPLES)]
     Prune(PruneArgs),
+    /// Make dnf metadata for a folder of packages
+    #[command(long_about = index::ABOUT, after_long_help = index::EXAMPLES)]
+    Index(Box<IndexArgs>),
     /// Serve the mirrors over HTTP
     #[command(long_about = serve::ABOUT)]
     Serve(ServeArgs),

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroU64;
 use std::time::Duration;
 
+use mirror_core::digest::Algorithm;
+use mirror_core::format::compression::Compression;
 use mirror_core::store::LockWait;
 
 use crate::config::{RATES, rate, time};
@@ -32,6 +34,40 @@ pub(super) fn lock_wait(text: &str) -> Result<LockWait, String> {
         _ => seconds(text)
             .map(LockWait::AtMost)
             .ok_or_else(|| "expected seconds, or a time such as 10m".to_owned()),
+    }
+}
+
+/// The Enterprise Linux of `el8`.
+pub(super) fn release(text: &str) -> Result<u32, String> {
+    let number = text.strip_prefix("el").and_then(|number| number.parse().ok());
+    number.ok_or_else(|| "expected a release such as el8".to_owned())
+}
+
+/// A compression, as createrepo_c names it and as files are called.
+pub(super) fn compression(text: &str) -> Result<Compression, String> {
+    Ok(match text {
+        "gz" | "gzip" => Compression::Gzip,
+        "zstd" | "zst" => Compression::Zstd,
+        "xz" => Compression::Xz,
+        "bz2" | "bzip2" => Compression::Bzip2,
+        "none" => Compression::None,
+        _ => return Err("expected gz, zstd, xz, bz2 or none".to_owned()),
+    })
+}
+
+/// The digests that dnf and their metadata know.
+pub(super) fn checksum(text: &str) -> Result<Algorithm, String> {
+    use Algorithm::{Sha1, Sha256, Sha384, Sha512};
+    let found = Algorithm::from_name(text);
+    let found = found.filter(|found| matches!(found, Sha1 | Sha256 | Sha384 | Sha512));
+    found.ok_or_else(|| "expected sha1, sha256, sha384 or sha512".to_owned())
+}
+
+/// A number, or as many as there are.
+pub(super) fn changelogs(text: &str) -> Result<usize, String> {
+    match text {
+        "all" | "-1" => Ok(usize::MAX),
+        number => number.parse().map_err(|_| "expected a number, or all".to_owned()),
     }
 }
 

@@ -3,6 +3,7 @@
 mod calendar;
 mod check;
 mod completions;
+mod index;
 mod init;
 mod lists;
 mod man;
@@ -46,6 +47,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Prune(args) => prune::run(&args),
         Command::Verify(args) => verify::run(&args),
         Command::Check(args) => check::run(&args),
+        Command::Index(args) => index::run(&args),
         Command::Serve(args) => serve::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -30,7 +30,7 @@ pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<()> {
 }
 
 /// Makes what was renamed in `folder` survive a power loss.
-pub(super) fn sync_folder(folder: &Path) -> Result<()> {
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io("sync", folder))
 }
 
@@ -126,7 +126,7 @@ pub(super) fn exchange(a: &Path, b: &Path) -> Result<bool> {
 }
 
 /// Removes whatever is at `path`, without following a link; fine where nothing is.
-pub(super) fn remove_any(path: &Path) -> Result<()> {
+pub(crate) fn remove_any(path: &Path) -> Result<()> {
     let removed = match fs::symlink_metadata(path) {
         Ok(found) if found.is_dir() => fs::remove_dir_all(path),
         Ok(_) => fs::remove_file(path),
@@ -139,12 +139,12 @@ pub(super) fn remove_any(path: &Path) -> Result<()> {
 }
 
 /// Whether a real folder, no link to one, is at `path`.
-pub(super) fn is_folder(path: &Path) -> bool {
+pub(crate) fn is_folder(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|found| found.is_dir())
 }
 
 /// Makes the folder `path`, whose parent is there, replacing a file or link of that name.
-pub(super) fn make_folder(path: &Path) -> Result<()> {
+pub(crate) fn make_folder(path: &Path) -> Result<()> {
     if is_folder(path) {
         return Ok(());
     }

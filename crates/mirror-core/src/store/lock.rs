@@ -3,6 +3,7 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, ErrorKind, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ pub enum LockWait {
 
 /// The lock, held until it is dropped.
 #[derive(Debug)]
-pub(super) struct Lock {
+pub(crate) struct Lock {
     file: File,
 }
 
@@ -82,8 +83,13 @@ impl Lock {
         Ok(Some(Self { file }))
     }
 
+    /// The inode of the lock file, whatever has its name by now.
+    pub(crate) fn inode(&self) -> Option<u64> {
+        self.file.metadata().ok().map(|found| found.ino())
+    }
+
     /// The same at once or not at all.
-    pub(super) fn try_take(root: &Path, path: &Path) -> Result<Self> {
+    pub(crate) fn try_take(root: &Path, path: &Path) -> Result<Self> {
         let mut file = OpenOptions::new()
             .read(true)
             .write(true)

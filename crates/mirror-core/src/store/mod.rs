@@ -37,8 +37,11 @@ mod tree;
 mod view;
 
 pub(crate) use check::Modes;
+pub(crate) use files::{is_folder, make_folder, remove_any, sync_folder};
 pub use finding::{Check, Finding, Problem, Repaired, TreeCheck};
 pub use generation::{Generation, Heading};
+pub(crate) use journal::put_folder;
+pub(crate) use lock::Lock;
 pub use lock::LockWait;
 pub use prune::{Amount, Pruning};
 pub use publish::{Publication, Published, Retention};
@@ -62,7 +65,6 @@ use crate::part::Verified;
 use crate::path::{RESERVED, RepoPath, TreePath};
 use files::write_whole;
 use journal::Op;
-use lock::Lock;
 use state::{Scope, State};
 
 /// The store of a root, locked for this process.
@@ -362,7 +364,7 @@ fn make_blob_folder(blob: &Path) -> Result<()> {
     fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))
 }
 
-fn is_absent(error: &io::Error) -> bool {
+pub(crate) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory)
 }
 
@@ -377,7 +379,7 @@ fn hash_file(path: &Path) -> Result<Sha256> {
 }
 
 /// The file's SHA-256, and its digest by another algorithm where one is named, in one pass.
-fn hash_by(path: &Path, also: Option<Algorithm>) -> Result<(Sha256, Digest)> {
+pub(crate) fn hash_by(path: &Path, also: Option<Algorithm>) -> Result<(Sha256, Digest)> {
     use std::io::Read as _;
     let mut file = File::open(path).map_err(Error::io("open", path))?;
     let mut hasher = Hasher::new(also);
@@ -432,7 +434,7 @@ fn collect_trees(folder: &Path, path: &mut String, trees: &mut Vec<TreePath>) ->
     Ok(())
 }
 
-fn list(folder: &Path) -> Result<Vec<fs::DirEntry>> {
+pub(crate) fn list(folder: &Path) -> Result<Vec<fs::DirEntry>> {
     let wrong = Error::io("list", folder);
     match fs::read_dir(folder).and_then(Iterator::collect) {
         Ok(entries) => Ok(entries),

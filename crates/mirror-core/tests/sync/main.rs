@@ -9,6 +9,7 @@ mod damage;
 mod disk;
 mod faults;
 mod groups;
+mod index;
 mod layout;
 mod lists;
 mod manifests;

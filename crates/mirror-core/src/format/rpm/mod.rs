@@ -15,8 +15,8 @@ use std::io;
 use crate::digest::DigestError;
 
 pub mod blocks;
-mod cut;
 pub mod comps;
+mod cut;
 pub mod dependencies;
 mod entries;
 pub mod filelists;

@@ -99,14 +99,15 @@ pub(super) fn requires<'a>(
         let path = std::str::from_utf8(name).ok().filter(|path| path.starts_with('/'));
         path.is_some_and(|path| is_primary(path) && files.contains_key(path))
     };
-    let provided: HashSet<Vec<u8>> =
+    let brought: HashSet<Vec<u8>> =
         provides.iter().map(|entry| key(entry.name, entry.flags, entry.version)).collect();
     let entries = read_wanted(headers, tag::REQUIRES, "requires", |raw| {
         !raw.name.starts_with(b"rpmlib(")
             && !own(raw.name)
-            && !provided.contains(&key(raw.name, raw.flags, raw.version))
+            && !brought.contains(&key(raw.name, raw.flags, raw.version))
     })?;
-    let mut said: HashMap<&[u8], (Option<Comparison>, &[u8], bool)> = HashMap::new();
+    // What was said last of each name.
+    let mut said = HashMap::new();
     let mut requires = Vec::with_capacity(entries.len());
     let mut c_library: Option<Entry<'_>> = None;
     for mut entry in entries {

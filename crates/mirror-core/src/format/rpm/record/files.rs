@@ -107,6 +107,6 @@ fn whole<'a>(folder: &[u8], name: &[u8]) -> Result<Text<'a>, FormatError> {
 }
 
 /// The files by path.
-pub(super) fn by_path<'a, 'f>(files: &'f [File<'a>]) -> HashMap<&'f str, FileKind> {
+pub(super) fn by_path<'f>(files: &'f [File<'_>]) -> HashMap<&'f str, FileKind> {
     files.iter().map(|file| (&*file.path, file.kind)).collect()
 }

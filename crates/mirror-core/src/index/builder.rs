@@ -1,0 +1,100 @@
+//! The list that is being made.
+
+use std::collections::HashMap;
+use std::collections::hash_map;
+
+use super::documents::Documents;
+use super::existing::Carried;
+use super::read::Entry;
+use super::walk::Found;
+use crate::digest::Digest;
+use crate::error::Result;
+use crate::format::rpm::metadata_file::Written;
+
+/// What is being listed.
+pub(super) struct Builder {
+    documents: Documents,
+    /// The documents that are there, up to the last package that was taken from them.
+    carried: Option<Carried>,
+    /// Where each build was found first, and what it is.
+    by_nevra: HashMap<String, (Digest, String)>,
+    packages: u64,
+    bytes: u64,
+    reused: u64,
+    twice: Vec<String>,
+}
+
+/// What was listed.
+pub(super) struct Built {
+    /// The documents.
+    pub(super) written: [Written; 3],
+    /// Packages.
+    pub(super) packages: u64,
+    /// Their bytes.
+    pub(super) bytes: u64,
+    /// Those that were listed already.
+    pub(super) reused: u64,
+    /// Those that are there twice.
+    pub(super) twice: Vec<String>,
+}
+
+impl Builder {
+    pub(super) fn new(documents: Documents, carried: Option<Carried>) -> Self {
+        let (by_nevra, twice) = (HashMap::new(), Vec::new());
+        Self { documents, carried, by_nevra, packages: 0, bytes: 0, reused: 0, twice }
+    }
+
+    /// Lists a package that was read.
+    pub(super) fn add(&mut self, found: &Found, entry: Entry) {
+        let [primary, filelists, other] = &entry.elements;
+        self.documents.add([primary, filelists, other]);
+        self.count(found, entry.nevra, entry.checksum);
+    }
+
+    /// Lists a package as it is listed already; false where it is not there, or not in all documents.
+    pub(super) fn carry_over(&mut self, found: &Found) -> bool {
+        let Some(carried) = &mut self.carried else { return false };
+        while let Ok(Some(joined)) = carried.next() {
+            let package = &joined.package;
+            if package.href != found.href.as_str() {
+                continue;
+            }
+            let (Some(filelists), Some(other)) = (joined.filelists, joined.other) else {
+                return false;
+            };
+            self.documents.add([joined.primary, filelists, other]);
+            let epoch = if package.epoch.is_empty() { "0" } else { package.epoch };
+            let (name, version, release) = (package.name, package.version, package.release);
+            let nevra = format!("{name}-{epoch}:{version}-{release}.{}", package.arch);
+            let checksum = package.checksum;
+            self.reused += 1;
+            self.count(found, nevra, checksum);
+            return true;
+        }
+        // It ended early, or is damaged: from here on all is read.
+        self.carried = None;
+        false
+    }
+
+    fn count(&mut self, found: &Found, nevra: String, checksum: Digest) {
+        self.packages += 1;
+        self.bytes += found.size;
+        match self.by_nevra.entry(nevra) {
+            hash_map::Entry::Vacant(entry) => {
+                entry.insert((checksum, found.href.to_string()));
+            }
+            hash_map::Entry::Occupied(entry) => {
+                let (first, at) = entry.get();
+                let what =
+                    if *first == checksum { "hold the same" } else { "differ, and are both" };
+                self.twice.push(format!("{at} and {} {what} {}", found.href, entry.key()));
+            }
+        }
+    }
+
+    /// Ends the documents.
+    pub(super) fn finish(self) -> Result<Built> {
+        let Self { documents, packages, bytes, reused, twice, .. } = self;
+        Ok(Built { written: documents.finish()?, packages, bytes, reused, twice })
+    }
+}

@@ -1,0 +1,153 @@
+//! One package file: read once, digested and described.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io::{self, BufRead as _, BufReader, Read};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use super::walk::Found;
+use crate::CancellationToken;
+use crate::digest::{Algorithm, Digest, Hasher};
+use crate::error::{Error, Result};
+use crate::format::rpm::header::Headers;
+use crate::format::rpm::record::{Document, Listing, Record};
+
+/// Bytes that are read at a time.
+const BUFFER: usize = 256 << 10;
+
+/// How often a package is read that changes meanwhile.
+const ATTEMPTS: usize = 3;
+
+/// A package as it is listed.
+#[derive(Debug)]
+pub(super) struct Entry {
+    /// Its elements, as [`Document::ALL`] has them.
+    pub(super) elements: [Vec<u8>; 3],
+    /// `NAME-EPOCH:VERSION-RELEASE.ARCH`.
+    pub(super) nevra: String,
+    /// The digest of the file.
+    pub(super) checksum: Digest,
+}
+
+impl Entry {
+    /// Bytes that it takes.
+    pub(super) fn size(&self) -> usize {
+        self.elements.iter().map(Vec::len).sum()
+    }
+}
+
+/// How packages are read.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms<'a> {
+    pub(super) algorithm: Algorithm,
+    pub(super) changelogs: usize,
+    pub(super) cancel: &'a CancellationToken,
+}
+
+/// Reads a package; the inner error says why it cannot be listed.
+pub(super) fn read(found: &Found, terms: Terms<'_>) -> Result<Result<Entry, String>> {
+    for _ in 0..ATTEMPTS {
+        if terms.cancel.is_cancelled() {
+            return Err(Error::Cancelled);
+        }
+        match attempt(found, terms) {
+            Ok(entry) => return Ok(Ok(entry)),
+            Err(Fault::Changed) => {}
+            Err(Fault::Cancelled) => return Err(Error::Cancelled),
+            Err(Fault::Refused(reason)) => return Ok(Err(reason)),
+        }
+    }
+    Ok(Err(format!("changed each time that it was read, {ATTEMPTS} times")))
+}
+
+/// Why an attempt gave no package.
+enum Fault {
+    Changed,
+    Cancelled,
+    Refused(String),
+}
+
+impl Fault {
+    fn unreadable(error: &io::Error) -> Self {
+        Self::Refused(format!("cannot be read: {error}"))
+    }
+}
+
+fn attempt(found: &Found, terms: Terms<'_>) -> Result<Entry, Fault> {
+    let unreadable = |error: io::Error| Fault::unreadable(&error);
+    // Something that is no file by now is not waited for.
+    let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
+    let file = OpenOptions::new().read(true).custom_flags(flags).open(&found.path);
+    let file = file.map_err(unreadable)?;
+    let before = file.metadata().map_err(unreadable)?;
+    if !before.is_file() {
+        return Err(Fault::Refused("is no file".to_owned()));
+    }
+    let digested = Digested { file, hasher: Hasher::new(Some(terms.algorithm)), len: 0 };
+    let mut reader = BufReader::with_capacity(BUFFER, digested);
+    let headers = Headers::read(&mut reader);
+    let headers = match headers {
+        Ok(headers) => headers,
+        // Half a package may be the one that is being copied there.
+        Err(_) if has_changed(&found.path, reader.get_ref(), &before) => {
+            return Err(Fault::Changed);
+        }
+        Err(error) => return Err(Fault::Refused(error.to_string())),
+    };
+    loop {
+        let len = reader.fill_buf().map_err(unreadable)?.len();
+        if len == 0 {
+            break;
+        }
+        reader.consume(len);
+        if terms.cancel.is_cancelled() {
+            return Err(Fault::Cancelled);
+        }
+    }
+    let digested = reader.into_inner();
+    if digested.len != before.len() || has_changed(&found.path, &digested, &before) {
+        return Err(Fault::Changed);
+    }
+    let refused = |error: crate::format::rpm::FormatError| Fault::Refused(error.to_string());
+    let record = Record::read(&headers, terms.changelogs).map_err(refused)?;
+    let listing = Listing {
+        record: &record,
+        checksum: digested.hasher.finish().1,
+        size: before.len(),
+        time: before.mtime(),
+        href: found.href.as_str(),
+    };
+    let elements = Document::ALL.map(|document| {
+        let mut element = Vec::new();
+        listing.write(document, &mut element);
+        element
+    });
+    Ok(Entry { elements, nevra: record.nevra(), checksum: listing.checksum })
+}
+
+/// Whether the file is another than it was, or another one has its name.
+fn has_changed(path: &Path, digested: &Digested, before: &Metadata) -> bool {
+    let state = |found: &Metadata| {
+        (found.dev(), found.ino(), found.len(), found.mtime(), found.mtime_nsec())
+    };
+    let is_same = |found: io::Result<Metadata>| found.is_ok_and(|now| state(&now) == state(before));
+    !is_same(digested.file.metadata()) || !is_same(std::fs::metadata(path))
+}
+
+/// A file that is digested as it is read.
+struct Digested {
+    file: File,
+    hasher: Hasher,
+    len: u64,
+}
+
+impl Read for Digested {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.hasher.update(&buffer[..read]);
+        self.len += read as u64;
+        Ok(read)
+    }
+}

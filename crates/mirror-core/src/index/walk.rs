@@ -1,0 +1,219 @@
+//! Which files of a folder are packages to be listed.
+
+use std::collections::HashSet;
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::{Links, Refused, Selection};
+use crate::error::{Error, Result};
+use crate::limits;
+use crate::path::{RESERVED, RepoPath};
+
+/// What the name of a package file ends in.
+const EXTENSION: &str = ".rpm";
+
+/// A package file.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// Its path below the repository.
+    pub(super) href: RepoPath,
+    /// Where it is.
+    pub(super) path: PathBuf,
+    /// Its size in bytes.
+    pub(super) size: u64,
+    /// When it was changed last, in seconds since 1970.
+    pub(super) time: i64,
+}
+
+/// What was found.
+#[derive(Debug, Default)]
+pub(super) struct Walked {
+    /// The packages, in the order in which they are listed.
+    pub(super) found: Vec<Found>,
+    /// What is called a package and cannot be one.
+    pub(super) refused: Vec<Refused>,
+    /// How many packages lie outside of the repository, by way of links, and one of them.
+    pub(super) outside: (u64, Option<String>),
+}
+
+/// Looks for packages in `folders`, which lie below `output`.
+///
+/// Links to files are followed, and links to folders once all real folders are known, each folder once:
+/// so loops end, and a package has the path that needs no link where it has one.
+pub(super) fn walk(output: &Path, folders: &[PathBuf], selection: &Selection) -> Result<Walked> {
+    let mut walk = Walk { output, selection, walked: Walked::default(), seen: HashSet::new() };
+    if let Some(list) = &selection.list {
+        for path in list {
+            walk.named(path)?;
+        }
+    } else {
+        let mut linked = Vec::new();
+        for folder in folders {
+            walk.folder(folder, &mut linked)?;
+        }
+        while !linked.is_empty() {
+            linked.sort();
+            for folder in std::mem::take(&mut linked) {
+                walk.folder(&folder, &mut linked)?;
+            }
+        }
+    }
+    let mut walked = walk.walked;
+    walked.found.sort_by(|a, b| order(&a.href).cmp(&order(&b.href)));
+    walked.found.dedup_by(|a, b| a.href == b.href);
+    Ok(walked)
+}
+
+/// As createrepo_c: by the bytes of the name, then of the folder.
+fn order(href: &RepoPath) -> (&str, &str) {
+    let (folder, name) = href.as_str().rsplit_once('/').unwrap_or(("", href.as_str()));
+    (name, folder)
+}
+
+struct Walk<'a> {
+    output: &'a Path,
+    selection: &'a Selection,
+    walked: Walked,
+    /// Folders that were walked, by device and inode.
+    seen: HashSet<(u64, u64)>,
+}
+
+impl Walk<'_> {
+    /// Walks a folder; links to folders are noted for later.
+    fn folder(&mut self, folder: &Path, linked: &mut Vec<PathBuf>) -> Result<()> {
+        let mut folders = vec![folder.to_owned()];
+        while let Some(folder) = folders.pop() {
+            let found = fs::metadata(&folder).map_err(Error::io("look at", &folder))?;
+            if !self.seen.insert((found.dev(), found.ino())) {
+                continue;
+            }
+            let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
+            for entry in entries.map_err(Error::io("list", &folder))? {
+                let path = entry.path();
+                let kind = entry.file_type().map_err(Error::io("look at", &path))?;
+                if kind.is_dir() {
+                    // Ours, and those of a metadata maker at work.
+                    let name = entry.file_name();
+                    let name = name.as_encoded_bytes();
+                    if !name.starts_with(RESERVED.as_bytes()) && name != b".repodata" {
+                        folders.push(path);
+                    }
+                } else if kind.is_symlink() {
+                    self.link(path, linked)?;
+                } else if is_package(&path) {
+                    let found = entry.metadata().map_err(Error::io("look at", &path))?;
+                    self.take(path, &found)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn link(&mut self, path: PathBuf, linked: &mut Vec<PathBuf>) -> Result<()> {
+        if self.selection.links == Links::Skip {
+            return Ok(());
+        }
+        match fs::metadata(&path) {
+            Ok(found) if found.is_dir() => linked.push(path),
+            Ok(found) if is_package(&path) => self.take(path, &found)?,
+            Err(error) if is_package(&path) => {
+                self.refuse(&path, format!("is a link that leads nowhere: {error}"));
+            }
+            Ok(_) | Err(_) => {}
+        }
+        Ok(())
+    }
+
+    /// A package that the list names.
+    fn named(&mut self, name: &str) -> Result<()> {
+        let path = self.output.join(name);
+        match fs::metadata(&path) {
+            Ok(found) => self.take(path, &found),
+            Err(error) => {
+                self.refuse(
+                    &path,
+                    format!("is in the list of packages, and cannot be found: {error}"),
+                );
+                Ok(())
+            }
+        }
+    }
+
+    fn take(&mut self, path: PathBuf, found: &Metadata) -> Result<()> {
+        let href = path.strip_prefix(self.output).unwrap_or(&path);
+        let Some(href) = href.to_str() else {
+            self.refuse(
+                &path,
+                "has a name that is no UTF-8, which metadata cannot hold".to_owned(),
+            );
+            return Ok(());
+        };
+        if !self.selection.takes(href) {
+            return Ok(());
+        }
+        if !found.is_file() {
+            self.refuse(&path, "is no file".to_owned());
+            return Ok(());
+        }
+        let href = match RepoPath::new(href) {
+            Ok(href) => href,
+            Err(error) => {
+                self.refuse(&path, format!("cannot be listed: its path {}", error.reason));
+                return Ok(());
+            }
+        };
+        if found.len() > limits::PAYLOAD_SIZE {
+            self.refuse(
+                &path,
+                format!("has {} bytes, over the bound of {}", found.len(), limits::PAYLOAD_SIZE),
+            );
+            return Ok(());
+        }
+        if self.walked.found.len() == limits::PACKAGES {
+            let what =
+                format!("holds over {} packages, the bound of a repository", limits::PACKAGES);
+            return Err(Error::metadata(&self.output.display().to_string(), what));
+        }
+        self.note_outside(&path, &href);
+        self.walked.found.push(Found { href, path, size: found.len(), time: found.mtime() });
+        Ok(())
+    }
+
+    /// Takes note of what a web server may not serve, as it lies elsewhere.
+    fn note_outside(&mut self, path: &Path, href: &RepoPath) {
+        let is_linked = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.is_symlink());
+        let mut parts = path.ancestors().take_while(|part| *part != self.output);
+        if self.selection.links == Links::Follow
+            && parts.any(is_linked)
+            && fs::canonicalize(path).is_ok_and(|real| !real.starts_with(self.output))
+        {
+            self.walked.outside.0 += 1;
+            self.walked.outside.1.get_or_insert_with(|| href.to_string());
+        }
+    }
+
+    fn refuse(&mut self, path: &Path, reason: String) {
+        let path = path.strip_prefix(self.output).unwrap_or(path);
+        let path = path.to_string_lossy().into_owned();
+        if self.selection.takes(&path) {
+            self.walked.refused.push(Refused { path, reason });
+        }
+    }
+}
+
+fn is_package(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.as_encoded_bytes().ends_with(EXTENSION.as_bytes()))
+}
+
+impl Selection {
+    /// Whether a package at that path is wanted.
+    fn takes(&self, href: &str) -> bool {
+        let name = href.rsplit('/').next().unwrap_or(href);
+        let fits = |globs: &[crate::pattern::Glob]| {
+            globs.iter().any(|glob| glob.matches(href) || glob.matches(name))
+        };
+        (self.include.is_empty() || fits(&self.include)) && !fits(&self.exclude)
+    }
+}

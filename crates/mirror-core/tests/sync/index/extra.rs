@@ -1,0 +1,128 @@
+//! Groups, modules and advisories beside the packages, and what is kept of the past.
+
+use mirror_core::index::{Extra, Retain};
+use mirror_fixtures::{Extra as Kind, Repository};
+
+use super::*;
+
+/// A repository with metadata of other kinds, as another tool made it.
+fn with_others() -> Folder {
+    let folder = Folder::new(&[]);
+    let kinds = [Kind::Comps, Kind::Modules, Kind::Updateinfo, Kind::Productid];
+    let mut repository = Repository::new()
+        .package(Package::new("member", "1.0", "1.module_demo+1").arch("x86_64"))
+        .with(Kind::UnknownKind("weather".to_owned()));
+    for kind in kinds {
+        repository = repository.with(kind);
+    }
+    repository.write(folder.dir.path());
+    folder
+}
+
+fn kinds(folder: &Folder) -> Vec<String> {
+    folder.repomd().records.into_iter().map(|record| record.kind).collect()
+}
+
+#[test]
+fn what_is_there_of_other_kinds_is_kept() {
+    let folder = with_others();
+    let others = |folder: &Folder| {
+        let records = folder.repomd().records.into_iter();
+        let mut others: Vec<_> = records
+            .filter(|record| !["primary", "filelists", "other"].contains(&&*record.kind))
+            .collect();
+        others.sort_by(|a, b| a.kind.cmp(&b.kind));
+        others
+    };
+    let before = others(&folder);
+    assert!(before.len() >= 5, "{before:?}");
+    folder.add("", &samples::plain_package(1, "1"));
+    fs::write(folder.path("repodata/notes.txt"), "ours").unwrap();
+    let indexed = folder.index(&options()).unwrap();
+    assert_eq!(others(&folder), before);
+    assert!(indexed.kinds.contains(&"weather".to_owned()));
+    for record in before {
+        assert!(folder.path(&record.href).is_file(), "{}", record.href);
+    }
+    assert_eq!(fs::read_to_string(folder.path("repodata/notes.txt")).unwrap(), "ours");
+}
+
+#[test]
+fn what_cannot_be_kept_is_an_error_until_it_is_dropped() {
+    let folder = with_others();
+    let weather = folder.repomd().record("weather").unwrap().href.clone();
+    fs::write(folder.path(&weather), "changed").unwrap();
+    let before = fs::read(folder.path("repodata/repomd.xml")).unwrap();
+    let error = folder.index(&options()).unwrap_err();
+    assert!(matches!(&error, Error::NotKept { kind, .. } if kind == "weather"), "{error}");
+    assert_eq!(fs::read(folder.path("repodata/repomd.xml")).unwrap(), before);
+    let extra = Extra { discard: vec!["weather".to_owned()], ..Extra::default() };
+    folder.index(&Options { extra, ..options() }).unwrap();
+    assert!(!kinds(&folder).contains(&"weather".to_owned()));
+}
+
+#[test]
+fn what_is_given_takes_the_place_of_what_is_there() {
+    let folder = with_others();
+    let (comps, updateinfo) = (folder.document("group"), folder.document("updateinfo"));
+    let path = |name: &str, text: &str| {
+        let path = folder.path(name);
+        fs::write(&path, text).unwrap();
+        path
+    };
+    let comps = path("comps.xml", &comps.replace("Minimal", "Smallest"));
+    let first = path("first.xml", &updateinfo);
+    let second = path("second.xml", &updateinfo.replace("DEMO-2024", "DEMO-2025"));
+    let modules = path("modules.yaml", &folder.document("modules"));
+    let extra = Extra {
+        comps: vec![comps.clone()],
+        modules: Some(modules),
+        updateinfo: vec![first, second],
+        discard: Vec::new(),
+    };
+    for compression in [Compression::Gzip, Compression::Zstd] {
+        let compression = Some(compression);
+        let options = Options { compression, extra: extra.clone(), ..options() };
+        let indexed = folder.index(&options).unwrap();
+        assert!(folder.document("group").contains("Smallest"));
+        let updateinfo = folder.document("updateinfo");
+        assert!(updateinfo.contains("DEMO-2024") && updateinfo.contains("DEMO-2025"));
+        let packed = indexed.kinds.iter().filter(|kind| *kind == "group_gz").count();
+        assert_eq!(packed, usize::from(compression == Some(Compression::Gzip)));
+        assert_eq!(folder.index(&options).unwrap().outcome, Outcome::Unchanged);
+    }
+    let extra = Extra { updateinfo: vec![comps], ..Extra::default() };
+    let error = folder.index(&Options { extra, ..options() }).unwrap_err();
+    assert!(error.to_string().contains("comps.xml: is no updateinfo document"), "{error}");
+}
+
+#[test]
+fn earlier_documents_stay_for_those_who_read_them() {
+    let primaries = |folder: &Folder| {
+        let names = folder.names();
+        names.into_iter().filter(|name| name.ends_with("-primary.xml.gz")).collect::<Vec<_>>()
+    };
+    let folder = Folder::new(&[]);
+    let mut made = Vec::new();
+    for number in 0..4 {
+        folder.add("", &samples::plain_package(number, "1"));
+        folder.index(&options()).unwrap();
+        let href = folder.repomd().record("primary").unwrap().href.clone();
+        age(&folder.path(&href), 1000 - number as u64 * 10);
+        made.push(href.strip_prefix("repodata/").unwrap().to_owned());
+        let mut expected = made[made.len().saturating_sub(2)..].to_vec();
+        expected.sort();
+        assert_eq!(primaries(&folder), expected, "after {number}");
+    }
+    // A run that changes nothing takes nothing away.
+    folder.index(&options()).unwrap();
+    assert_eq!(primaries(&folder).len(), 2);
+    let retained = |number: usize, states, age| {
+        folder.add("", &samples::plain_package(number, "1"));
+        let retain = Retain { states, age };
+        folder.index(&Options { retain, ..options() }).unwrap();
+        primaries(&folder).len()
+    };
+    assert_eq!(retained(4, 0, Duration::from_secs(100_000)), 3);
+    assert_eq!(retained(5, 0, Duration::ZERO), 1);
+}
