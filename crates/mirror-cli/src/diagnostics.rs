@@ -59,6 +59,18 @@ pub(crate) enum Failure {
     /// The library.
     #[error(transparent)]
     Core(#[from] Error),
+    /// A tree whose upstream is not known.
+    #[error("{tree}: it is not known from where it was mirrored, and what was selected of it")]
+    NoUpstream {
+        /// The tree.
+        tree: String,
+    },
+    /// Nothing says which tree.
+    #[error("which tree is not said, and there are several")]
+    WhichTree {
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// The server.
     #[error(transparent)]
     Serve(#[from] BindError),
@@ -224,6 +236,8 @@ impl Failure {
             | Self::Calendar { .. }
             | Self::UnitPath(_)
             | Self::NoSuchTree { .. }
+            | Self::NoUpstream { .. }
+            | Self::WhichTree { .. }
             | Self::NoPackages { .. }
             | Self::NoSuchSet { .. }
             | Self::Unconfirmed
@@ -237,6 +251,7 @@ impl Failure {
                 | Error::NoGeneration { .. }
                 | Error::OutsideOf { .. }
                 | Error::OfMirror { .. }
+                | Error::OtherContents { .. }
                 | Error::Certificates { .. },
             ) => Exit::Usage,
             Self::Core(Error::Cancelled) => Exit::Interrupted,
@@ -316,6 +331,10 @@ impl Failure {
             Self::NoSuchTree { name, known } | Self::NoSuchSet { name, known, .. } => {
                 Some(did_you_mean(name, known))
             }
+            Self::WhichTree { known } => Some(format!("name one of {}", known.join(", "))),
+            Self::NoUpstream { tree } => Some(format!(
+                "give it a [[repo]] in mirror.toml with path = {tree:?}, or as part of a preset"
+            )),
             Self::NoPackages { .. } => {
                 Some("`mirror pypi` makes one; name another tree, or another --root".to_owned())
             }

@@ -185,6 +185,18 @@ pub enum Error {
         /// Those that are kept.
         kept: Vec<u64>,
     },
+    /// Two trees that have nothing in common.
+    #[error("{first} holds {holds}, and {second} {other}: there is nothing to compare")]
+    OtherContents {
+        /// A tree.
+        first: String,
+        /// What it holds.
+        holds: &'static str,
+        /// The other tree.
+        second: String,
+        /// What that holds.
+        other: &'static str,
+    },
     /// An answer that is no file.
     #[error("{url}: {status}, expected 200 OK")]
     Status {

@@ -42,6 +42,7 @@
 
 #![deny(clippy::print_stdout, clippy::print_stderr)]
 
+pub mod compare;
 pub mod digest;
 pub mod engine;
 pub mod error;
@@ -63,6 +64,9 @@ pub mod signature;
 pub mod source;
 pub mod store;
 
-pub use engine::{Allow, Job, Mirror, Mode, Options, Rollback, RolledBack, Target, verify};
+pub use engine::{
+    Allow, Diff, Job, Mirror, Mode, Options, Point, Rollback, RolledBack, State, Target, diff,
+    last_change, verify,
+};
 pub use error::{Error, Result};
 pub use tokio_util::sync::CancellationToken;

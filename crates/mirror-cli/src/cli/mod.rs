@@ -6,6 +6,7 @@
 mod apart;
 mod check;
 mod completions;
+mod diff;
 mod index;
 mod init;
 mod man;
@@ -25,6 +26,7 @@ use clap::{Parser, Subcommand};
 pub(crate) use apart::{Apart, value_apart};
 pub(crate) use check::CheckArgs;
 pub(crate) use completions::CompletionsArgs;
+pub(crate) use diff::{DiffArgs, Format, PointArg};
 pub(crate) use index::IndexArgs;
 pub(crate) use init::InitArgs;
 pub(crate) use man::ManArgs;
@@ -84,6 +86,9 @@ pub(crate) enum Command {
     /// Show what is published, how old it is, and what came of the last runs
     #[command(long_about = status::ABOUT)]
     Status(StatusArgs),
+    /// Show what changed: packages, and advisories with their CVEs
+    #[command(long_about = diff::ABOUT, after_long_help = diff::EXAMPLES)]
+    Diff(Box<DiffArgs>),
     /// Publish an earlier generation again, and hold it
     #[command(long_about = rollback::ABOUT, after_long_help = rollback::EXAMPLES)]
     Rollback(RollbackArgs),

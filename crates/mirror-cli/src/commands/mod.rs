@@ -3,6 +3,7 @@
 mod calendar;
 mod check;
 mod completions;
+mod diff;
 mod index;
 mod init;
 mod lists;
@@ -43,6 +44,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Pypi(args) => pypi::run(&args),
         Command::Repos(args) => repos::run(&args),
         Command::Status(args) => status::run(&args),
+        Command::Diff(args) => diff::run(&args),
         Command::Rollback(args) => rollback::run(&args),
         Command::Prune(args) => prune::run(&args),
         Command::Verify(args) => verify::run(&args),

@@ -165,7 +165,7 @@ fn jobs(
     (jobs, sources)
 }
 
-fn repository(upstream: Upstream) -> Job {
+pub(super) fn repository(upstream: Upstream) -> Job {
     let source = RpmSource::new(upstream.location)
         .select(upstream.selection)
         .trust(upstream.trust)

@@ -11,6 +11,7 @@ fn every_command_explains_itself() {
         "pypi",
         "repos",
         "status",
+        "diff",
         "rollback",
         "verify",
         "prune",

@@ -4,6 +4,7 @@
 
 mod access;
 mod carry;
+mod diff;
 mod generated;
 mod help;
 mod init;

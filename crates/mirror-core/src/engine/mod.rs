@@ -5,11 +5,13 @@
 //! last of its files is stored. A group that lacks a file keeps its old generation; the others are
 //! published.
 
+mod diff;
 mod fetching;
 mod rollback;
 mod run;
 mod verify;
 
+pub use diff::{Diff, Point, State, diff, last_change};
 pub use rollback::{Rollback, RolledBack, Target};
 pub use verify::verify;
 

@@ -10,6 +10,7 @@ mod builds;
 mod check;
 mod choose;
 mod closure;
+pub(crate) mod contents;
 mod ends;
 mod index;
 mod library;
@@ -43,6 +44,9 @@ use choose::Selected;
 use record::{FileRecord, Record};
 use tree::{Blamed, Pending, Used};
 use union::{Made, Union, unite};
+
+/// What all of them are called as an upstream: what they hold is what was asked for.
+pub(crate) const IDENTITY: &str = "python packages";
 
 /// A tree of Python packages as a [`Source`]: the union of its named sets, of which a run resolves
 /// some anew and leaves the others as they are.
@@ -134,7 +138,7 @@ pub struct ChosenFile {
 
 impl Source for PypiSource {
     fn identity(&self) -> String {
-        "python packages".to_owned()
+        IDENTITY.to_owned()
     }
 
     fn has_one_place(&self) -> bool {

@@ -5,6 +5,7 @@
 //! or not, byte for byte, with its signature and key where they exist.
 
 mod age;
+pub(crate) mod contents;
 mod judge;
 mod location;
 mod resolve;
