@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use mirror_core::error::Kind;
-use mirror_core::format::pypi::input::{Fault, InputError};
+use mirror_core::format::pypi::input::{Fault as InputFault, InputError};
+use mirror_core::signature::Fault;
+use mirror_core::signature::sign::SignError;
 use mirror_core::{Error, report};
 use mirror_serve::BindError;
 
@@ -202,6 +204,33 @@ pub(crate) enum Failure {
     /// A file that would be overwritten.
     #[error("{}: is there already", .0.display())]
     Exists(PathBuf),
+    /// A key that would be overwritten.
+    #[error("{}: is there already", .0.display())]
+    KeyExists(PathBuf),
+    /// A name or address that no key can have.
+    #[error("{option}: {text:?} is none that a key can have")]
+    KeyUser {
+        /// The option.
+        option: &'static str,
+        /// What was given.
+        text: String,
+    },
+    /// A secret key where everything is served.
+    #[error("{}: a secret key below the root, {}, where it would be served", path.display(), root.display())]
+    KeyBelowRoot {
+        /// The key.
+        path: PathBuf,
+        /// The root.
+        root: PathBuf,
+    },
+    /// A key that nothing can be signed with.
+    #[error("{}: {source}", path.display())]
+    SignKey {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        source: SignError,
+    },
     /// A file that cannot be written.
     #[error("{}: cannot write: {source}", path.display())]
     Write {
@@ -235,6 +264,9 @@ impl Failure {
             | Self::ValueApart(_)
             | Self::Calendar { .. }
             | Self::UnitPath(_)
+            | Self::KeyUser { .. }
+            | Self::KeyBelowRoot { .. }
+            | Self::SignKey { .. }
             | Self::NoSuchTree { .. }
             | Self::NoUpstream { .. }
             | Self::WhichTree { .. }
@@ -323,6 +355,28 @@ impl Failure {
             Self::NoState(_) => Some(
                 "`mirror serve` serves them; carry .mirror along to verify and roll back here, or \
                  let `mirror sync` take them over"
+                    .to_owned(),
+            ),
+            Self::KeyExists(_) => Some("a key is never overwritten: name another file".to_owned()),
+            Self::KeyUser { .. } => Some(
+                "a name has no brackets, an address an @: --name 'Site mirror' --email \
+                 mirror@site.example"
+                    .to_owned(),
+            ),
+            Self::KeyBelowRoot { .. } => {
+                Some("move it to a folder that only its owner may read".to_owned())
+            }
+            Self::SignKey { source: SignError::Locked | SignError::Passphrase, .. } => Some(
+                "give its passphrase by --passphrase-file FILE or the variable MIRROR_PASSPHRASE"
+                    .to_owned(),
+            ),
+            Self::SignKey { source: SignError::Fault(Fault::KeyExpired { .. }), .. } => Some(
+                "make another with `mirror keygen`, and bring its public key to the nodes"
+                    .to_owned(),
+            ),
+            Self::SignKey { .. } => Some(
+                "the file of a secret key is what `mirror keygen` or `gpg --armor \
+                 --export-secret-keys` writes"
                     .to_owned(),
             ),
             Self::Exists(_) => Some("--force overwrites it; nothing was written".to_owned()),
@@ -436,23 +490,23 @@ fn core_hint(error: &Error) -> Option<String> {
 }
 
 /// What to do about a file that says what Python packages to mirror.
-fn input_hint(fault: &Fault) -> Option<String> {
+fn input_hint(fault: &InputFault) -> Option<String> {
     let hint = match fault {
-        Fault::Refused { refusal, .. } => refusal.instead().to_owned(),
-        Fault::Dynamic { .. } => {
+        InputFault::Refused { refusal, .. } => refusal.instead().to_owned(),
+        InputFault::Dynamic { .. } => {
             "give a lock file, or what `uv pip compile pyproject.toml -o requirements.txt` makes of it"
                 .to_owned()
         }
-        Fault::Unknown { name, known, .. } => {
+        InputFault::Unknown { name, known, .. } => {
             return nearest(name, known.iter().map(String::as_str))
                 .map(|near| format!("did you mean {near}?"));
         }
-        Fault::NotExact { .. } => {
+        InputFault::NotExact { .. } => {
             "`pip-compile --generate-hashes` or `uv pip compile --generate-hashes` pins all and gives \
              their digests; --no-require-hashes in the file does without them"
                 .to_owned()
         }
-        Fault::LocalFromRemote { .. } => {
+        InputFault::LocalFromRemote { .. } => {
             "fetch the file that names it, and give that".to_owned()
         }
         _ => return None,
@@ -601,6 +655,7 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
              the repository can be mirrored"
         }
         Kind::Signature => signature_hint(&failure.reason),
+        Kind::PackageSignature => package_hint(&failure.reason),
         Kind::Older => {
             "a mirror that lags has the newer state later; --allow-older publishes this one"
         }
@@ -623,6 +678,21 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
 
 /// What is asked for first.
 const ENTRY_POINT: &str = "repodata/repomd.xml:";
+
+/// What to do about a package whose signature does not count.
+fn package_hint(reason: &str) -> &'static str {
+    if reason.contains("unsigned, expected") {
+        "if upstream says that it does not sign its packages, --gpgcheck if-present takes them"
+    } else if reason.contains(", expected ") || reason.contains("no key file at hand") {
+        "if upstream says that the key is theirs, name its file beside the others: --key FILE, or \
+         `keys` in mirror.toml"
+    } else if reason.contains("this host's clock") {
+        "set this host's clock"
+    } else {
+        "ask upstream, or use another mirror; --gpgcheck off takes packages as the metadata lists \
+         them, without looking at their signatures"
+    }
+}
 
 /// What to do about a signature that does not count.
 fn signature_hint(reason: &str) -> &'static str {
@@ -655,7 +725,6 @@ fn signature_hint(reason: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mirror_core::signature::Fault;
 
     #[test]
     fn knows_the_faults_of_signatures() {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use mirror_core::error::Kind;
 use mirror_core::plan::Changes;
-use mirror_core::report::{self, Outcome, Report, SetFailure, TreeReport};
+use mirror_core::report::{
+    self, Outcome, PackageSignatures, Report, SetFailure, SignedBy, TreeReport,
+};
 use mirror_core::signature::{Trusted, Verdict};
 use serde::Serialize;
 
@@ -173,11 +175,18 @@ fn outcome(tree: &TreeReport) -> (&'static str, String) {
             ("held back", format!("complete, but group {} is not; {}", tree.group, kept()))
         }
         Outcome::Incomplete => {
-            let missing = tree.failures.iter().filter(|failure| failure.path.is_some()).count();
+            let of_files = tree.failures.iter().filter(|failure| failure.path.is_some());
+            let (refused, missing): (Vec<_>, Vec<_>) =
+                of_files.partition(|failure| failure.kind == Kind::PackageSignature);
+            let (refused, missing) = (refused.len(), missing.len());
             let mut what = Vec::new();
             if missing > 0 {
                 let (missing, all) = (human::count(missing as u64), human::files(tree.files));
                 what.push(format!("{missing} of {all} missing"));
+            }
+            if refused > 0 {
+                let (refused, all) = (human::count(refused as u64), human::files(tree.files));
+                what.push(format!("{refused} of {all} refused for their signatures"));
             }
             what.extend(of_the_whole(tree).map(str::to_owned));
             ("incomplete", format!("{}; {}", what.join("; "), kept()))
@@ -230,6 +239,7 @@ fn remarks(tree: &TreeReport) -> Vec<String> {
     {
         lines.push(format!("signature: {verdict}"));
     }
+    lines.extend(tree.package_signatures.as_ref().and_then(packages));
     lines.extend(tree.warnings.iter().map(|warning| format!("warning: {warning}")));
     if tree.weakly_verified > 0 {
         lines.push(format!(
@@ -238,6 +248,21 @@ fn remarks(tree: &TreeReport) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// Whose the signatures in packages are.
+fn packages(found: &PackageSignatures) -> Option<String> {
+    let by = |by: &SignedBy| {
+        let name = if by.name.is_empty() { "a key without a name" } else { &by.name };
+        format!("{} signed by {name} ({})", human::count(by.packages), by.key)
+    };
+    let mut parts: Vec<_> = found.good.iter().map(by).collect();
+    for (count, what) in [(found.unsigned, "unsigned"), (found.not_judged, "not judged")] {
+        if count > 0 {
+            parts.push(format!("{} {what}", human::count(count)));
+        }
+    }
+    (!parts.is_empty()).then(|| format!("packages: {}", parts.join(", ")))
 }
 
 /// A reason, after the file that it is about where it does not name that itself.
@@ -280,6 +305,7 @@ mod tests {
             changes: Changes { new: 12, updated: 3, ..Changes::default() },
             weakly_verified: 0,
             signature: None,
+            package_signatures: None,
             warnings: Vec::new(),
             failures: Vec::new(),
             failed_sets: Vec::new(),

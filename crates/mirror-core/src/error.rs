@@ -518,6 +518,8 @@ pub enum Kind {
     Selection,
     /// No signature of a file counts, or it has none where one is wanted.
     Signature,
+    /// The same of a package.
+    PackageSignature,
     /// Upstream is older than what is published.
     Older,
     /// Upstream lacks most of what is published.

@@ -26,9 +26,13 @@ use crate::resolve::pypi::{self, Listed, Project};
 use crate::signature::{Fault, Fingerprint, Keys, issuers, verify};
 
 mod optional;
+#[cfg(feature = "signatures")]
+mod package_signature;
 mod packages;
 
 pub use optional::{comps, modules, updateinfo};
+#[cfg(feature = "signatures")]
+pub use package_signature::package_signature;
 pub use packages::{metadata, page, sdist, zip};
 
 /// The most that a document is decompressed to.
@@ -52,6 +56,8 @@ pub const TARGETS: &[Target] = &[
     ("modules", modules),
     ("netrc", netrc),
     ("other", other),
+    #[cfg(feature = "signatures")]
+    ("package_signature", package_signature),
     ("page", page),
     ("path", path),
     ("primary", primary),

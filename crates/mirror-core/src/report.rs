@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::error::Kind;
 use crate::path::RepoPath;
 use crate::plan::Changes;
-use crate::signature::Verdict;
+use crate::signature::{Fingerprint, Verdict};
 
 /// Something that happened. Events of one file come in order; those of several files mix.
 #[derive(Debug, Clone, Copy, Serialize)]
@@ -244,6 +244,40 @@ pub struct SetFailure {
     pub failure: Failure,
 }
 
+/// What came of the signatures in a tree's packages.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct PackageSignatures {
+    /// Packages with a signature that counts, by the key that made it.
+    pub good: Vec<SignedBy>,
+    /// Those of them that were known from an earlier run, and not read again.
+    pub known: u64,
+    /// Packages without a signature.
+    pub unsigned: u64,
+    /// Packages of which the signature says nothing: by a key that is not trusted or not at hand, or
+    /// of a kind that does not count or cannot be verified here.
+    pub not_judged: u64,
+    /// Packages that were refused.
+    pub refused: u64,
+}
+
+/// The packages that a key has signed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct SignedBy {
+    /// The key.
+    pub key: Fingerprint,
+    /// What it calls itself.
+    pub name: String,
+    /// How many packages.
+    pub packages: u64,
+}
+
+impl PackageSignatures {
+    /// How many have a signature that counts.
+    pub fn verified(&self) -> u64 {
+        self.good.iter().map(|by| by.packages).sum()
+    }
+}
+
 /// What came of a tree, in full.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TreeReport {
@@ -273,6 +307,8 @@ pub struct TreeReport {
     pub weakly_verified: u64,
     /// What is known of upstream's signature; `None` where nothing was read, or its kind has none.
     pub signature: Option<Verdict>,
+    /// What is known of its packages' signatures; `None` where none were looked at in this run.
+    pub package_signatures: Option<PackageSignatures>,
     /// What was odd and harmless.
     pub warnings: Vec<String>,
     /// What is missing, and why.

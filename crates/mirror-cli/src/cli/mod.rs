@@ -9,6 +9,7 @@ mod completions;
 mod diff;
 mod index;
 mod init;
+mod keygen;
 mod man;
 mod prune;
 mod pypi;
@@ -29,6 +30,7 @@ pub(crate) use completions::CompletionsArgs;
 pub(crate) use diff::{DiffArgs, Format, PointArg};
 pub(crate) use index::IndexArgs;
 pub(crate) use init::InitArgs;
+pub(crate) use keygen::{KeyAlgorithm, KeygenArgs};
 pub(crate) use man::ManArgs;
 pub(crate) use prune::PruneArgs;
 pub(crate) use pypi::PypiArgs;
@@ -107,6 +109,9 @@ pub(crate) enum Command {
     /// Serve the mirrors over HTTP
     #[command(long_about = serve::ABOUT)]
     Serve(ServeArgs),
+    /// Make the key that the site signs its own metadata with
+    #[command(long_about = keygen::ABOUT, after_long_help = keygen::EXAMPLES)]
+    Keygen(KeygenArgs),
     /// Write a configuration to start from, and a systemd timer
     #[command(long_about = init::ABOUT, after_long_help = init::EXAMPLES)]
     Init(InitArgs),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
 
+use super::keygen::SignArgs;
 use super::shared::{OutputArgs, Place, PublicationArgs, TransferArgs};
 use crate::config::Gpgcheck;
 
@@ -38,6 +39,8 @@ pub(crate) struct SyncArgs {
     pub(crate) selection: SelectionArgs,
     #[command(flatten)]
     pub(crate) trust: TrustArgs,
+    #[command(flatten)]
+    pub(crate) sign: SignArgs,
     #[command(flatten)]
     pub(crate) transfer: TransferArgs,
     #[command(flatten)]
@@ -111,8 +114,11 @@ pub(crate) struct TrustArgs {
     /// Whether the signature of a repository's metadata is checked [default: if-present]
     #[arg(long, value_name = "WHEN")]
     pub(crate) repo_gpgcheck: Option<Gpgcheck>,
-    /// Only these keys may sign the metadata: files, or fingerprints of 40 or 64 digits [default:
-    /// those that the preset or the .repo file names]
+    /// Whether the signatures of packages are checked [default: if-present]
+    #[arg(long, value_name = "WHEN")]
+    pub(crate) gpgcheck: Option<Gpgcheck>,
+    /// Only these keys may sign metadata and packages: files, or fingerprints of 40 or 64 digits
+    /// [default: those that the preset or the .repo file names]
     #[arg(long = "key", value_name = "FILE|FINGERPRINT", num_args = 1.., value_delimiter = ',')]
     #[arg(value_hint = ValueHint::FilePath)]
     pub(crate) keys: Vec<String>,

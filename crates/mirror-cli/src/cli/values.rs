@@ -71,6 +71,12 @@ pub(super) fn changelogs(text: &str) -> Result<usize, String> {
     }
 }
 
+/// How long a key counts, as in the configuration.
+pub(super) fn lifetime(text: &str) -> Result<Duration, String> {
+    let found = time(text).filter(|time| !time.is_zero());
+    found.ok_or_else(|| "expected a time such as 730d".to_owned())
+}
+
 /// An address with its port; a port alone, with or without a colon, is on every address.
 pub(super) fn listen_address(text: &str) -> Result<SocketAddr, String> {
     let port = text.strip_prefix(':').unwrap_or(text);

@@ -6,6 +6,7 @@ mod completions;
 mod diff;
 mod index;
 mod init;
+mod keygen;
 mod lists;
 mod man;
 mod prune;
@@ -16,6 +17,7 @@ mod repos;
 mod rollback;
 mod run;
 mod serve;
+mod signing;
 mod status;
 mod sync;
 mod verify;
@@ -51,6 +53,7 @@ pub(crate) fn run(command: Command) -> Exit {
         Command::Check(args) => check::run(&args),
         Command::Index(args) => index::run(&args),
         Command::Serve(args) => serve::run(&args),
+        Command::Keygen(args) => keygen::run(&args),
         Command::Init(args) => init::run(&args),
         Command::Completions(args) => completions::run(&args),
         Command::Man(args) => man::run(&args),

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::open;
 use super::python_sets::{Asked, Gathered, gather};
+use super::signing::SigningKeys;
 use crate::answers;
 use crate::cli::{OutputArgs, PublicationArgs, TransferArgs};
 use crate::config::{Config, Upstream};
@@ -43,6 +44,8 @@ pub(super) struct Terms<'a> {
     pub(super) output: &'a OutputArgs,
     /// Whether an older state of an upstream is published.
     pub(super) allow_older: bool,
+    /// What holds the passphrase of the keys that sign.
+    pub(super) passphrase_file: Option<&'a Path>,
 }
 
 /// What came of it.
@@ -91,6 +94,8 @@ async fn make(
     cancel: &CancellationToken,
 ) -> Result<(Report, Vec<Answer>), Failure> {
     let mut options = options(terms, &work.upstreams)?;
+    let files = work.upstreams.iter().filter_map(|upstream| upstream.sign_key.as_deref());
+    let keys = SigningKeys::read(files, terms.passphrase_file, terms.root)?;
     let gathered = gather(&work.sets, &options.fetch, terms.transfer.ca_files.is_empty());
     let gathered =
         cancel.run_until_cancelled(gathered).await.unwrap_or(Err(Error::Cancelled.into()))?;
@@ -98,7 +103,7 @@ async fn make(
         set.tell(terms.output, progress)?;
     }
     options.fetch.access.extend(gathered.iter().flat_map(|set| set.access.clone()));
-    let (jobs, sources) = jobs(work.upstreams, gathered, work.removed);
+    let (jobs, sources) = jobs(work.upstreams, gathered, work.removed, &keys);
     let open = open(terms.root, options, |line| progress.note(line));
     let mirror = cancel.run_until_cancelled(open).await.unwrap_or(Err(Error::Cancelled))?;
     let mode = if terms.publication.dry_run { Mode::DryRun } else { Mode::Apply };
@@ -137,8 +142,10 @@ fn jobs(
     upstreams: Vec<Upstream>,
     gathered: Vec<Gathered>,
     removed: Option<(TreePath, Vec<SetName>)>,
+    keys: &SigningKeys,
 ) -> (Vec<Job>, Vec<Arc<PypiSource>>) {
-    let mut jobs: Vec<Job> = upstreams.into_iter().map(repository).collect();
+    let mut jobs: Vec<Job> =
+        upstreams.into_iter().map(|upstream| repository(upstream, keys)).collect();
     let mut trees: Vec<(TreePath, Vec<Set>, Vec<SetName>)> = Vec::new();
     let mut at = |tree: TreePath| {
         let known = trees.iter().position(|(known, ..)| *known == tree);
@@ -165,11 +172,13 @@ fn jobs(
     (jobs, sources)
 }
 
-pub(super) fn repository(upstream: Upstream) -> Job {
+pub(super) fn repository(upstream: Upstream, keys: &SigningKeys) -> Job {
+    let key = upstream.sign_key.as_deref().and_then(|path| keys.get(path));
     let source = RpmSource::new(upstream.location)
         .select(upstream.selection)
         .trust(upstream.trust)
-        .with_treeinfo(upstream.treeinfo);
+        .with_treeinfo(upstream.treeinfo)
+        .sign_with(key);
     Job::new(source, upstream.tree).in_group(&upstream.group)
 }
 

@@ -21,7 +21,12 @@ fn sync(args: &SyncArgs) -> Result<Exit, Failure> {
     let root = super::root(&args.place, &config);
     lists::check(args, &config)?;
     let wanted = wanted(args);
-    let upstreams = config.upstreams(&wanted, environment::host_arch())?;
+    let mut upstreams = config.upstreams(&wanted, environment::host_arch())?;
+    if let Some(key) = &args.sign.sign_key {
+        for upstream in &mut upstreams {
+            upstream.sign_key = Some(key.clone());
+        }
+    }
     let sets = if wanted.names_something() { Vec::new() } else { python_sets::configured(&config) };
     super::warn(&config, &args.output);
     let terms = Terms {
@@ -31,6 +36,7 @@ fn sync(args: &SyncArgs) -> Result<Exit, Failure> {
         publication: &args.publication,
         output: &args.output,
         allow_older: args.groups.allow_older,
+        passphrase_file: args.sign.passphrase.passphrase_file.as_deref(),
     };
     let done = run::run(Work { upstreams, sets, removed: None }, &terms)?;
     done.tell(&terms)?;
@@ -67,6 +73,8 @@ fn wanted(args: &SyncArgs) -> Wanted {
         treeinfo: selection.treeinfo,
         group: args.groups.group.clone(),
         repo_gpgcheck: args.trust.repo_gpgcheck,
+        gpgcheck: args.trust.gpgcheck,
         keys: args.trust.keys.clone(),
+        sign_key: None,
     }
 }

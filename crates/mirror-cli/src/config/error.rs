@@ -100,8 +100,11 @@ pub(super) enum Setting {
     Group,
     /// `--repo-gpgcheck`.
     RepoGpgcheck,
+    /// `--gpgcheck`.
+    Gpgcheck,
     /// `--key`.
     Key,
+
     /// `--python`.
     Python,
     /// `--platform`.
@@ -143,6 +146,8 @@ impl Setting {
             Self::Group => "--group",
             Self::RepoGpgcheck if file => "`repo_gpgcheck`",
             Self::RepoGpgcheck => "--repo-gpgcheck",
+            Self::Gpgcheck if file => "`gpgcheck`",
+            Self::Gpgcheck => "--gpgcheck",
             Self::Key if file => "`keys`",
             Self::Key => "--key",
             Self::Python if file => "`python`",

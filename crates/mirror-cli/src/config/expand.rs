@@ -300,8 +300,8 @@ impl Request<'_> {
         let words = trust::Words {
             of: &offered.of,
             said: self.said,
-            gpgcheck: self.wanted.repo_gpgcheck,
-            offered_gpgcheck: offered.repo_gpgcheck,
+            repo_gpgcheck: self.wanted.repo_gpgcheck.or(offered.repo_gpgcheck),
+            gpgcheck: self.wanted.gpgcheck.or(offered.gpgcheck),
             keys: &self.wanted.keys,
             offered: keys,
             takes_named: offered.lists,
@@ -321,6 +321,7 @@ impl Request<'_> {
             treeinfo: self.wanted.treeinfo,
             trust: words.trust()?,
             access,
+            sign_key: self.wanted.sign_key.clone(),
         })
     }
 }

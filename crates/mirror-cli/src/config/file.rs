@@ -36,6 +36,7 @@ struct File {
     limit_rate: Option<Rate>,
     retries: Option<Spanned<u32>>,
     timeout: Option<Time>,
+    sign_key: Option<PathBuf>,
     #[serde(default)]
     host: Vec<Spanned<HostSection>>,
     #[serde(default)]
@@ -75,7 +76,9 @@ struct RepoSection {
     treeinfo: bool,
     group: Option<String>,
     repo_gpgcheck: Option<Gpgcheck>,
+    gpgcheck: Option<Gpgcheck>,
     keys: Option<OneOrMany>,
+    sign_key: Option<PathBuf>,
 }
 
 impl Config {
@@ -93,6 +96,7 @@ impl Config {
             lock_wait: file.lock_wait.map(|wait| wait.0),
             limit_rate: file.limit_rate.map(|rate| rate.0),
             retries: file.retries.map(|n| retries(&n, at)).transpose()?,
+            sign_key: file.sign_key.map(|path| folder.join(path)),
             timeout: file.timeout.map(|time| time.0).filter(|time| !time.is_zero()),
             ..Self::default()
         };
@@ -196,7 +200,9 @@ impl RepoSection {
             treeinfo: self.treeinfo,
             group: self.group,
             repo_gpgcheck: self.repo_gpgcheck,
+            gpgcheck: self.gpgcheck,
             keys: self.keys.map_or_else(Vec::new, |keys| keys_below(folder, keys.0)),
+            sign_key: self.sign_key.map(|path| folder.join(path)),
         })
     }
 }

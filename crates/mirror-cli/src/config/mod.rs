@@ -59,6 +59,8 @@ pub(crate) struct Config {
     pub(crate) limit_rate: Option<NonZeroU64>,
     /// How often a transfer is tried again.
     pub(crate) retries: Option<u32>,
+    /// The file of the key that made metadata is signed with, where an entry names no other.
+    pub(crate) sign_key: Option<PathBuf>,
     /// How long nothing may come.
     pub(crate) timeout: Option<Duration>,
     /// With what hosts are asked.
@@ -119,8 +121,12 @@ pub(crate) struct Wanted {
     pub(crate) group: Option<String>,
     /// Whether the signature of the metadata is checked.
     pub(crate) repo_gpgcheck: Option<Gpgcheck>,
-    /// Files or fingerprints of the keys that may have made it; none: those that upstream names.
+    /// Whether those of packages are.
+    pub(crate) gpgcheck: Option<Gpgcheck>,
+    /// Files or fingerprints of the keys that may have made them; none: those that upstream names.
     pub(crate) keys: Vec<String>,
+    /// The file of the key that made metadata is signed with.
+    pub(crate) sign_key: Option<PathBuf>,
 }
 
 /// A tree to make.
@@ -142,6 +148,8 @@ pub(crate) struct Upstream {
     pub(crate) trust: Trust,
     /// With what it is asked, where a `.repo` file says that.
     pub(crate) access: Vec<Access>,
+    /// The file of the key that metadata of our own is signed with.
+    pub(crate) sign_key: Option<PathBuf>,
 }
 
 impl Default for Config {
@@ -156,6 +164,7 @@ impl Default for Config {
             limit_rate: None,
             retries: None,
             timeout: None,
+            sign_key: None,
             hosts: Vec::new(),
             warnings: Vec::new(),
             repos: Vec::new(),
@@ -181,11 +190,14 @@ impl Config {
         wanted: &Wanted,
         host_arch: &str,
     ) -> Result<Vec<Upstream>, ConfigError> {
-        let upstreams = if wanted.names_something() {
+        let mut upstreams = if wanted.names_something() {
             expand::upstreams(&self.presets, wanted, Said::Options, host_arch)?
         } else {
             self.upstreams_of_file(wanted, host_arch)?
         };
+        for upstream in &mut upstreams {
+            upstream.sign_key = upstream.sign_key.take().or_else(|| self.sign_key.clone());
+        }
         expand::check_overlaps(&upstreams, &[])?;
         Ok(upstreams)
     }
@@ -253,6 +265,7 @@ impl Wanted {
             (Setting::Treeinfo, self.treeinfo),
             (Setting::Group, self.group.is_some()),
             (Setting::RepoGpgcheck, self.repo_gpgcheck.is_some()),
+            (Setting::Gpgcheck, self.gpgcheck.is_some()),
             (Setting::Key, !self.keys.is_empty()),
         ];
         said.into_iter().find(|(_, said)| *said).map(|(setting, _)| setting)

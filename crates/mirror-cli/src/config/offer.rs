@@ -51,6 +51,8 @@ pub(super) struct Offered {
     pub(super) keys: Vec<KeyEntry>,
     /// Whether its metadata has to be signed.
     pub(super) repo_gpgcheck: Option<Gpgcheck>,
+    /// Whether its packages have to be.
+    pub(super) gpgcheck: Option<Gpgcheck>,
     /// The variables, all but the architecture.
     pub(super) variables: Variables,
     /// How it is reached.
@@ -163,6 +165,7 @@ fn preset_repo(
         lists: false,
         keys: view.keys(id).to_vec(),
         repo_gpgcheck: view.repo_gpgcheck(id),
+        gpgcheck: view.gpgcheck(id),
         variables,
         access: RepoAccess::default(),
     }
@@ -193,6 +196,7 @@ pub(super) fn url_offer(
         lists: false,
         keys: Vec::new(),
         repo_gpgcheck: None,
+        gpgcheck: None,
         variables: with_release(Variables::default(), wanted),
         access: RepoAccess::default(),
     };

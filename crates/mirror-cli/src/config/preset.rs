@@ -41,6 +41,8 @@ pub(crate) struct Preset {
     keys: Option<Vec<KeyEntry>>,
     /// Whether its metadata has to be signed, here and below.
     repo_gpgcheck: Option<Gpgcheck>,
+    /// Whether its packages have to be signed.
+    gpgcheck: Option<Gpgcheck>,
     /// Where packages lie: this and the next two are as in [`Spot`], here and below.
     url: Option<OneOrMany>,
     mirrorlist: Option<String>,
@@ -64,6 +66,8 @@ struct Release {
     keys: Option<Vec<KeyEntry>>,
     /// Whether its metadata has to be signed, here and below.
     repo_gpgcheck: Option<Gpgcheck>,
+    /// Whether its packages have to be signed.
+    gpgcheck: Option<Gpgcheck>,
     url: Option<OneOrMany>,
     mirrorlist: Option<String>,
     metalink: Option<String>,
@@ -92,6 +96,8 @@ struct Repo {
     keys: Option<Vec<KeyEntry>>,
     /// Whether its metadata has to be signed, here and below.
     repo_gpgcheck: Option<Gpgcheck>,
+    /// Whether its packages have to be signed.
+    gpgcheck: Option<Gpgcheck>,
     url: Option<OneOrMany>,
     mirrorlist: Option<String>,
     metalink: Option<String>,
@@ -207,6 +213,7 @@ impl Preset {
         set(&mut self.default_repos, over.default_repos);
         set(&mut self.keys, over.keys);
         set(&mut self.repo_gpgcheck, over.repo_gpgcheck);
+        set(&mut self.gpgcheck, over.gpgcheck);
         set(&mut self.url, over.url);
         set(&mut self.mirrorlist, over.mirrorlist);
         set(&mut self.metalink, over.metalink);
@@ -243,6 +250,7 @@ impl Release {
         set(&mut self.default_repos, over.default_repos);
         set(&mut self.keys, over.keys);
         set(&mut self.repo_gpgcheck, over.repo_gpgcheck);
+        set(&mut self.gpgcheck, over.gpgcheck);
         set(&mut self.url, over.url);
         set(&mut self.mirrorlist, over.mirrorlist);
         set(&mut self.metalink, over.metalink);
@@ -260,6 +268,7 @@ impl Repo {
         self.without.extend(over.without);
         set(&mut self.keys, over.keys);
         set(&mut self.repo_gpgcheck, over.repo_gpgcheck);
+        set(&mut self.gpgcheck, over.gpgcheck);
         set(&mut self.url, over.url);
         set(&mut self.mirrorlist, over.mirrorlist);
         set(&mut self.metalink, over.metalink);
@@ -374,6 +383,12 @@ impl<'a> PresetRelease<'a> {
     pub(super) fn repo_gpgcheck(&self, id: &str) -> Option<Gpgcheck> {
         let own = self.repo_layers(id).find_map(|repo| repo.repo_gpgcheck);
         own.or_else(|| self.layer?.repo_gpgcheck).or(self.preset.repo_gpgcheck)
+    }
+
+    /// Whether its packages have to be signed.
+    pub(super) fn gpgcheck(&self, id: &str) -> Option<Gpgcheck> {
+        let own = self.repo_layers(id).find_map(|repo| repo.gpgcheck);
+        own.or_else(|| self.layer?.gpgcheck).or(self.preset.gpgcheck)
     }
 
     /// The keys that sign it.

@@ -82,6 +82,7 @@ fn offer_of<'a>(
             lists: true,
             keys: section.get("gpgkey").map(KeyEntry::at).into_iter().collect(),
             repo_gpgcheck: required.then_some(Gpgcheck::Require),
+            gpgcheck: None,
             variables: variables.clone(),
             access: RepoAccess::read(section).map_err(wrong)?,
         });

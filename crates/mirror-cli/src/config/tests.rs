@@ -115,6 +115,9 @@ fn wanted(words: &str) -> Wanted {
             ("--repo-gpgcheck", _) => {
                 wanted.repo_gpgcheck = Some(clap::ValueEnum::from_str(word, false).unwrap());
             }
+            ("--gpgcheck", _) => {
+                wanted.gpgcheck = Some(clap::ValueEnum::from_str(word, false).unwrap());
+            }
             _ => wanted.presets.push(text()),
         }
     }

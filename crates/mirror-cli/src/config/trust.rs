@@ -112,16 +112,16 @@ impl<'de> Deserialize<'de> for KeyEntry {
     }
 }
 
-/// What is said of a repository's signature.
+/// What is said of a repository's signatures.
 pub(super) struct Words<'a> {
     /// Whose it is, for messages.
     pub(super) of: &'a str,
     /// Where the user's words were said.
     pub(super) said: Said,
-    /// The user's word on whether it is checked.
+    /// The word on whether it is checked: the user's, else that of the preset or `.repo` file.
+    pub(super) repo_gpgcheck: Option<Gpgcheck>,
+    /// The same on the signatures of packages.
     pub(super) gpgcheck: Option<Gpgcheck>,
-    /// The same of the preset or `.repo` file.
-    pub(super) offered_gpgcheck: Option<Gpgcheck>,
     /// The keys that the user named.
     pub(super) keys: &'a [String],
     /// Those of the preset or `.repo` file, with variables put in.
@@ -134,12 +134,15 @@ pub(super) struct Words<'a> {
 impl Words<'_> {
     /// The trust that they come to.
     pub(super) fn trust(self) -> Result<Trust, ConfigError> {
-        let gpgcheck = self.gpgcheck.or(self.offered_gpgcheck);
-        let check = gpgcheck.map(Check::from).unwrap_or_default();
-        let mut trust = Trust { check, ..Trust::default() };
-        if check == Check::Off {
+        let check = self.repo_gpgcheck.map(Check::from).unwrap_or_default();
+        // Who does not care who signed the metadata is asked for no key of packages either.
+        let unsaid = if check == Check::Off { Check::Off } else { Check::default() };
+        let packages = self.gpgcheck.map_or(unsaid, Check::from);
+        let mut trust = Trust { check, packages, ..Trust::default() };
+        if (check, packages) == (Check::Off, Check::Off) {
             return Ok(trust);
         }
+        let is_required = [check, packages].contains(&Check::Require);
         let mut local = Vec::new();
         for text in self.offered.iter().filter_map(|key| key.url.as_deref()) {
             match Url::parse(text) {
@@ -165,16 +168,17 @@ impl Words<'_> {
             match read(&path) {
                 Ok((file, _)) => trust.keys.push(file),
                 // Most hosts that mirror do not have the keys of the distributions that they mirror.
-                Err(ConfigError::Read { .. }) if check != Check::Require => {}
+                Err(ConfigError::Read { .. }) if !is_required => {}
                 Err(error) => return Err(error),
             }
         }
-        if check == Check::Require {
-            if trust.pinned.is_empty() {
-                trust.pinned = std::mem::take(&mut trust.expected);
-            }
+        if check == Check::Require && trust.pinned.is_empty() {
+            trust.pinned = std::mem::take(&mut trust.expected);
+        }
+        if is_required {
             let has_named = !(trust.keys.is_empty() && trust.urls.is_empty());
-            if trust.pinned.is_empty() && !(self.takes_named && has_named) {
+            let has_pinned = !(trust.pinned.is_empty() && trust.expected.is_empty());
+            if !has_pinned && !(self.takes_named && has_named) {
                 return Err(ConfigError::NoKey { of: self.of.to_owned() });
             }
         }

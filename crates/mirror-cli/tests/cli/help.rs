@@ -17,6 +17,7 @@ fn every_command_explains_itself() {
         "prune",
         "serve",
         "init",
+        "keygen",
         "completions",
         "man",
     ] {

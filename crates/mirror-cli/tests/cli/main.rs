@@ -10,6 +10,7 @@ mod help;
 mod init;
 mod interrupt;
 mod judges;
+mod keygen;
 mod lock;
 mod prune;
 mod pypi;

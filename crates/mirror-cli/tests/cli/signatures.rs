@@ -3,7 +3,7 @@
 use std::fs;
 use std::sync::Arc;
 
-use mirror_fixtures::{Gpg, Signer, samples};
+use mirror_fixtures::{Gpg, Repository, Signer, samples, sign_package};
 
 use crate::support::Site;
 
@@ -36,7 +36,7 @@ exit 2
     fs::write(site.path("vendor.key"), vendor.gpg.export(&vendor.key)).unwrap();
     let ran = site.sync("--repo-gpgcheck require --key vendor.key");
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    let said = "\n  signature: good, by vendor ([VENDOR])\nreceived ";
+    let said = "\n  signature: good, by vendor ([VENDOR])\n  packages: 1 unsigned\nreceived ";
     assert!(named(&ran.out, &signers).contains(said), "{}", ran.out);
 
     // Changed on the way.
@@ -57,6 +57,40 @@ exit 1
     );
     let ran = site.sync("--repo-gpgcheck off");
     assert!(ran.out.contains("; signature not looked at\n"), "{}", ran.out);
+}
+
+#[test]
+fn packages_are_held_against_the_pinned_keys() {
+    let Some(signers) = signers() else { return };
+    let [vendor, other] = &signers;
+    let sign = |number, signer: &Signer| {
+        let package = samples::plain_package(number, "1");
+        (package.rpm_name(), sign_package(&package.build(), signer))
+    };
+    let all = [sign(0, vendor), sign(1, vendor), sign(2, other)];
+    let repository = |packages: &[(String, Vec<u8>)]| {
+        let each = packages.iter();
+        each.fold(Repository::new(), |repository, (name, bytes)| repository.rpm(name, bytes))
+    };
+    let site = Site::of(&repository(&all));
+    fs::write(site.path("vendor.key"), vendor.gpg.export(&vendor.key)).unwrap();
+    let ran = site.sync("--gpgcheck require --key vendor.key");
+    let text = named(&ran.text(), &signers);
+    assert_eq!(ran.code, Some(3), "{text}");
+    for said in [
+        "1 of 7 files refused for their signatures; nothing is published yet",
+        "plain-0002-1.0-1.noarch.rpm: signed by [OTHER], expected [VENDOR]",
+        "hint: if upstream says that the key is theirs, name its file beside the others: --key FILE",
+        "packages: 2 signed by vendor ([VENDOR])",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+    let ran = site.sync("--key vendor.key");
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+    let said = "\n  packages: 2 signed by vendor ([VENDOR]), 1 not judged\n";
+    assert!(named(&ran.out, &signers).contains(said), "{}", ran.out);
+    let ran = site.sync("--gpgcheck require");
+    assert_eq!(ran.code, Some(2), "{}", ran.text());
 }
 
 #[test]

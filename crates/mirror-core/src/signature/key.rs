@@ -1,6 +1,7 @@
 //! Keys: what is read of key files, and what a key says of itself.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use pgp::packet::{
     PublicKey, PublicSubkey, RevocationCode, Signature, SignatureType, SubpacketData,
@@ -10,6 +11,7 @@ use pgp::types::{KeyDetails, Tag};
 
 use super::packets::{self, Packet};
 use super::{CLOCK_TOLERANCE, Fault, Fingerprint, armor};
+use crate::digest::Sha256;
 use crate::limits;
 
 /// The kind of an armored block that holds keys.
@@ -174,6 +176,23 @@ impl Keys {
     /// The keys, in the order of their fingerprints.
     pub(super) fn iter(&self) -> impl Iterator<Item = &Key> {
         self.0.values()
+    }
+
+    /// What is known of these keys now, as a digest: another where one of them, or of its subkeys, may
+    /// sign no more, or may again.
+    pub(crate) fn state(&self, keys: &[Fingerprint], now: i64) -> Sha256 {
+        let mut text = String::new();
+        for fingerprint in keys {
+            let _ = write!(text, "{fingerprint}");
+            let Some(key) = self.get(fingerprint) else { continue };
+            let subkeys = (0..key.subkeys.len()).map(Component::Subkey);
+            for component in std::iter::once(Component::Primary).chain(subkeys) {
+                let state = key.standing_of(component, now, now);
+                let _ = write!(text, " {component:?} {}", state.is_ok());
+            }
+            text.push('\n');
+        }
+        Sha256::of(text.as_bytes())
     }
 
     /// Whether there is none.

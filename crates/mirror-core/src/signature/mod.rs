@@ -32,7 +32,8 @@
 //! what is signed, so that equal digests are of no use; and a fingerprint of version 4 is SHA-1
 //! itself. Those that others have made of a key (certifications) are not looked at.
 //!
-//! Packages carry their signatures in themselves: [`package`].
+//! Packages carry their signatures in themselves: [`package`]. What a site makes itself it signs with
+//! a key of its own: [`sign`].
 //!
 //! Of several signatures one that counts is enough. Where none does, [`Fault`] says what is wrong with
 //! the one that came nearest.
@@ -46,6 +47,8 @@ mod key;
 pub mod package;
 #[cfg(feature = "signatures")]
 mod packets;
+#[cfg(feature = "signatures")]
+pub mod sign;
 #[cfg(feature = "signatures")]
 mod stranger;
 #[cfg(all(test, feature = "signatures"))]

@@ -19,6 +19,9 @@
 //! ([`Vouched`]), so that nothing but the headers is read here; or without that the payload's digest in
 //! the signed header, for which the payload is read; or else a signature over both.
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
@@ -98,7 +101,7 @@ pub enum Verdict {
 #[non_exhaustive]
 pub enum Refusal {
     /// What is wrong with the signature that came nearest.
-    #[error("{0}")]
+    #[error("{}", of_package(.0))]
     Signature(#[from] Fault),
     /// It is no package, or one that rpm refuses.
     #[error("{0}")]
@@ -251,6 +254,12 @@ impl Opened {
             (Some(signer), ..) => Verdict::Good(signer),
             (None, Some(signer), _) => Verdict::Refused(Refusal::HeaderOnly(signer.key)),
             (None, None, None | Some(Fault::WrongKey { .. })) => {
+                // It may be by a subkey, of which nothing is known without any key.
+                if let Some(key) = judge.trusted.first()
+                    && !judge.trusted.iter().any(|key| judge.keys.get(key).is_some())
+                {
+                    return Ok(Verdict::Refused(Fault::NoKey(*key).into()));
+                }
                 let mut signed_by: Vec<_> = of_header.iter().chain(&of_whole).map(issuer).collect();
                 signed_by.dedup();
                 let trusted = judge.trusted.to_vec();
@@ -372,6 +381,14 @@ fn compare(of: &'static str, expected: &str, found: &Digest) -> Result<(), Stop>
     }
     let expected = crate::format::rpm::excerpt(expected);
     Err(Stop::Refused(Refusal::Digest { of, expected, found }))
+}
+
+/// A fault in words that fit a package, whose signature is in itself.
+fn of_package(fault: &Fault) -> String {
+    match fault {
+        Fault::Tampered { key } => format!("was changed after {key} signed it"),
+        fault => fault.to_string(),
+    }
 }
 
 /// Gives what is left of a file to `take`.

@@ -22,13 +22,13 @@ use tokio::task::JoinSet;
 use url::Url;
 
 use crate::digest::{Digest, Sha256};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fetch::{self, Client, Need, Question, Reply};
 use crate::manifest::{Entry, Manifest, StoredEntry, StoredManifest};
 use crate::part::{Expected, Part, Verified};
 use crate::path::{RepoPath, TreePath};
 use crate::plan::dropped;
-use crate::report::{Event, Failure, Reporter, SetFailure};
+use crate::report::{Event, Failure, PackageSignatures, Reporter, SetFailure};
 use crate::signature::Judgement;
 use crate::store::Store;
 pub(crate) use room::{Growing, Room};
@@ -99,14 +99,15 @@ pub trait Source: Send + Sync {
         false
     }
 
-    /// Whether [`Source::finish`] makes anything.
+    /// Whether [`Source::finish`] makes or judges anything.
     fn makes_files(&self) -> bool {
         false
     }
 
     /// Makes what can be made only of the files themselves, such as pages with their digests: called
     /// once all that [`Source::resolve`] listed is stored, before anything of it is published. What
-    /// it returns is published with the rest; where it fails, nothing is.
+    /// it returns is published with the rest; where it fails, or says of a file that it must not be
+    /// published ([`Context::refuse`]), nothing is.
     fn finish<'a>(
         &'a self,
         context: &'a Context<'a>,
@@ -147,6 +148,8 @@ pub(crate) struct Remarks {
     pub(crate) warnings: Vec<String>,
     pub(crate) failed_sets: Vec<SetFailure>,
     pub(crate) let_go: HashSet<Sha256>,
+    pub(crate) refused: Vec<Failure>,
+    pub(crate) packages: Option<PackageSignatures>,
 }
 
 struct Reporting<'a> {
@@ -426,6 +429,20 @@ impl<'a> Context<'a> {
     /// should be at the end of the run, and nothing that is kept names the file, it is dropped.
     pub fn let_go(&self, sha256: Sha256) {
         self.remarks().let_go.insert(sha256);
+    }
+
+    /// Refuses a file that is stored as it should be, for what is in it: nothing of the tree is
+    /// published.
+    pub fn refuse(&self, path: RepoPath, reason: String) {
+        let (tree, shown) = (self.reporter.tree, path.as_str());
+        self.reporter.reporter.on_event(&Event::Failed { tree, path: shown, reason: &reason });
+        let kind = Kind::PackageSignature;
+        self.remarks().refused.push(Failure { path: Some(path), reason, kind });
+    }
+
+    /// Reports what came of the packages' signatures.
+    pub fn tell_packages(&self, packages: PackageSignatures) {
+        self.remarks().packages = Some(packages);
     }
 
     /// Reports a set of the tree that cannot be had as it is asked for, where others can.

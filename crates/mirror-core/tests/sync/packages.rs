@@ -108,7 +108,7 @@ fn judges_packages_of_twenty_years() {
         for vouched in [None, Some(vouched(&package))] {
             let found = signed.verify(&package, vouched);
             let fits = match (expected(path), &found) {
-                (Expected::Good(name), Verdict::Good(signer)) => signer.name.contains(name),
+                (Expected::Good(name), Verdict::Good(by)) => by.name.contains(name),
                 (Expected::Unsigned, Verdict::Unsigned) => true,
                 (Expected::Unsupported, Verdict::Refused(Refusal::Signature(fault))) => {
                     matches!(fault, Fault::Unsupported { .. })

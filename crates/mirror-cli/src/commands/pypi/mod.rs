@@ -49,6 +49,7 @@ fn mirror(args: &PypiArgs) -> Result<Exit, Failure> {
         publication: &args.publication,
         output: &args.output,
         allow_older: false,
+        passphrase_file: None,
     };
     let done = run::run(work, &terms)?;
     done.tell(&terms)?;

@@ -68,12 +68,12 @@ fn paths_in_a_file_start_from_its_folder() {
 #[test]
 fn says_what_is_wrong_with_a_file() {
     let keys = "preset, url, repo_file, release, repos, arch, source, debuginfo, vars, path, \
-                include, exclude, newest_only, treeinfo, group, repo_gpgcheck, keys";
+                include, exclude, newest_only, treeinfo, group, repo_gpgcheck, gpgcheck, keys, sign_key";
     for (text, expected) in [
         (
             "conections = 3",
             "etc/mirror.toml:1: unknown key `conections`, expected one of root, connections, \
-             keep_generations, grace, prune, lock_wait, limit_rate, retries, timeout, host, repo, preset, pypi\ndid you mean connections?"
+             keep_generations, grace, prune, lock_wait, limit_rate, retries, timeout, sign_key, host, repo, preset, pypi\ndid you mean connections?"
                 .to_owned(),
         ),
         (
@@ -85,8 +85,8 @@ fn says_what_is_wrong_with_a_file() {
         (
             "[preset.rocky.repo.x]\nurls = 'x'",
             "etc/mirror.toml:2: unknown key `urls`, expected one of folder, path, releases, \
-             without, keys, repo_gpgcheck, url, mirrorlist, metalink, source, \
-             debuginfo\ndid you mean url?"
+             without, keys, repo_gpgcheck, gpgcheck, url, mirrorlist, metalink, \
+             source, debuginfo\ndid you mean url?"
                 .to_owned(),
         ),
         (

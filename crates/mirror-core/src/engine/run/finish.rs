@@ -20,8 +20,10 @@ impl<'a> Run<'a> {
         let Some((stored, _)) = self.stored(tree)? else { return Ok(()) };
         let context = self.context(tree, tree.previous.as_deref());
         let made = tree.job.source.finish(&context, &stored).await;
-        let warnings = context.into_remarks().warnings;
-        tree.report.warnings.extend(warnings);
+        let remarks = context.into_remarks();
+        tree.report.warnings.extend(remarks.warnings);
+        tree.report.failures.extend(remarks.refused);
+        tree.report.package_signatures = remarks.packages;
         let added = match made {
             Ok(made) if made.is_empty() => return Ok(()),
             Ok(made) => self.add(tree, made).await,

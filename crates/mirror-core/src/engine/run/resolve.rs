@@ -110,6 +110,7 @@ impl<'a> Run<'a> {
             changes: crate::plan::Changes::default(),
             weakly_verified: 0,
             signature: None,
+            package_signatures: None,
             warnings: Vec::new(),
             failures: Vec::new(),
             failed_sets: Vec::new(),

@@ -6,6 +6,8 @@ use std::path::Path;
 use super::trust::{Check, Trust};
 use crate::error::{Error, Result};
 use crate::limits;
+#[cfg(feature = "signatures")]
+use crate::signature::Keys;
 use crate::signature::{Fingerprint, Judgement, Verdict};
 use crate::source::{Context, Stored};
 
@@ -20,6 +22,9 @@ pub(super) struct Judge<'a> {
     pub(super) signature_url: String,
     /// That of the key beside it.
     pub(super) key_url: String,
+    /// The keys of files and URLs, once they are read.
+    #[cfg(feature = "signatures")]
+    pub(super) named: tokio::sync::OnceCell<Keys>,
 }
 
 impl Judge<'_> {
@@ -81,6 +86,7 @@ impl Judge<'_> {
 mod judging {
     use std::time::{SystemTime, UNIX_EPOCH};
 
+    use super::super::jury::Jury;
     use super::{Check, Judge};
     use crate::error::{Error, Result, redact};
     use crate::limits;
@@ -129,9 +135,7 @@ mod judging {
             let content = self.content(repomd)?;
             let signature = self.content(signature)?;
             let Counting { keys, trusted, why } = self.counting(beside, &recorded).await?;
-            // A clock before 1970 is set right nowhere else.
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-            let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
+            let now = now();
             match signature::verify(&content, &signature, &keys, &trusted, now) {
                 Ok(Signer { key: fingerprint, name: by, .. }) => {
                     let verdict = Verdict::Good { fingerprint, by, trusted: why };
@@ -199,18 +203,17 @@ mod judging {
             })
         }
 
-        /// Gathers the keys.
-        async fn counting(
-            &self,
-            beside: Option<&Stored>,
-            recorded: &[Fingerprint],
-        ) -> Result<Counting> {
-            let trust = &self.trust;
+        /// The keys of the files and URLs that were named.
+        async fn named(&self) -> Result<&Keys> {
+            self.named.get_or_try_init(|| self.read_named()).await
+        }
+
+        async fn read_named(&self) -> Result<Keys> {
             let mut keys = Keys::default();
-            for file in &trust.keys {
+            for file in &self.trust.keys {
                 keys.extend(read_keys(&file.content, &file.name)?);
             }
-            for url in &trust.urls {
+            for url in &self.trust.urls {
                 match self.fetch_key(url).await {
                     Ok(found) => keys.extend(found),
                     Err(error) if error.is_local() => return Err(error),
@@ -218,6 +221,50 @@ mod judging {
                     Err(error) => self.context.warn(error.to_string()),
                 }
             }
+            Ok(keys)
+        }
+
+        /// Who judges the packages; `None` where nothing is to be held against anything.
+        pub(in super::super) async fn jury(
+            &self,
+            judgement: &Judgement,
+            beside: Option<&Stored>,
+        ) -> Result<Option<Jury>> {
+            let trust = self.trust;
+            if trust.packages == Check::Off {
+                return Ok(None);
+            }
+            let is_required = trust.packages == Check::Require;
+            let mut trusted = [&trust.pinned[..], &trust.expected].concat();
+            if trusted.is_empty() {
+                trusted.clone_from(&judgement.recorded);
+            }
+            if trusted.is_empty() && is_required {
+                trusted.extend(self.named().await?.fingerprints());
+            }
+            if trusted.is_empty() {
+                let reason = "signatures of packages are required, and no key is pinned to hold them \
+                              against";
+                let file = self.context.tree().to_owned();
+                let reason = reason.to_owned();
+                return if is_required { Err(Error::Untrusted { file, reason }) } else { Ok(None) };
+            }
+            let mut keys = self.named().await?.clone();
+            if let Some(beside) = beside {
+                keys.extend(Keys::read(&self.content(beside)?).unwrap_or_default());
+            }
+            let is_signed = judgement.verdict.is_good();
+            Ok(Some(Jury::new(trust.packages, keys, trusted, is_signed, now())))
+        }
+
+        /// Gathers the keys.
+        async fn counting(
+            &self,
+            beside: Option<&Stored>,
+            recorded: &[Fingerprint],
+        ) -> Result<Counting> {
+            let trust = &self.trust;
+            let mut keys = self.named().await?.clone();
             let (trusted, why) = if !trust.pinned.is_empty() {
                 (trust.pinned.clone(), Trusted::Pinned)
             } else if recorded.is_empty() {
@@ -253,6 +300,13 @@ mod judging {
         }
     }
 
+    /// Seconds since 1970.
+    fn now() -> i64 {
+        // A clock before 1970 is set right nowhere else.
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        i64::try_from(now.as_secs()).unwrap_or(i64::MAX)
+    }
+
     fn read_keys(content: &[u8], name: &str) -> Result<Keys> {
         Keys::read(content)
             .map_err(|error| Error::KeyFile { file: name.to_owned(), reason: error.to_string() })
@@ -265,6 +319,8 @@ mod judging {
     use crate::error::Result;
     use crate::signature::{Fingerprint, Judgement, Verdict};
     use crate::source::Stored;
+
+    use super::super::jury::Jury;
 
     const REASON: &str = "this program was built without OpenPGP";
 
@@ -286,6 +342,18 @@ mod judging {
             recorded: Vec<Fingerprint>,
         ) -> Result<Judgement> {
             self.unable(recorded, Verdict::NotJudged { reason: REASON.to_owned() })
+        }
+
+        #[allow(clippy::unused_async)] // as the other one
+        pub(in super::super) async fn jury(
+            &self,
+            _: &Judgement,
+            _: Option<&Stored>,
+        ) -> Result<Option<Jury>> {
+            if self.trust.packages == Check::Require {
+                return Err(self.untrusted(REASON.to_owned()));
+            }
+            Ok(None)
         }
 
         /// Whoever asks for a check must not get none.

@@ -7,6 +7,7 @@
 mod age;
 pub(crate) mod contents;
 mod judge;
+mod jury;
 mod location;
 mod resolve;
 mod selection;
@@ -16,12 +17,19 @@ mod trust;
 pub use selection::{Glob, GlobError, Selection};
 pub use trust::{Check, KeyFile, Trust};
 
+#[cfg(feature = "signatures")]
+use std::sync::Arc;
+
 use futures::future::BoxFuture;
 use url::Url;
 
 use super::{Context, Resolution, Source};
 use crate::digest::Sha256;
 use crate::error::{Result, redact};
+use crate::manifest::{Entry, StoredEntry};
+#[cfg(feature = "signatures")]
+use crate::signature::sign::SigningKey;
+use jury::Bench;
 
 /// Where a repository lies: what a `.repo` file calls `baseurl`, `mirrorlist` and `metalink`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -80,13 +88,25 @@ pub struct RpmSource {
     selection: Selection,
     treeinfo: bool,
     trust: Trust,
+    /// Who judges the packages of what was resolved last.
+    bench: Bench,
+    #[cfg(feature = "signatures")]
+    key: Option<Arc<SigningKey>>,
 }
 
 impl RpmSource {
     /// The whole repository at `location`.
     pub fn new(location: Location) -> Self {
         let (selection, trust) = (Selection::default(), Trust::default());
-        Self { location, selection, treeinfo: false, trust }
+        Self {
+            location,
+            selection,
+            treeinfo: false,
+            trust,
+            bench: Bench::default(),
+            #[cfg(feature = "signatures")]
+            key: None,
+        }
     }
 
     /// Only what `selection` takes.
@@ -96,10 +116,19 @@ impl RpmSource {
         self
     }
 
-    /// Whose signature of `repomd.xml` counts.
+    /// Whose signature of `repomd.xml` and of packages counts.
     #[must_use]
     pub fn trust(mut self, trust: Trust) -> Self {
         self.trust = trust;
+        self
+    }
+
+    /// Signs metadata of our own with this key, and publishes the public key beside it. What is upstream's
+    /// keeps upstream's signature.
+    #[cfg(feature = "signatures")]
+    #[must_use]
+    pub fn sign_with(mut self, key: Option<Arc<SigningKey>>) -> Self {
+        self.key = key;
         self
     }
 
@@ -123,6 +152,22 @@ impl Source for RpmSource {
 
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>> {
         Box::pin(async { resolve::Resolving::begin(self, context).await?.settle().await })
+    }
+
+    fn makes_files(&self) -> bool {
+        self.trust.packages != Check::Off
+    }
+
+    /// Makes no file: this is where the packages are at hand whose signatures are to be judged.
+    fn finish<'a>(
+        &'a self,
+        context: &'a Context<'a>,
+        stored: &'a [StoredEntry],
+    ) -> BoxFuture<'a, Result<Vec<Entry>>> {
+        Box::pin(async move {
+            self.bench.judge(context, stored).await?;
+            Ok(Vec::new())
+        })
     }
 }
 

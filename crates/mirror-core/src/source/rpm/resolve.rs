@@ -261,8 +261,11 @@ impl<'a> Resolving<'a> {
             context: self.context,
             signature_url: self.url(SIGNATURE),
             key_url: self.url(KEY),
+            #[cfg(feature = "signatures")]
+            named: tokio::sync::OnceCell::new(),
         };
         let judgement = judge.judge(repomd, [signature.as_ref(), key.as_ref()]).await?;
+        self.source.bench.seat(judge.jury(&judgement, key.as_ref()).await?);
         let key = match key {
             Some(key) if judge.may_publish(&key, &judgement)? => Some(key),
             _ => None,

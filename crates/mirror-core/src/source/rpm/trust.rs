@@ -1,4 +1,4 @@
-//! Whose signature of `repomd.xml` counts.
+//! Whose signature of `repomd.xml` and of packages counts.
 //!
 //! Trust is in fingerprints: a key's bytes may come from anywhere, if they fit one. Which
 //! fingerprints those are, the first of these says that says anything:
@@ -11,6 +11,12 @@
 //!
 //! A key that merely lies beside `repomd.xml` is never trusted for that: whoever changes the one can
 //! change the other. Its bytes are used where its fingerprint is trusted anyway.
+
+//!
+//! The same keys count for packages ([`Trust::packages`]), with [`Trust::expected`] to those that are
+//! pinned: it names the keys that are known to sign packages. A key of a first use is taken for
+//! packages only where signatures are required; then it is as in dnf, which takes what lies at the
+//! place that a `.repo` file names.
 
 use std::fmt;
 use std::sync::Arc;
@@ -54,8 +60,12 @@ pub struct KeyFile {
 /// Whose signature counts; the module has the words.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Trust {
-    /// Whether it is checked.
+    /// Whether the signature of `repomd.xml` is checked.
     pub check: Check,
+    /// Whether those of packages are. [`Check::IfPresent`] refuses a package that shows that it was
+    /// changed, or whose key counts no more, and passes over one that is unsigned or signed by a
+    /// stranger, or in a way that says nothing here; without a key to hold them against, none is read.
+    pub packages: Check,
     /// The only keys that count; none: those that were recorded, or those of the first use.
     pub pinned: Vec<Fingerprint>,
     /// The only keys that are taken at first use; none: all at [`Trust::urls`] and in
@@ -78,6 +88,9 @@ impl fmt::Display for Trust {
             if !keys.is_empty() {
                 write!(f, " {word}={}", keys.join(","))?;
             }
+        }
+        if self.packages != Check::default() {
+            write!(f, " packages={}", self.packages)?;
         }
         Ok(())
     }

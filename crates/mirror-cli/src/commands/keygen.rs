@@ -1,0 +1,93 @@
+//! `mirror keygen`.
+
+use std::ffi::OsString;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use mirror_core::signature::sign::{Algorithm, NewKey, SigningKey};
+
+use super::signing;
+use crate::cli::{KeyAlgorithm, KeygenArgs};
+use crate::console::{self, Tag};
+use crate::diagnostics::{Exit, Failure};
+
+/// Who may read a secret key: its owner.
+const SECRET: u32 = 0o600;
+
+/// Who may read a public one: everybody.
+const PUBLIC: u32 = 0o644;
+
+/// Makes a key.
+pub(super) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
+    let config = super::load_config(&args.place.config)?;
+    let root = super::root(&args.place, &config);
+    signing::refuse_below_root(&args.file, &root)?;
+    let public = public_of(&args.file);
+    for path in [&args.file, &public] {
+        if fs::symlink_metadata(path).is_ok() {
+            return Err(Failure::KeyExists(path.clone()));
+        }
+    }
+    let user = user(args)?;
+    let passphrase = signing::passphrase(args.passphrase.passphrase_file.as_deref())?;
+    let new = NewKey {
+        user: &user,
+        algorithm: match args.algorithm {
+            KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
+            KeyAlgorithm::Rsa4096 => Algorithm::Rsa4096,
+        },
+        lasts: args.expires.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX)),
+        passphrase: passphrase.as_deref(),
+    };
+    let wrong = |source| Failure::SignKey { path: args.file.clone(), source };
+    let key = SigningKey::generate(&new, signing::now()).map_err(wrong)?;
+    write_new(&args.file, &key.secret().map_err(wrong)?, SECRET)?;
+    write_new(&public, key.public(), PUBLIC)?;
+    let (secret, shown) = (args.file.display(), public.display());
+    let text = format!(
+        "{secret}: the secret key, to be kept\n{shown}: the public key, for nodes\nfingerprint: {}\n",
+        key.fingerprint()
+    );
+    console::print(&text).map_err(Failure::Output)?;
+    console::tell(
+        Tag::Hint,
+        format_args!(
+            "sign with it by `mirror sync --sign-key {secret}`, or sign_key = \"{secret}\" in mirror.toml; \
+             keep a copy off this host"
+        ),
+    );
+    Ok(Exit::Done)
+}
+
+/// `Name <address>`, as the standard has it.
+fn user(args: &KeygenArgs) -> Result<String, Failure> {
+    let is_odd = |c: char| c.is_control() || matches!(c, '<' | '>' | '(' | ')');
+    for (option, text) in [("--name", Some(&args.name)), ("--email", args.email.as_ref())] {
+        let Some(text) = text else { continue };
+        let is_address = option == "--name" || (text.contains('@') && !text.contains(' '));
+        if text.trim().is_empty() || text.contains(is_odd) || !is_address {
+            return Err(Failure::KeyUser { option, text: text.clone() });
+        }
+    }
+    let name = args.name.trim();
+    Ok(args.email.as_ref().map_or_else(|| name.to_owned(), |email| format!("{name} <{email}>")))
+}
+
+/// The public key's file: the name of the other with `.pub` behind it.
+fn public_of(secret: &Path) -> PathBuf {
+    let mut name: OsString = secret.as_os_str().to_owned();
+    name.push(".pub");
+    name.into()
+}
+
+fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
+    let wrong = |source: io::Error| match source.kind() {
+        ErrorKind::AlreadyExists => Failure::KeyExists(path.to_owned()),
+        _ => Failure::Write { path: path.to_owned(), source },
+    };
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(wrong)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)
+}
