@@ -476,6 +476,9 @@ fn core_hint(error: &Error) -> Option<String> {
              outside of its trees"
                 .to_owned()
         }
+        Error::Metadata { file, .. } if is_local_entry_point(file) => {
+            "move that repodata away: metadata is then made as for a folder that has none".to_owned()
+        }
         Error::NotListed { .. } => {
             "without --strict it is left out, and the others are listed".to_owned()
         }
@@ -487,6 +490,11 @@ fn core_hint(error: &Error) -> Option<String> {
         _ => return None,
     };
     Some(hint)
+}
+
+/// Whether it is the entry point of metadata in a folder of this host.
+fn is_local_entry_point(file: &str) -> bool {
+    file.starts_with('/') && file.ends_with("/repodata/repomd.xml")
 }
 
 /// What to do about a file that says what Python packages to mirror.

@@ -6,9 +6,10 @@ use std::time::Duration;
 use clap::{Args, ValueHint};
 use mirror_core::digest::Algorithm;
 use mirror_core::format::compression::Compression;
+use mirror_core::store::LockWait;
 
-use super::shared::{LockArgs, OutputArgs};
-use super::values::{changelogs, checksum, compression, release, timeout};
+use super::shared::OutputArgs;
+use super::values::{changelogs, checksum, compression, lock_wait, release, timeout};
 
 pub(super) const ABOUT: &str = "\
 Make dnf metadata for a folder of packages
@@ -45,8 +46,10 @@ pub(crate) struct IndexArgs {
     /// Fail where a package cannot be listed
     #[arg(long)]
     pub(crate) strict: bool,
-    #[command(flatten)]
-    pub(crate) lock: LockArgs,
+    /// Wait while another process makes metadata there, at most SECS seconds [without =SECS: forever]
+    #[arg(long, value_name = "SECS", num_args = 0..=1, require_equals = true)]
+    #[arg(default_missing_value = "forever", value_parser = lock_wait)]
+    pub(crate) lock_wait: Option<LockWait>,
     #[command(flatten)]
     pub(crate) selection: IndexSelectionArgs,
     #[command(flatten)]
@@ -111,9 +114,9 @@ pub(crate) struct ExtraArgs {
     /// Groups of packages; several files are merged
     #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath)]
     pub(crate) comps: Vec<PathBuf>,
-    /// Modules
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) modules: Option<PathBuf>,
+    /// Modules; several files are merged
+    #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath)]
+    pub(crate) modules: Vec<PathBuf>,
     /// Advisories; several files are merged
     #[arg(long, value_name = "FILE", num_args = 1.., value_hint = ValueHint::FilePath)]
     pub(crate) updateinfo: Vec<PathBuf>,

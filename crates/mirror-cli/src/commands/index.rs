@@ -74,7 +74,7 @@ fn options(args: &IndexArgs) -> Result<Options, Failure> {
             states: form.retain_old_md,
             age: form.retain_old_md_age.unwrap_or_default(),
         },
-        lock: args.lock.lock_wait.unwrap_or_default(),
+        lock: args.lock_wait.unwrap_or_default(),
         ..Options::at(environment::source_date_epoch()?.unwrap_or(now))
     })
 }

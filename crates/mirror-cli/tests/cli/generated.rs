@@ -49,6 +49,7 @@ fn every_command_has_a_man_page() {
         "mirror-sync",
         "mirror-pypi",
         "mirror-repos",
+        "mirror-index",
         "mirror-serve",
         "mirror-completions",
     ];

@@ -15,6 +15,7 @@ fn every_command_explains_itself() {
         "rollback",
         "verify",
         "prune",
+        "index",
         "serve",
         "init",
         "keygen",

@@ -11,13 +11,13 @@ use crate::servers::{embedded, nginx};
 use crate::support::Site;
 
 /// dnf over trees of a server, with nothing of this host's configuration.
-struct Dnf {
+pub(crate) struct Dnf {
     program: PathBuf,
     state: tempfile::TempDir,
 }
 
 impl Dnf {
-    fn new(program: PathBuf, server: &str, trees: &[&str]) -> Self {
+    pub(crate) fn new(program: PathBuf, server: &str, trees: &[&str]) -> Self {
         let state = tempfile::tempdir().unwrap();
         let mut config = "[main]\ngpgcheck=0\nskip_if_unavailable=0\nplugins=0\n".to_owned();
         let at = |name: &str| state.path().join(name).display().to_string();
@@ -37,7 +37,7 @@ impl Dnf {
         Self { program, state }
     }
 
-    fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let output = Command::new(&self.program)
             .arg("--config")
             .arg(self.state.path().join("dnf.conf"))
@@ -53,7 +53,7 @@ impl Dnf {
         out
     }
 
-    fn root(&self) -> PathBuf {
+    pub(crate) fn root(&self) -> PathBuf {
         self.state.path().join("root")
     }
 }

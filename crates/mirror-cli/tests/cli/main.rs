@@ -7,6 +7,7 @@ mod carry;
 mod diff;
 mod generated;
 mod help;
+mod index;
 mod init;
 mod interrupt;
 mod judges;

@@ -1,7 +1,7 @@
 //! The list that is being made.
 
-use std::collections::HashMap;
-use std::collections::hash_map;
+use std::collections::{HashMap, hash_map};
+use std::fmt;
 
 use super::documents::Documents;
 use super::existing::Carried;
@@ -11,17 +11,20 @@ use crate::digest::Digest;
 use crate::error::Result;
 use crate::format::rpm::metadata_file::Written;
 
+/// How many places of a build are told.
+const MOST_PATHS: usize = 3;
+
 /// What is being listed.
 pub(super) struct Builder {
     documents: Documents,
     /// The documents that are there, up to the last package that was taken from them.
     carried: Option<Carried>,
-    /// Where each build was found first, and what it is.
-    by_nevra: HashMap<String, (Digest, String)>,
+    /// Where each build was found first, what it is, and where in `twice` there are more.
+    by_nevra: HashMap<String, (Digest, String, Option<usize>)>,
     packages: u64,
     bytes: u64,
     reused: u64,
-    twice: Vec<String>,
+    twice: Vec<Twice>,
 }
 
 /// What was listed.
@@ -35,7 +38,24 @@ pub(super) struct Built {
     /// Those that were listed already.
     pub(super) reused: u64,
     /// Those that are there twice.
-    pub(super) twice: Vec<String>,
+    pub(super) twice: Vec<Twice>,
+}
+
+/// A build that is there more than once.
+pub(super) struct Twice {
+    nevra: String,
+    paths: Vec<String>,
+    differ: bool,
+}
+
+impl fmt::Display for Twice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { nevra, paths, differ } = self;
+        let what = if *differ { "in files that differ" } else { "in files that are the same" };
+        let (shown, more) = paths.split_at(paths.len().min(MOST_PATHS));
+        write!(f, "{nevra} is there {} times, {what}: {}", paths.len(), shown.join(", "))?;
+        if more.is_empty() { Ok(()) } else { write!(f, " and {} more", more.len()) }
+    }
 }
 
 impl Builder {
@@ -81,13 +101,18 @@ impl Builder {
         self.bytes += found.size;
         match self.by_nevra.entry(nevra) {
             hash_map::Entry::Vacant(entry) => {
-                entry.insert((checksum, found.href.to_string()));
+                entry.insert((checksum, found.href.to_string(), None));
             }
-            hash_map::Entry::Occupied(entry) => {
-                let (first, at) = entry.get();
-                let what =
-                    if *first == checksum { "hold the same" } else { "differ, and are both" };
-                self.twice.push(format!("{at} and {} {what} {}", found.href, entry.key()));
+            hash_map::Entry::Occupied(mut entry) => {
+                let nevra = entry.key().clone();
+                let (first, path, at) = entry.get_mut();
+                let at = *at.get_or_insert_with(|| {
+                    let paths = vec![std::mem::take(path)];
+                    self.twice.push(Twice { nevra, paths, differ: false });
+                    self.twice.len() - 1
+                });
+                self.twice[at].differ |= *first != checksum;
+                self.twice[at].paths.push(found.href.to_string());
             }
         }
     }

@@ -10,8 +10,10 @@ use super::stage::Stage;
 use super::{Extra, Options};
 use crate::error::{Error, Result};
 use crate::format::compression::{Compression, decoder};
+use crate::format::rpm::FormatError;
 use crate::format::rpm::comps::Comps;
 use crate::format::rpm::metadata_file::MetadataFile;
+use crate::format::rpm::modules::Modules;
 use crate::format::rpm::repomd::Record;
 use crate::format::rpm::updateinfo::Advisories;
 use crate::limits;
@@ -39,7 +41,7 @@ pub(super) fn put(
     compression: Compression,
     existing: Option<&Existing>,
 ) -> Result<Vec<Record>> {
-    let Extra { comps, modules, updateinfo, discard } = &options.extra;
+    let Extra { comps, modules: streams, updateinfo, discard } = &options.extra;
     let mut put = Put { stage, options, records: Vec::new() };
     let form = |compression| Form { compression, algorithm: options.algorithm };
     if let Some(comps) = given(comps, groups)? {
@@ -55,9 +57,10 @@ pub(super) fn put(
             })?;
         }
     }
-    if let Some(modules) = given(modules.as_slice(), |_| Ok(()))? {
+    if let Some(modules) = given(streams, modules)? {
         let stem = "modules.yaml";
-        put.document("modules", stem, form(compression), &modules, |(), _| Ok(()))?;
+        let write = |modules: &Modules, out: Out<'_>| modules.write(out);
+        put.document("modules", stem, form(compression), &modules, write)?;
     }
     if let Some(advisories) = given(updateinfo, advisories)? {
         let stem = "updateinfo.xml";
@@ -102,15 +105,18 @@ enum Given<'a, T> {
     Merged(T),
 }
 
-/// Reads what was given, which has to be of that kind.
-fn given<T>(paths: &[PathBuf], read: fn(&[PathBuf]) -> Result<T>) -> Result<Option<Given<'_, T>>> {
-    let merged = match paths {
-        [] => return Ok(None),
-        paths => read(paths)?,
-    };
-    Ok(Some(match paths {
+/// Reads what was given, which has to be of that kind: each file to those before it.
+fn given<T>(
+    paths: &[PathBuf],
+    read: impl Fn(Option<T>, &Path) -> Result<T>,
+) -> Result<Option<Given<'_, T>>> {
+    let mut all = None;
+    for path in paths {
+        all = Some(read(all, path)?);
+    }
+    Ok(all.map(|all| match paths {
         [one] => Given::One(one),
-        _ => Given::Merged(merged),
+        _ => Given::Merged(all),
     }))
 }
 
@@ -140,27 +146,33 @@ impl Put<'_> {
     }
 }
 
-/// The groups of some files as one.
-fn groups(paths: &[PathBuf]) -> Result<Comps> {
-    let read = |path: &PathBuf| {
-        let wrong = |error| Error::metadata(&path.display().to_string(), error);
-        Comps::read(open(path)?).map_err(wrong)
-    };
-    let (first, others) = paths.split_first().ok_or(Error::Cancelled)?;
-    others.iter().try_fold(read(first)?, |mut all, path| {
-        all.merge(read(path)?);
-        Ok(all)
-    })
+fn groups(all: Option<Comps>, path: &Path) -> Result<Comps> {
+    let comps = Comps::read(open(path)?).map_err(wrong(path))?;
+    let Some(mut all) = all else { return Ok(comps) };
+    all.merge(comps);
+    Ok(all)
 }
 
-/// The advisories of some files as one.
-fn advisories(paths: &[PathBuf]) -> Result<Advisories> {
-    let mut all = Advisories::default();
-    for path in paths {
-        let wrong = |error| Error::metadata(&path.display().to_string(), error);
-        all.read(open(path)?).map_err(wrong)?;
-    }
+fn advisories(all: Option<Advisories>, path: &Path) -> Result<Advisories> {
+    let mut all = all.unwrap_or_default();
+    all.read(open(path)?).map_err(wrong(path))?;
     Ok(all)
+}
+
+/// Other than what upstreams have, what is given has to be sound.
+fn modules(all: Option<Modules>, path: &Path) -> Result<Modules> {
+    let modules = Modules::read(open(path)?).map_err(wrong(path))?;
+    if let Some(broken) = modules.broken().next() {
+        return Err(Error::metadata(&path.display().to_string(), broken.clone()));
+    }
+    let mut all = all.unwrap_or_default();
+    all.merge(&modules);
+    Ok(all)
+}
+
+fn wrong(path: &Path) -> impl Fn(FormatError) -> Error {
+    let file = path.display().to_string();
+    move |error| Error::metadata(&file, error)
 }
 
 /// A file that was given, decompressed.

@@ -81,8 +81,8 @@ pub struct Selection {
 pub struct Extra {
     /// Groups of packages; several files are merged.
     pub comps: Vec<PathBuf>,
-    /// Modules.
-    pub modules: Option<PathBuf>,
+    /// Modules; several files are merged.
+    pub modules: Vec<PathBuf>,
     /// Advisories; several files are merged.
     pub updateinfo: Vec<PathBuf>,
     /// Kinds that are there already and are not kept.

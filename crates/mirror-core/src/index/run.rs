@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 use std::thread;
 
-use super::builder::{Builder, Built};
+use super::builder::{Builder, Built, Twice};
 use super::documents::{Documents, Form};
 use super::existing::{Existing, Reusable};
 use super::read::{self, Entry, Terms};
@@ -251,12 +251,12 @@ impl<'a> Run<'a> {
     }
 
     /// Of what there may be much.
-    fn warn_of_twice(&mut self, twice: &[String]) {
+    fn warn_of_twice(&mut self, twice: &[Twice]) {
         for warning in twice.iter().take(MOST_WARNINGS) {
-            self.warn(warning.clone());
+            self.warn(warning.to_string());
         }
         if let Some(more) = twice.len().checked_sub(MOST_WARNINGS).filter(|more| *more > 0) {
-            self.warn(format!("packages that are there twice: {more} more"));
+            self.warn(format!("builds that are there more than once: {more} more"));
         }
     }
 

@@ -76,7 +76,7 @@ fn what_is_given_takes_the_place_of_what_is_there() {
     let modules = path("modules.yaml", &folder.document("modules"));
     let extra = Extra {
         comps: vec![comps.clone()],
-        modules: Some(modules),
+        modules: vec![modules.clone(), modules],
         updateinfo: vec![first, second],
         discard: Vec::new(),
     };
@@ -87,13 +87,26 @@ fn what_is_given_takes_the_place_of_what_is_there() {
         assert!(folder.document("group").contains("Smallest"));
         let updateinfo = folder.document("updateinfo");
         assert!(updateinfo.contains("DEMO-2024") && updateinfo.contains("DEMO-2025"));
+        let modules = folder.document("modules");
+        assert_eq!(modules.matches("document: modulemd\n").count(), 2, "{modules}");
         let packed = indexed.kinds.iter().filter(|kind| *kind == "group_gz").count();
         assert_eq!(packed, usize::from(compression == Some(Compression::Gzip)));
         assert_eq!(folder.index(&options).unwrap().outcome, Outcome::Unchanged);
     }
-    let extra = Extra { updateinfo: vec![comps], ..Extra::default() };
-    let error = folder.index(&Options { extra, ..options() }).unwrap_err();
-    assert!(error.to_string().contains("comps.xml: is no updateinfo document"), "{error}");
+    let broken = path("broken.yaml", "---\ndocument: modulemd\nversion: [\n...\n");
+    for (extra, reason) in [
+        (
+            Extra { updateinfo: vec![comps], ..Extra::default() },
+            "comps.xml: is no updateinfo document",
+        ),
+        (
+            Extra { modules: vec![broken], ..Extra::default() },
+            "broken.yaml: the document in line 1 ",
+        ),
+    ] {
+        let error = folder.index(&Options { extra, ..options() }).unwrap_err();
+        assert!(error.to_string().contains(reason), "{error}");
+    }
 }
 
 #[test]
