@@ -29,11 +29,13 @@ mod optional;
 #[cfg(feature = "signatures")]
 mod package_signature;
 mod packages;
+mod rpm_packages;
 
 pub use optional::{comps, modules, updateinfo};
 #[cfg(feature = "signatures")]
 pub use package_signature::package_signature;
 pub use packages::{metadata, page, sdist, zip};
+pub use rpm_packages::rpm_header;
 
 /// The most that a document is decompressed to.
 const OPEN: u64 = 1 << 20;
@@ -68,6 +70,7 @@ pub const TARGETS: &[Target] = &[
     ("repomd", repomd),
     ("requirement", requirement),
     ("requirements", requirements),
+    ("rpm_header", rpm_header),
     ("runs", runs),
     ("sdist", sdist),
     #[cfg(feature = "signatures")]

@@ -94,7 +94,7 @@ impl<'a> Record<'a> {
         let text = |tag, what| text::text(headers.first(tag)?, what);
         let needed = |tag, what: &'static str| {
             let text = text(tag, what)?;
-            if text.is_empty() { Err(text::wrong(format!("lacks its {what}"))) } else { Ok(text) }
+            text::check_name(&text, what).map(|()| text)
         };
         let files = files::read(headers)?;
         let is_source = is_source(headers, &files)?;

@@ -182,10 +182,17 @@ fn packages_that_lie_are_refused_with_the_lie() {
         let error = with(&entries).unwrap_err();
         assert!(error.contains(reason), "{error}, expected {reason}");
     }
-    let nameless = package_of(&NAMED[1..]);
-    let headers = Headers::read(&nameless[..]).unwrap();
-    let error = Record::read(&headers, 10).unwrap_err().to_string();
-    assert_eq!(error, "its header lacks its name");
+    let long = [vec![b'x'; 300], vec![0]].concat();
+    for (name, reason) in [
+        (&b"\0"[..], "its header lacks its name"),
+        (b"a b\0", "its header has blanks in its name, \"a b\""),
+        (&long, "is too large: expected at most 255 bytes in a package's name"),
+    ] {
+        let bytes = package_of(&[&[(1000, 6, 1, name)], &NAMED[1..]].concat());
+        let headers = Headers::read(&bytes[..]).unwrap();
+        let error = Record::read(&headers, 10).unwrap_err().to_string();
+        assert!(error.starts_with(reason), "{error}");
+    }
 }
 
 #[test]

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::super::FormatError;
+use super::super::{FormatError, excerpt};
+use crate::limits;
 
 /// A text: of the header where that has it in UTF-8, else made of it.
 pub type Text<'a> = Cow<'a, str>;
@@ -29,6 +30,21 @@ pub(super) fn owned_text<'a>(bytes: Vec<u8>, what: &str) -> Result<Text<'a>, For
         // It was just seen to be UTF-8, so nothing is lost.
         Cow::Borrowed(_) => Ok(Cow::Owned(String::from_utf8(bytes).unwrap_or_default())),
     }
+}
+
+/// What the package's identity is made of is there, and no more than that.
+pub(super) fn check_name(text: &str, what: &'static str) -> Result<(), FormatError> {
+    if text.is_empty() {
+        return Err(wrong(format!("lacks its {what}")));
+    }
+    if text.len() > limits::PACKAGE_FIELD {
+        let what = "bytes in a package's name, version, release or architecture";
+        return Err(FormatError::Limit { what, limit: limits::PACKAGE_FIELD as u64 });
+    }
+    if text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(wrong(format!("has blanks in its {what}, {:?}", excerpt(text))));
+    }
+    Ok(())
 }
 
 pub(super) fn wrong(reason: String) -> FormatError {
