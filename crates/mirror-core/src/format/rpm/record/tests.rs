@@ -265,3 +265,28 @@ proptest! {
         prop_assert_eq!(record.changelog.len(), times.len());
     }
 }
+
+proptest! {
+    /// As the fuzz target does, from a package that has everything.
+    #[test]
+    fn whatever_is_changed_is_refused_or_is_metadata(
+        changes in proptest::collection::vec((0..100_000_usize, proptest::num::u8::ANY), 1..6),
+        cut in 0..100_000_usize,
+    ) {
+        let package = Package::new("a", "1.0", "2")
+            .requires("b >= 1:2-3")
+            .provides("c = 1")
+            .file("/usr/bin/a", "")
+            .ghost("/etc/g")
+            .changelog("Me - 2", 50, "- first");
+        let mut bytes = package.build();
+        let headers = usize::try_from(headers(&package).range().end).unwrap();
+        bytes.truncate(headers);
+        for (at, byte) in changes {
+            bytes[at % headers] = byte;
+        }
+        crate::fuzzing::rpm_header(&bytes);
+        bytes.truncate(cut % headers);
+        crate::fuzzing::rpm_header(&bytes);
+    }
+}
