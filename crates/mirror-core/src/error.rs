@@ -398,6 +398,14 @@ pub enum Error {
         /// What was expected and found.
         reason: String,
     },
+    /// What the site makes itself cannot be signed.
+    #[error("the key {key} {reason}")]
+    Sign {
+        /// Its fingerprint.
+        key: String,
+        /// Why not.
+        reason: String,
+    },
     /// A key file that holds no key.
     #[error("{file}: {reason}")]
     KeyFile {

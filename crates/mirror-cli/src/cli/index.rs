@@ -8,6 +8,7 @@ use mirror_core::digest::Algorithm;
 use mirror_core::format::compression::Compression;
 use mirror_core::store::LockWait;
 
+use super::keygen::SignArgs;
 use super::shared::OutputArgs;
 use super::values::{changelogs, checksum, compression, lock_wait, release, timeout};
 
@@ -29,7 +30,8 @@ Examples:
   mirror index /srv/packages --update               # reads only what is new or has changed
   mirror index /srv/el8 --for el8 --comps comps.xml
   mirror index /srv/all/a /srv/all/b --out /srv/all
-  mirror index /srv/packages --exclude '*.src.rpm' 'debug/*'";
+  mirror index /srv/packages --exclude '*.src.rpm' 'debug/*'
+  mirror index /srv/packages --sign-key /etc/mirror/site.key";
 
 /// `mirror index`.
 #[derive(Debug, Args)]
@@ -56,6 +58,8 @@ pub(crate) struct IndexArgs {
     pub(crate) form: FormArgs,
     #[command(flatten)]
     pub(crate) extra: ExtraArgs,
+    #[command(flatten)]
+    pub(crate) sign: SignArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

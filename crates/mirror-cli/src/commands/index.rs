@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -10,6 +10,7 @@ use mirror_core::index::{self, Extra, Indexed, Links, Options, Outcome, Retain, 
 use mirror_core::pattern::Glob;
 use serde::Serialize;
 
+use super::signing::SigningKeys;
 use crate::cli::IndexArgs;
 use crate::config::ConfigError;
 use crate::console::{self, Tag};
@@ -55,6 +56,11 @@ fn options(args: &IndexArgs) -> Result<Options, Failure> {
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let (form, extra) = (&args.form, &args.extra);
+    let output = args.out.as_ref().or(args.folders.first());
+    let file = args.sign.sign_key.as_deref();
+    let passphrase = args.sign.passphrase.passphrase_file.as_deref();
+    let output = output.map_or(Path::new("."), PathBuf::as_path);
+    let keys = SigningKeys::read(file.into_iter(), passphrase, output)?;
     Ok(Options {
         output: args.out.clone(),
         selection: selection(args)?,
@@ -74,6 +80,7 @@ fn options(args: &IndexArgs) -> Result<Options, Failure> {
             states: form.retain_old_md,
             age: form.retain_old_md_age.unwrap_or_default(),
         },
+        key: file.and_then(|file| keys.get(file)),
         lock: args.lock_wait.unwrap_or_default(),
         ..Options::at(environment::source_date_epoch()?.unwrap_or(now))
     })

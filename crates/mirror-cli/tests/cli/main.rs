@@ -22,6 +22,7 @@ mod rollback;
 mod serve;
 mod servers;
 mod signatures;
+mod signed;
 mod support;
 mod sync;
 mod tls;

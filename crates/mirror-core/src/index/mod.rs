@@ -18,6 +18,8 @@
 //! hundred bytes for each of them. The output depends on the packages and the options alone.
 
 use std::path::PathBuf;
+#[cfg(feature = "signatures")]
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
@@ -28,6 +30,8 @@ use crate::error::Result;
 use crate::format::compression::Compression;
 use crate::pattern::Glob;
 use crate::report::{Event, Reporter};
+#[cfg(feature = "signatures")]
+use crate::signature::sign::SigningKey;
 use crate::store::LockWait;
 
 mod builder;
@@ -38,6 +42,7 @@ mod ordered;
 mod place;
 mod read;
 mod run;
+mod signed;
 mod stage;
 mod walk;
 
@@ -131,6 +136,9 @@ pub struct Options {
     pub extra: Extra,
     /// How long earlier metadata is kept.
     pub retain: Retain,
+    /// What the entry point is signed with; the public key is published beside it.
+    #[cfg(feature = "signatures")]
+    pub key: Option<Arc<SigningKey>>,
     /// How long to wait for another run.
     pub lock: LockWait,
 }
@@ -150,6 +158,8 @@ impl Options {
             strict: false,
             extra: Extra::default(),
             retain: Retain::default(),
+            #[cfg(feature = "signatures")]
+            key: None,
             lock: LockWait::No,
         }
     }

@@ -11,7 +11,7 @@ use super::existing::{Existing, Reusable};
 use super::read::{self, Entry, Terms};
 use super::stage::Stage;
 use super::walk::Found;
-use super::{Indexed, Options, Outcome, Refused, extra, ordered};
+use super::{Indexed, Options, Outcome, Refused, extra, ordered, signed};
 use crate::CancellationToken;
 use crate::error::{Error, Result};
 use crate::format::rpm::record::Document;
@@ -78,7 +78,9 @@ impl<'a> Run<'a> {
         records.extend(extra);
         sort(&mut records);
         let is_same = existing.is_some_and(|existing| {
-            says_the_same(&existing.repomd.records, &records) && existing.is_whole()
+            says_the_same(&existing.repomd.records, &records)
+                && existing.is_whole()
+                && signed::is_signed_alike(self.options, output)
         });
         let kinds = records.iter().map(|record| record.kind.clone()).collect();
         if is_same {
@@ -94,7 +96,7 @@ impl<'a> Run<'a> {
             let revision = revision.unwrap_or_else(|| self.options.time.to_string());
             let tags = old.map(|old| old.tags.clone()).unwrap_or_default();
             let repomd = Repomd { revision: Some(revision), tags, records };
-            stage.publish(&repomd, existing, self.options.retain)?;
+            stage.publish(&repomd, existing, self.options)?;
         }
         let outcome = if is_same { Outcome::Unchanged } else { Outcome::Published };
         self.refused.sort_by(|a, b| a.path.cmp(&b.path));

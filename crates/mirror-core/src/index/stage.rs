@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::Retain;
 use super::existing::{Existing, REPODATA, REPOMD};
+use super::{Options, Retain, signed};
 use crate::CancellationToken;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
@@ -111,16 +111,22 @@ impl Stage {
         self,
         repomd: &Repomd,
         existing: Option<&Existing>,
-        retain: Retain,
+        options: &Options,
     ) -> Result<()> {
         let path = self.path(REPOMD);
         let mut text = Vec::new();
         repomd.write(&mut text).map_err(Error::io("write", &path))?;
         fs::write(&path, &text).map_err(Error::io("write", &path))?;
         self.name(REPOMD, REPOMD)?;
-        self.keep_old(existing, retain)?;
+        let mut entry_points = vec![(REPOMD.to_owned(), Sha256::of(&text))];
+        for (name, content) in signed::beside(options, &text)? {
+            let path = self.path(name);
+            fs::write(&path, &content).map_err(Error::io("write", &path))?;
+            self.name(name, name)?;
+            entry_points.push((name.to_owned(), Sha256::of(&content)));
+        }
+        self.keep_old(existing, options.retain)?;
         store::sync_folder(&self.new)?;
-        let entry_points = [(REPOMD.to_owned(), Sha256::of(&text))];
         store::put_folder(&self.new, &self.output.join(REPODATA), &entry_points)?;
         store::sync_folder(&self.output)
     }
@@ -197,7 +203,7 @@ fn try_lock(output: &Path, folder: &Path) -> Result<Option<Lock>> {
 
 /// Whether a file is made anew with the metadata, or speaks of the old alone.
 fn is_entry_point(name: &OsString) -> bool {
-    name == REPOMD || name == "repomd.xml.asc"
+    name == REPOMD || name == signed::SIGNATURE
 }
 
 /// What a metadata file is called but for its digest and compression.

@@ -164,6 +164,13 @@ impl SigningKey {
         self.fingerprint
     }
 
+    /// When it was made, with all of its subkeys, in seconds since 1970.
+    pub fn made(&self) -> i64 {
+        let subkeys = self.key.secret_subkeys.iter().map(|sub| sub.key.created_at());
+        let newest = subkeys.fold(self.key.primary_key.created_at(), Ord::max);
+        i64::from(newest.as_secs())
+    }
+
     /// What it calls itself at that time, in seconds since 1970.
     pub fn name(&self, now: i64) -> String {
         self.keys.get(&self.fingerprint).map(|key| key.name(now)).unwrap_or_default()
@@ -180,7 +187,8 @@ impl SigningKey {
         armored.map_err(|error| SignError::Other(shortly(&error)))
     }
 
-    /// A detached signature of `content`, armored, dated `now`.
+    /// A detached signature of `content`, armored, dated `now`, or when the key was made where that is
+    /// later: a build whose clock stands still signs too.
     pub fn sign(&self, content: &[u8], now: i64) -> Result<String, SignError> {
         let mut subkeys: Vec<_> = self.key.secret_subkeys.iter().map(|sub| &sub.key).collect();
         subkeys.sort_by_key(|key| std::cmp::Reverse(key.created_at()));
@@ -193,6 +201,20 @@ impl SigningKey {
             }
         }
         self.sign_by(&self.key.primary_key, content, now).map_err(|error| first.unwrap_or(error))
+    }
+
+    /// The signature of `content` that is there `before`, where it is by this key and counts, else a new
+    /// one: so what did not change keeps its signature.
+    pub fn sign_again(
+        &self,
+        content: &[u8],
+        before: Option<Vec<u8>>,
+        now: i64,
+    ) -> Result<Vec<u8>, SignError> {
+        match before.filter(|before| self.has_signed(content, before, now)) {
+            Some(before) => Ok(before),
+            None => self.sign(content, now).map(String::into_bytes),
+        }
     }
 
     /// Whether a signature of `content` is one by this key that counts.
@@ -213,6 +235,7 @@ impl SigningKey {
         let armored = pgp::composed::DetachedSignature::new(signature)
             .to_armored_string(ArmorOptions::default())
             .map_err(|error| SignError::Other(shortly(&error)))?;
+        let now = now.max(i64::from(key.created_at().as_secs()));
         verify(content, armored.as_bytes(), &self.keys, &[self.fingerprint], now)?;
         Ok(armored)
     }
@@ -264,13 +287,14 @@ fn detached(
     content: &[u8],
     now: i64,
 ) -> pgp::errors::Result<Signature> {
+    let made = timestamp(now).max(key.created_at());
     let (kind, algorithm) = (SignatureType::Binary, key.algorithm());
     let mut config = match key.version() {
         KeyVersion::V6 => SignatureConfig::v6(OsRng, kind, algorithm, HASH)?,
         _ => SignatureConfig::v4(kind, algorithm, HASH),
     };
     config.hashed_subpackets = vec![
-        Subpacket::critical(SubpacketData::SignatureCreationTime(timestamp(now)))?,
+        Subpacket::critical(SubpacketData::SignatureCreationTime(made))?,
         Subpacket::regular(SubpacketData::IssuerFingerprint(key.fingerprint()))?,
     ];
     if key.version() != KeyVersion::V6 {

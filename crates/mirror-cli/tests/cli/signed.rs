@@ -1,0 +1,175 @@
+//! Metadata of our own that is signed with the site's key, before a real dnf that checks it.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+
+use mirror_fixtures::{Gpg, Package, Signer, sign_package, tool};
+
+use crate::support::{Ran, Site};
+
+/// dnf that wants metadata and packages signed, with nothing of this host's configuration.
+struct Dnf {
+    program: PathBuf,
+    state: tempfile::TempDir,
+}
+
+impl Dnf {
+    fn new(tree: &Path, keys: &[PathBuf]) -> Option<Self> {
+        let program = tool("dnf")?;
+        let state = tempfile::tempdir().unwrap();
+        let mut config = "[main]\nskip_if_unavailable=0\nplugins=0\n".to_owned();
+        let folders = [
+            ("cachedir", "cache"),
+            ("persistdir", "persist"),
+            ("logdir", "log"),
+            ("reposdir", "no"),
+        ];
+        for (key, folder) in folders {
+            writeln!(config, "{key}={}", state.path().join(folder).display()).unwrap();
+        }
+        let keys: Vec<_> = keys.iter().map(|key| format!("file://{}", key.display())).collect();
+        writeln!(
+            config,
+            "[up]\nname=up\nbaseurl=file://{}\nrepo_gpgcheck=1\ngpgcheck=1\ngpgkey={}",
+            tree.display(),
+            keys.join(" ")
+        )
+        .unwrap();
+        fs::write(state.path().join("dnf.conf"), config).unwrap();
+        Some(Self { program, state })
+    }
+
+    /// What it says, where it succeeds; else what it complains of.
+    fn run(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = Command::new(&self.program)
+            .arg("--config")
+            .arg(self.state.path().join("dnf.conf"))
+            .arg(format!("--installroot={}", self.root().display()))
+            .args(["--releasever=10", "--forcearch=x86_64", "-y"])
+            .args(arguments)
+            .env("LC_ALL", "C.UTF-8")
+            .output()
+            .unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let said = text(&output.stdout) + &text(&output.stderr);
+        if output.status.success() { Ok(said) } else { Err(said) }
+    }
+
+    fn root(&self) -> PathBuf {
+        self.state.path().join("root")
+    }
+}
+
+/// A folder of packages that a vendor has signed, and the site's key.
+struct Signed {
+    site: Site,
+    vendor: Signer,
+    other: Signer,
+}
+
+impl Signed {
+    fn new() -> Option<Self> {
+        let gpg = Arc::new(Gpg::new()?);
+        let [vendor, other] =
+            ["vendor", "other"].map(|name| gpg.signer(&gpg.make(name, "ed25519", "never", &[])));
+        let signed = Self { site: Site::empty(), vendor, other };
+        fs::create_dir(signed.tree()).unwrap();
+        for signer in [&signed.vendor, &signed.other] {
+            let name = if signer.key == signed.vendor.key { "vendor.key" } else { "other.key" };
+            fs::write(signed.site.path(name), gpg.export(&signer.key)).unwrap();
+        }
+        signed.put("one", &signed.vendor);
+        assert_eq!(signed.site.run("keygen site.key").code, Some(0));
+        Some(signed)
+    }
+
+    fn tree(&self) -> PathBuf {
+        self.site.path("tree")
+    }
+
+    fn repodata(&self, name: &str) -> PathBuf {
+        self.tree().join("repodata").join(name)
+    }
+
+    fn put(&self, name: &str, signer: &Signer) {
+        let package = Package::new(name, "1", "1").file(&format!("/usr/share/{name}"), name);
+        let bytes = sign_package(&package.build(), signer);
+        fs::write(self.tree().join(package.rpm_name()), bytes).unwrap();
+    }
+
+    fn index(&self) -> Ran {
+        let ran = self.site.run("index tree --sign-key site.key");
+        assert_eq!(ran.code, Some(0), "{}", ran.text());
+        ran
+    }
+
+    fn dnf(&self, keys: &[&str]) -> Option<Dnf> {
+        let keys: Vec<_> = keys.iter().map(|key| self.site.path(key)).collect();
+        Dnf::new(&self.tree(), &keys)
+    }
+}
+
+#[test]
+fn dnf_installs_from_a_signed_index_and_from_no_changed_one() {
+    let Some(signed) = Signed::new() else { return };
+    signed.index();
+    let usual = ["site.key.pub", "vendor.key"];
+    let Some(dnf) = signed.dnf(&usual) else { return };
+    dnf.run(&["makecache"]).unwrap();
+    dnf.run(&["install", "one"]).unwrap();
+    assert!(dnf.root().join("usr/share/one").is_file());
+
+    // A key that the node does not have.
+    let said = signed.dnf(&["vendor.key"]).unwrap().run(&["makecache"]).unwrap_err();
+    assert!(said.contains("repomd.xml"), "{said}");
+
+    // A package that somebody else has signed is listed, and refused.
+    signed.put("two", &signed.other);
+    signed.index();
+    let dnf = signed.dnf(&usual).unwrap();
+    let said = dnf.run(&["install", "two"]).unwrap_err();
+    assert!(said.contains("GPG") || said.contains("key"), "{said}");
+    dnf.run(&["install", "one"]).unwrap();
+
+    // The entry point, changed by somebody without the key.
+    let repomd = fs::read_to_string(signed.repodata("repomd.xml")).unwrap();
+    fs::write(signed.repodata("repomd.xml"), repomd.replace("<repomd ", "<repomd  ")).unwrap();
+    let said = signed.dnf(&usual).unwrap().run(&["makecache"]).unwrap_err();
+    assert!(said.contains("repomd.xml"), "{said}");
+}
+
+#[test]
+fn an_index_without_change_keeps_its_signature() {
+    let Some(signed) = Signed::new() else { return };
+    assert!(signed.index().out.contains("published"));
+    let read = |name| fs::read(signed.repodata(name)).unwrap();
+    let before = [read("repomd.xml"), read("repomd.xml.asc"), read("repomd.xml.key")];
+    assert_eq!(before[2], fs::read(signed.site.path("site.key.pub")).unwrap());
+    assert!(signed.index().out.contains("unchanged"));
+    assert_eq!(before, [read("repomd.xml"), read("repomd.xml.asc"), read("repomd.xml.key")]);
+    // A lost signature is made again, and another key signs anew.
+    fs::remove_file(signed.repodata("repomd.xml.asc")).unwrap();
+    assert!(signed.index().out.contains("published"));
+    assert_eq!(signed.site.run("keygen new.key").code, Some(0));
+    let ran = signed.site.run("index tree --sign-key new.key");
+    assert!(ran.out.contains("published"), "{}", ran.text());
+    assert_eq!(read("repomd.xml.key"), fs::read(signed.site.path("new.key.pub")).unwrap());
+    // Where nobody signs any more, no old signature is left beside new metadata.
+    signed.put("three", &signed.vendor);
+    assert_eq!(signed.site.run("index tree").code, Some(0));
+    assert!(!signed.repodata("repomd.xml.asc").exists());
+}
+
+#[test]
+fn a_clock_that_stands_still_signs_too() {
+    let Some(signed) = Signed::new() else { return };
+    let mut command = signed.site.command("index tree --sign-key site.key");
+    let output = command.env("SOURCE_DATE_EPOCH", "1600000000").output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    if let Some(dnf) = signed.dnf(&["site.key.pub", "vendor.key"]) {
+        dnf.run(&["makecache"]).unwrap();
+    }
+}
