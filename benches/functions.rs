@@ -17,12 +17,14 @@ use std::sync::Arc;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use mirror_core::digest::{Algorithm, Digest, Hasher, Sha256};
-use mirror_core::format::compression::{decoder, read_ahead};
+use mirror_core::format::compression::{Compression, Encoder, decoder, read_ahead, write_behind};
 use mirror_core::format::pypi::metadata::Metadata;
 use mirror_core::format::pypi::page::write::{Project, href};
 use mirror_core::format::pypi::page::{CoreMetadata, File, Form, Page};
 use mirror_core::format::pypi::zip::{Directory, Step, Window, is_metadata};
 use mirror_core::format::rpm::FormatError;
+use mirror_core::format::rpm::blocks::{Entries, Kind, Packages};
+use mirror_core::format::rpm::metadata_file::MetadataFile;
 use mirror_core::format::rpm::primary::read_packages;
 use mirror_core::format::rpm::version;
 use mirror_core::limits::METADATA_OPEN_SIZE;
@@ -69,6 +71,70 @@ fn count(reader: &mut impl BufRead) {
     })
     .unwrap();
     assert_eq!(packages.len(), PACKAGES);
+}
+
+/// What a filtered mirror costs: every second package carried over, as `source::rpm` does it, beside
+/// decompressing and compressing all of it at the same level, which it may take 1.5 times of.
+fn filter(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("filter");
+    group.sample_size(10);
+    let documents =
+        [("primary", samples::primary(10_000)), ("filelists", samples::filelists(2_500))];
+    for (kind, document) in &documents {
+        group.throughput(Throughput::Bytes(document.len() as u64));
+        for compression in [Compression::Gzip, Compression::Zstd] {
+            let mut encoder = Encoder::new(Vec::new(), compression, None).unwrap();
+            encoder.write_all(document.as_bytes()).unwrap();
+            let bytes = encoder.finish().unwrap();
+            let open = || decoder(&bytes[..], METADATA_OPEN_SIZE).unwrap();
+            let name = compression.name();
+            group.bench_function(format!("{kind}, {name}, as it is"), |bench| {
+                bench.iter(|| {
+                    let mut encoder = Encoder::new(io::sink(), compression, None).unwrap();
+                    io::copy(&mut open(), &mut encoder).unwrap();
+                    encoder.finish().unwrap();
+                });
+            });
+            for (what, keep) in [("all", 1), ("half", 2)] {
+                group.bench_function(format!("{kind}, {name}, {what} carried over"), |bench| {
+                    bench.iter(|| {
+                        let sha256 = Algorithm::Sha256;
+                        let file =
+                            MetadataFile::new(io::sink(), compression, None, sha256).unwrap();
+                        let (_, file) = write_behind(file, |out| {
+                            read_ahead(open(), |from| carry_over(kind, from, out, keep));
+                        });
+                        file.unwrap().finish().unwrap()
+                    });
+                });
+            }
+        }
+    }
+    group.finish();
+}
+
+/// Writes one of `keep` packages.
+fn carry_over(kind: &str, from: &mut impl BufRead, out: &mut impl io::Write, keep: usize) {
+    let mut number = 0;
+    let mut is_left = || {
+        number += 1;
+        number % keep == 0
+    };
+    if kind == "primary" {
+        let mut packages = Packages::new(from).unwrap();
+        while let Some((_, element)) = packages.next().unwrap() {
+            if is_left() {
+                out.write_all(element).unwrap();
+            }
+        }
+    } else {
+        let mut entries = Entries::new(from, Kind::Filelists).unwrap();
+        while let Some((_, element)) = entries.next().unwrap() {
+            if is_left() {
+                out.write_all(element).unwrap();
+            }
+        }
+    }
 }
 
 fn versions(criterion: &mut Criterion) {
@@ -283,5 +349,7 @@ fn zip_directory() -> Vec<u8> {
     out
 }
 
-criterion_group!(functions, primary, versions, planning, hashing, pages, releases, packages);
+criterion_group!(
+    functions, primary, filter, versions, planning, hashing, pages, releases, packages
+);
 criterion_main!(functions);

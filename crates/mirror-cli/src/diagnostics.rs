@@ -587,12 +587,23 @@ fn serve_hint(error: &BindError) -> Option<String> {
     Some(hint)
 }
 
+/// Whether it is a package of a repository.
+fn is_package(failure: &report::Failure) -> bool {
+    let name = failure.path.as_ref().map_or("", |path| path.file_name());
+    Path::new(name).extension().is_some_and(|extension| extension == "rpm")
+}
+
 /// What to do about a file or tree that failed, as the report tells it.
 pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
     let hint = match failure.kind {
         Kind::NotFound if failure.path.is_none() && failure.reason.contains(ENTRY_POINT) => {
             "no repository is there: the URL has to be that of the folder that holds \
              repodata/repomd.xml"
+        }
+        Kind::NotFound if is_package(failure) => {
+            "upstream lists files that it does not have: it may be in the middle of an update, so \
+             run it again later, or use another mirror of it; --allow-missing publishes the rest \
+             without them"
         }
         Kind::NotFound => {
             "upstream lists files that it does not have: it may be in the middle of an update, so \
@@ -657,10 +668,6 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
             "nothing shows whether such a file is what it should be: --allow-unhashed takes it all the \
              same, as does `allow_unhashed` of [pypi.SET]; where a requirement names its URL, \
              #sha256=DIGEST behind that says what it should be"
-        }
-        Kind::Selection => {
-            "leave out --include, --exclude, --newest-only and --arch, also in mirror.toml: all of \
-             the repository can be mirrored"
         }
         Kind::Signature => signature_hint(&failure.reason),
         Kind::PackageSignature => package_hint(&failure.reason),
@@ -781,8 +788,6 @@ mod tests {
         assert!(unknown.contains("--ca-file"), "{unknown}");
         let authority = certificate(Kind::Certificate, "is that of an authority itself");
         assert!(authority.contains("does not make good"), "{authority}");
-        let index = Error::NeedsIndex { dropped: 1, total: 2 };
-        assert!(hint(index).starts_with("leave out"));
         let [file, found, published] = ["h", "a", "b"].map(str::to_owned);
         assert!(hint(Error::Older { file, found, published }).contains("--allow-older"));
         assert!(hint(Error::Shrinks { dropped: 2, total: 3 }).contains("--allow-shrink"));

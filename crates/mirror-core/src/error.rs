@@ -161,6 +161,9 @@ pub enum Error {
     /// What several wait for, and none of them got.
     #[error(transparent)]
     Shared(Arc<Error>),
+    /// A file that some mirrors say they do not have, and others gave no such answer: it may be there.
+    #[error(transparent)]
+    LackedBySome(Box<Self>),
     /// No tree and no group has that name, or none was named and there are several groups.
     #[error("{}", no_such_group(name.as_deref()))]
     NoSuchGroup {
@@ -357,17 +360,6 @@ pub enum Error {
         /// Packages of the published generation.
         total: u64,
     },
-    /// A selection drops packages, and metadata that lists fewer cannot be made yet.
-    #[error(
-        "the selection drops {dropped} of {total} packages, and publishing a part of a \
-         repository needs generated metadata, which this version does not have"
-    )]
-    NeedsIndex {
-        /// Packages that the selection drops.
-        dropped: usize,
-        /// Packages of the repository.
-        total: usize,
-    },
     /// No signature of a file counts.
     #[error("{file}: {source}")]
     Signature {
@@ -414,6 +406,9 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// A file that is no upstream's, so that only making it again brings it back.
+    #[error("{0}: made here, so no upstream has it; the next sync makes it anew")]
+    MadeHere(String),
     /// Nothing to fetch from.
     #[error("{0}: no usable URL")]
     NoUrl(String),
@@ -522,8 +517,6 @@ pub enum Kind {
     Handshake,
     /// A connection is made, and its TLS handshake comes to no end.
     SilentHandshake,
-    /// A selection needs metadata that cannot be made yet.
-    Selection,
     /// No signature of a file counts, or it has none where one is wanted.
     Signature,
     /// The same of a package.
@@ -555,7 +548,6 @@ impl Error {
             Self::Transport { kind, .. }
             | Self::Protocol { kind, .. }
             | Self::Proxy { kind, .. } => *kind,
-            Self::NeedsIndex { .. } => Kind::Selection,
             Self::Signature { .. } | Self::KeyChanged { .. } | Self::Untrusted { .. } => {
                 Kind::Signature
             }
@@ -591,11 +583,19 @@ impl Error {
         }
     }
 
+    /// Whether a server says that it does not have what may not be there.
+    pub(crate) fn is_absence(&self) -> bool {
+        // Object stores answer 403 for what does not exist.
+        matches!(self, Self::Status { code: 403 | 404 | 410, .. })
+    }
+
     /// Whether it may come of an upstream that moved on, or of a mirror or cache that is half done: an
     /// answer came, and it is not the file that was listed.
     pub fn is_other_answer(&self) -> bool {
-        if let Self::Shared(error) = self {
-            return error.is_other_answer();
+        match self {
+            Self::Shared(error) => return error.is_other_answer(),
+            Self::LackedBySome(error) => return error.is_other_answer(),
+            _ => {}
         }
         matches!(
             self,

@@ -184,6 +184,9 @@ pub const ADVISORIES_TEXT: usize = 512 << 20;
 /// memory while it is mirrored (seen: some 65 bytes a package, which is 16 MB for 250,000).
 pub const MANIFEST_NAMES: usize = 256 << 20;
 
+/// Most other places (`xml:base`) that a repository's packages and metadata lie at (most seen: 12).
+pub const OTHER_PLACES: usize = 100;
+
 /// Largest single package or other payload file, in bytes (largest seen: 4 GB).
 pub const PAYLOAD_SIZE: u64 = 1 << 40;
 

@@ -120,12 +120,38 @@ pub struct Entry {
     pub unverified: Option<Box<str>>,
 }
 
+/// What a tree was made from that is not upstream's files as they are, but has an entry point of its
+/// own: none of this is in the tree, and by it the next run knows whether upstream is the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MadeFrom {
+    /// Upstream's entry point.
+    pub entry_point: Sha256,
+    /// Its signature, where it has one.
+    pub signature: Option<Sha256>,
+    /// What upstream lists and does not have, in the order of the paths: it is asked for again.
+    pub lacking: Vec<Lacking>,
+}
+
+/// A file that upstream lists and does not have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lacking {
+    /// Its place in the tree.
+    pub path: RepoPath,
+    /// Its size in bytes, where upstream gives it.
+    pub size: Option<u64>,
+    /// Its digest.
+    pub digest: Digest,
+    /// Where it was asked for, without credentials.
+    pub remote: Remote,
+}
+
 /// The exact list of files that a tree must hold; see the module's words.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Manifest {
     entries: Vec<Entry>,
     switched: Option<RepoPath>,
     signature: Option<Box<Judgement>>,
+    made_from: Option<Box<MadeFrom>>,
 }
 
 impl Manifest {
@@ -161,13 +187,13 @@ impl Manifest {
         if let Some(entry) = entries.iter().find(|e| folders.contains(e.path.as_str())) {
             return Err(conflict(&entry.path, "a file".into(), "a folder".into()));
         }
-        Ok(Self { entries, switched: None, signature: None })
+        Ok(Self { entries, switched: None, signature: None, made_from: None })
     }
 
     /// The same of other entries; see [`Manifest::new`].
     pub(crate) fn with(&self, entries: Vec<Entry>, listed_by: &str) -> Result<Self> {
-        let Self { switched, signature, .. } = self.clone();
-        Ok(Self { switched, signature, ..Self::new(entries, listed_by)? })
+        let Self { switched, signature, made_from, .. } = self.clone();
+        Ok(Self { switched, signature, made_from, ..Self::new(entries, listed_by)? })
     }
 
     /// The same, with `folder` published as a whole: a client sees all of it old or all of it new.
@@ -182,6 +208,18 @@ impl Manifest {
     pub fn judged(mut self, signature: Judgement) -> Self {
         self.signature = Some(Box::new(signature));
         self
+    }
+
+    /// The same, with what it was made from, where it is not upstream's files as they are.
+    #[must_use]
+    pub fn made_from(mut self, made_from: MadeFrom) -> Self {
+        self.made_from = Some(Box::new(made_from));
+        self
+    }
+
+    /// What upstream's entry point was, where the tree has one of its own.
+    pub fn origin(&self) -> Option<&MadeFrom> {
+        self.made_from.as_deref()
     }
 
     /// What is known of upstream's signature; `None` where its kind has none.
@@ -244,6 +282,8 @@ pub struct StoredManifest {
     pub switched: Option<RepoPath>,
     /// What is known of upstream's signature; `None` where its kind has none.
     pub signature: Option<Judgement>,
+    /// What it was made from, where it is not upstream's files as they are.
+    pub made_from: Option<MadeFrom>,
     /// The files, in the order of their paths.
     pub entries: Vec<StoredEntry>,
 }
@@ -255,9 +295,10 @@ impl StoredManifest {
         self.entries.get(at)
     }
 
-    /// Whether a tree that holds `other` holds this one too, whatever was found out about signatures.
+    /// Whether a tree that holds `other` holds this one too, whatever was found out about signatures,
+    /// and whatever it was made from.
     pub fn holds_the_same(&self, other: &Self) -> bool {
-        let Self { upstream, fingerprint, switched, signature: _, entries } = self;
+        let Self { upstream, fingerprint, switched, signature: _, made_from: _, entries } = self;
         *upstream == other.upstream
             && *fingerprint == other.fingerprint
             && *switched == other.switched

@@ -166,7 +166,8 @@ impl std::str::FromStr for TreePath {
     }
 }
 
-fn encode(path: &str) -> String {
+/// The text as a relative URL; see [`RepoPath::to_url_path`].
+pub(crate) fn encode(path: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(path.len() + 8);
     for &byte in path.as_bytes() {

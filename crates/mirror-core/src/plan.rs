@@ -264,6 +264,7 @@ mod tests {
             fingerprint: String::new(),
             switched: None,
             signature: None,
+            made_from: None,
             entries: vec![stored("awk-1", "awk"), stored("bash-1", "bash"), stored("vim-1", "vim")],
         };
         let vim = Sha256::of(b"vim");
@@ -305,6 +306,7 @@ mod tests {
                 fingerprint: String::new(),
                 switched: None,
                 signature: None,
+                made_from: None,
                 entries: before.iter().map(|(path, content)| stored(path, content)).collect(),
             };
             let entries = wanted.iter().map(|(path, content)| entry(path, content)).collect();

@@ -91,14 +91,15 @@ pub(crate) struct UpstreamArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Selection")]
 pub(crate) struct SelectionArgs {
-    /// Only packages whose name or NEVRA fits one of these patterns. Not yet: where this or one of
-    /// the next two drops a package, the repository fails
+    /// Only packages whose name or NEVRA fits one of these patterns. Where this or one of the next
+    /// two drops a package, the metadata is made anew and lists what is left
     #[arg(long, value_name = "GLOB", num_args = 1.., value_delimiter = ',')]
     pub(crate) include: Vec<String>,
     /// No packages whose name or NEVRA fits one of these patterns
     #[arg(long, value_name = "GLOB", num_args = 1.., value_delimiter = ',')]
     pub(crate) exclude: Vec<String>,
-    /// Only the newest N versions of each package [default: all; without =N: 1]
+    /// Only the newest N versions of each package, in each stream of a module [default: all; without
+    /// =N: 1]
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "1")]
     pub(crate) newest_only: Option<NonZeroUsize>,
@@ -135,4 +136,7 @@ pub(crate) struct GroupArgs {
     /// Publish a state of the upstream that is older than the published one
     #[arg(long)]
     pub(crate) allow_older: bool,
+    /// Publish without the packages that upstream lists and no mirror of it has, and warn of each
+    #[arg(long)]
+    pub(crate) allow_missing: bool,
 }

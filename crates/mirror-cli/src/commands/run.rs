@@ -178,6 +178,7 @@ pub(super) fn repository(upstream: Upstream, keys: &SigningKeys) -> Job {
         .select(upstream.selection)
         .trust(upstream.trust)
         .with_treeinfo(upstream.treeinfo)
+        .allow_missing(upstream.allow_missing)
         .sign_with(key);
     Job::new(source, upstream.tree).in_group(&upstream.group)
 }

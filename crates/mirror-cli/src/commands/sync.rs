@@ -71,6 +71,7 @@ fn wanted(args: &SyncArgs) -> Wanted {
         exclude: selection.exclude.clone(),
         newest_only: selection.newest_only,
         treeinfo: selection.treeinfo,
+        allow_missing: args.groups.allow_missing,
         group: args.groups.group.clone(),
         repo_gpgcheck: args.trust.repo_gpgcheck,
         gpgcheck: args.trust.gpgcheck,

@@ -96,6 +96,8 @@ pub(super) enum Setting {
     NewestOnly,
     /// `--treeinfo`.
     Treeinfo,
+    /// `--allow-missing`.
+    AllowMissing,
     /// `--group`.
     Group,
     /// `--repo-gpgcheck`.
@@ -142,6 +144,8 @@ impl Setting {
             Self::NewestOnly => "--newest-only",
             Self::Treeinfo if file => "`treeinfo`",
             Self::Treeinfo => "--treeinfo",
+            Self::AllowMissing if file => "`allow_missing`",
+            Self::AllowMissing => "--allow-missing",
             Self::Group if file => "`group`",
             Self::Group => "--group",
             Self::RepoGpgcheck if file => "`repo_gpgcheck`",

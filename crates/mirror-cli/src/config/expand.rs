@@ -319,6 +319,7 @@ impl Request<'_> {
             location,
             selection: self.selection.clone(),
             treeinfo: self.wanted.treeinfo,
+            allow_missing: self.wanted.allow_missing,
             trust: words.trust()?,
             access,
             sign_key: self.wanted.sign_key.clone(),

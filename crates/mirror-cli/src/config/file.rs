@@ -50,6 +50,7 @@ struct File {
 /// `[[repo]]`: what the options say, for one upstream.
 #[derive(Debug, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a key of its own")]
 struct RepoSection {
     preset: Option<String>,
     url: Option<OneOrMany>,
@@ -74,6 +75,8 @@ struct RepoSection {
     newest_only: Option<Newest>,
     #[serde(default)]
     treeinfo: bool,
+    #[serde(default)]
+    allow_missing: bool,
     group: Option<String>,
     repo_gpgcheck: Option<Gpgcheck>,
     gpgcheck: Option<Gpgcheck>,
@@ -198,6 +201,7 @@ impl RepoSection {
             exclude: self.exclude.0,
             newest_only: self.newest_only.and_then(|newest| newest.0),
             treeinfo: self.treeinfo,
+            allow_missing: self.allow_missing,
             group: self.group,
             repo_gpgcheck: self.repo_gpgcheck,
             gpgcheck: self.gpgcheck,

@@ -88,6 +88,7 @@ pub(crate) struct RepoEntry {
 
 /// What the user asked for, on the command line or in an entry of the file.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is an option of its own")]
 pub(crate) struct Wanted {
     /// Names of presets.
     pub(crate) presets: Vec<String>,
@@ -117,6 +118,8 @@ pub(crate) struct Wanted {
     pub(crate) newest_only: Option<NonZeroUsize>,
     /// With `.treeinfo` and its files.
     pub(crate) treeinfo: bool,
+    /// Without the packages that upstream lost.
+    pub(crate) allow_missing: bool,
     /// The publish group, if another than usual.
     pub(crate) group: Option<String>,
     /// Whether the signature of the metadata is checked.
@@ -144,6 +147,8 @@ pub(crate) struct Upstream {
     pub(crate) selection: Selection,
     /// With `.treeinfo` and its files.
     pub(crate) treeinfo: bool,
+    /// Without the packages that upstream lost.
+    pub(crate) allow_missing: bool,
     /// Whose signature of the metadata counts.
     pub(crate) trust: Trust,
     /// With what it is asked, where a `.repo` file says that.
@@ -263,6 +268,7 @@ impl Wanted {
             (Setting::Exclude, !self.exclude.is_empty()),
             (Setting::NewestOnly, self.newest_only.is_some()),
             (Setting::Treeinfo, self.treeinfo),
+            (Setting::AllowMissing, self.allow_missing),
             (Setting::Group, self.group.is_some()),
             (Setting::RepoGpgcheck, self.repo_gpgcheck.is_some()),
             (Setting::Gpgcheck, self.gpgcheck.is_some()),

@@ -99,6 +99,7 @@ fn wanted(words: &str) -> Wanted {
             (_, "--source") => wanted.source = true,
             (_, "--debuginfo") => wanted.debuginfo = true,
             (_, "--treeinfo") => wanted.treeinfo = true,
+            (_, "--allow-missing") => wanted.allow_missing = true,
             (_, word) if word.starts_with("--") => option = word,
             ("--repo", _) => wanted.repos.push(text()),
             ("--release", _) => wanted.release.push(text()),
@@ -226,13 +227,14 @@ fn repositories_of_a_release_are_published_together() {
 
 #[test]
 fn the_selection_is_carried_to_each_tree() {
-    let words = "rocky --include kernel* --exclude *-devel --newest-only 2 --treeinfo";
+    let words =
+        "rocky --include kernel* --exclude *-devel --newest-only 2 --treeinfo --allow-missing";
     for upstream in Config::default().upstreams(&wanted(words), "x86_64").unwrap() {
         assert_eq!(
             upstream.selection.to_string(),
             "include=kernel* exclude=*-devel newest-only=2 arch="
         );
-        assert!(upstream.treeinfo);
+        assert!(upstream.treeinfo && upstream.allow_missing);
     }
 }
 

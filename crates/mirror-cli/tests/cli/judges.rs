@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use mirror_fixtures::{Compression, Package, Repository, samples, tool};
+use mirror_fixtures::{Compression, Layout, Package, Repository, samples, tool};
 
 use crate::servers::{embedded, nginx};
 use crate::support::Site;
@@ -19,7 +19,9 @@ pub(crate) struct Dnf {
 impl Dnf {
     pub(crate) fn new(program: PathBuf, server: &str, trees: &[&str]) -> Self {
         let state = tempfile::tempdir().unwrap();
-        let mut config = "[main]\ngpgcheck=0\nskip_if_unavailable=0\nplugins=0\n".to_owned();
+        let mut config = "[main]\ngpgcheck=0\nskip_if_unavailable=0\nplugins=0\n\
+                          module_platform_id=platform:el10\n"
+            .to_owned();
         let at = |name: &str| state.path().join(name).display().to_string();
         for (key, folder) in [
             ("cachedir", "cache"),
@@ -120,6 +122,61 @@ fn dnf_reads_every_kind_and_compression_and_installs_odd_names() {
     });
 }
 
+#[test]
+fn dnf_installs_from_parts_of_repositories() {
+    let site = Site::empty();
+    samples::demo().write(site.served(".."), &site.upstream.url());
+    samples::streams().write(site.served("../streams"));
+    samples::every_kind().write(site.served("../kinds"));
+    samples::plain(9)
+        .layout(Layout::Folder("../pool".into()))
+        .write(site.served("../folder/plain"));
+    for (tree, from, selection) in [
+        ("streams", "streams", "--newest-only"),
+        ("kinds", "kinds", "--exclude source everything"),
+        ("plain", "folder/plain", "--include plain-0001 plain-0002"),
+    ] {
+        let url = site.upstream.url_of(from);
+        let ran = site.run(&format!("sync --url {url} --path {tree} --root mirror {selection}"));
+        assert_eq!(ran.code, Some(0), "{}", ran.text());
+        let checked = site.run(&format!("verify {tree} --root mirror"));
+        assert_eq!(checked.code, Some(0), "{}", checked.text());
+    }
+    each_server(&site, &["streams", "kinds", "plain"], |dnf| {
+        dnf.run(&["makecache"]);
+        let found = dnf.run(&[
+            "-C",
+            "repoquery",
+            "--disable-modular-filtering",
+            "--qf=%{repoid} %{name}-%{evr}.%{arch}",
+        ]);
+        let mut found: Vec<_> = found.lines().collect();
+        found.sort_unstable();
+        let left = [
+            "kinds member-1.0-1.module_demo+1.x86_64",
+            "plain plain-0001-1.0-1.noarch",
+            "plain plain-0002-1.0-1.noarch",
+            "streams member-1.1-1.module+el10.x86_64",
+            "streams member-2.1-1.module+el10.x86_64",
+            "streams tool-1.10-1.noarch",
+        ];
+        assert_eq!(found, left);
+        let core = dnf.run(&["-C", "group", "info", "core"]);
+        assert!(core.contains("member") && !core.contains("everything"), "{core}");
+        let advisories = dnf.run(&["-C", "updateinfo", "list", "--available"]);
+        assert!(!advisories.contains("everything"), "{advisories}");
+        dnf.run(&["install", "--disablerepo=kinds", "plain-0002", "tool"]);
+        dnf.run(&["module", "install", "--disablerepo=kinds", "demo:2.0/common"]);
+        let member = || fs::read_to_string(dnf.root().join("usr/share/member")).unwrap();
+        assert_eq!(member(), "2.1\n");
+        dnf.run(&["module", "reset", "demo"]);
+        dnf.run(&["module", "enable", "--disablerepo=kinds", "demo:1.0"]);
+        dnf.run(&["remove", "member"]);
+        dnf.run(&["install", "--disablerepo=kinds", "member"]);
+        assert_eq!(member(), "1.1\n");
+    });
+}
+
 /// Real repositories, where they are at hand.
 #[test]
 fn dnf_reads_real_repositories_and_installs_from_one() {
@@ -163,4 +220,19 @@ fn dnf_reads_real_repositories_and_installs_from_one() {
         assert!(ran.text().contains(lost), "{}", ran.text());
     }
     assert!(!site.path("mirror/azurelinux").exists());
+    assert!(ran.err.contains("--allow-missing publishes the rest"), "{}", ran.text());
+
+    // The rest is published where that is allowed.
+    let url = site.upstream.url();
+    let ran =
+        site.run(&format!("sync --url {url} --path azurelinux --root mirror --allow-missing"));
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+    assert_eq!(ran.err.matches("left out, since upstream lists it and lacks it").count(), 8);
+    each_server(&site, &["azurelinux"], |dnf| {
+        let found = dnf.run(&["repoquery", "--qf=%{name}"]);
+        assert_eq!(found.lines().count(), 105, "{found}");
+        assert!(!found.contains("xfdesktop"), "{found}");
+        let files = dnf.run(&["-C", "repoquery", "-l", "catfish"]);
+        assert!(files.contains("/usr/bin/catfish"), "{files}");
+    });
 }

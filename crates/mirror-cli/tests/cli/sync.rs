@@ -187,14 +187,41 @@ exit 2
 }
 
 #[test]
-fn a_selection_that_drops_packages_says_which_option_does() {
-    let site = Site::of(&samples::plain(4));
-    let ran = site.sync("--exclude plain-0000");
-    assert_eq!(ran.code, Some(1));
-    assert!(ran.out.contains("the selection drops 1 of 4 packages"), "{}", ran.out);
-    assert!(ran.err.contains("\nhint: leave out --include, --exclude"), "{}", ran.err);
-    // One that drops nothing runs.
-    assert_eq!(site.sync("--exclude other-*").code, Some(0));
+fn a_selection_that_drops_packages_is_published() {
+    let site = Site::of(&samples::every_kind());
+    let ran = site.sync("--exclude source");
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+    let said = "up: warning: the metadata is made anew for what is left, without prestodelta, which \
+                clients do not need\n";
+    assert!(ran.err.contains(said), "{}", ran.text());
+    assert!(ran.out.contains(": 2 new;"), "{}", ran.text());
+    let again = site.sync("--exclude source");
+    assert!(again.out.contains("unchanged") && !again.err.contains("warning"), "{}", again.text());
+    // Another selection is another tree, of which most is there.
+    let ran = site.sync("--exclude source member");
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+    let ran = site.sync("");
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+}
+
+#[test]
+fn what_upstream_lost_is_named_and_the_rest_published_where_that_is_allowed() {
+    let site = Site::of(&samples::plain(3));
+    let lost = "Packages/p/plain-0001-1.0-1.noarch.rpm";
+    fs::remove_file(site.served(lost)).unwrap();
+    let ran = site.sync("");
+    assert_eq!(ran.code, Some(3), "{}", ran.text());
+    assert!(
+        ran.err.contains("; --allow-missing publishes the rest without them"),
+        "{}",
+        ran.text()
+    );
+    for _ in 0..2 {
+        let ran = site.sync("--allow-missing");
+        assert_eq!(ran.code, Some(0), "{}", ran.text());
+        let said = format!("up: warning: {lost}: left out, since upstream lists it and lacks it: ");
+        assert_eq!(ran.err.matches(&said).count(), 1, "{}", ran.text());
+    }
 }
 
 #[test]

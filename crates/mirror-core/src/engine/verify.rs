@@ -176,7 +176,8 @@ impl Repair {
 
     async fn fetch(&self, tree: &str, entry: &StoredEntry) -> Result<()> {
         let (store, name, reporter) = (&self.store, entry.path.as_str(), &*self.reporter);
-        let urls = entry.remote.as_ref().map(|remote| remote.urls(&entry.path)).unwrap_or_default();
+        let Some(remote) = &entry.remote else { return Err(Error::MadeHere(name.to_owned())) };
+        let urls = remote.urls(&entry.path);
         let expected = Expected { size: Some(entry.size), digest: Some(entry.sha256.into()) };
         let request = Request { name, urls, expected, limit: entry.size, need: Need::Required };
         let watch = Transfer { reporter, tree, name };

@@ -76,6 +76,8 @@ pub(super) struct Transfer<'a> {
     /// The first error that another attempt would not change, and the first of the others.
     refused: Option<Error>,
     failed: Option<Error>,
+    /// Whether a mirror was given up that did not say that it lacks the file.
+    is_in_doubt: bool,
 }
 
 impl<'a> Transfer<'a> {
@@ -100,6 +102,7 @@ impl<'a> Transfer<'a> {
             validator: None,
             refused: None,
             failed: None,
+            is_in_doubt: false,
         }
     }
 
@@ -118,6 +121,10 @@ impl<'a> Transfer<'a> {
             let Some((at, lease)) = self.next(&part).await else {
                 let error = self.refused.or(self.failed);
                 let error = error.unwrap_or_else(|| Error::NoUrl(self.request.name.into()));
+                let error = match error.kind() {
+                    Kind::NotFound if self.is_in_doubt => Error::LackedBySome(Box::new(error)),
+                    _ => error,
+                };
                 return Err(give_up(part, self.request, self.watch, error));
             };
             let mirror = &self.mirrors[at];
@@ -206,6 +213,7 @@ impl<'a> Transfer<'a> {
     fn drop_lost(&mut self) {
         let attempts = self.client.options.attempts.max(1);
         let (hosts, failed) = (&self.client.hosts, &mut self.failed);
+        let is_in_doubt = &mut self.is_in_doubt;
         self.mirrors.retain_mut(|mirror| match hosts.standing(mirror.host) {
             Standing::Good => true,
             Standing::Once => {
@@ -215,6 +223,7 @@ impl<'a> Transfer<'a> {
             Standing::Lost(reason) => {
                 let url = redact(&mirror.url);
                 failed.get_or_insert(Error::GivenUp { url, reason });
+                *is_in_doubt = true;
                 false
             }
         });
@@ -255,6 +264,7 @@ impl<'a> Transfer<'a> {
         if self.failures >= attempts.saturating_mul(SEVERAL) {
             self.mirrors.clear();
         }
+        self.is_in_doubt |= is_enough || self.mirrors.is_empty();
         if self.mirrors.is_empty() {
             let reason = error.to_string();
             self.client.hosts.give_up(&self.hosts, failing_since, fault, &reason);
@@ -285,6 +295,7 @@ impl<'a> Transfer<'a> {
     fn refuse(&mut self, at: usize, error: Error) {
         self.mirrors.remove(at);
         self.refusals += 1;
+        self.is_in_doubt |= error.kind() != Kind::NotFound;
         self.refused.get_or_insert(error);
         let is_enough = match self.request.need {
             Need::Required => self.refusals >= MIRRORS_PER_FILE,
@@ -305,6 +316,7 @@ impl<'a> Transfer<'a> {
         if self.mirrors[at].rejections >= REJECTIONS {
             self.refuse(at, error);
         } else {
+            self.is_in_doubt = true;
             self.refused.get_or_insert(error);
         }
         if self.wasted >= WASTE && self.mirrors.iter().all(|mirror| mirror.rejections > 0) {

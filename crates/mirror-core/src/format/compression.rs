@@ -17,9 +17,11 @@ use crate::limits;
 
 mod encoder;
 mod read_ahead;
+mod write_behind;
 
 pub use encoder::Encoder;
 pub use read_ahead::{ReadAhead, read_ahead};
+pub use write_behind::{WriteBehind, write_behind};
 
 /// What a decoder gives out at a time, in bytes.
 const BUFFER_SIZE: usize = 128 << 10;

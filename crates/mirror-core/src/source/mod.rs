@@ -5,6 +5,7 @@
 //! [`Context`] into the store, verified, so nothing is fetched twice and every published byte is a
 //! blob. A new kind of content is a new source, and nothing else changes.
 
+mod making;
 pub mod pypi;
 mod room;
 pub mod rpm;
@@ -31,6 +32,7 @@ use crate::plan::dropped;
 use crate::report::{Event, Failure, PackageSignatures, Reporter, SetFailure};
 use crate::signature::Judgement;
 use crate::store::Store;
+pub use making::Pipe;
 pub(crate) use room::{Growing, Room};
 pub(crate) use transfer::Transfer;
 
@@ -261,6 +263,27 @@ impl<'a> Context<'a> {
         Ok((stored, came.from))
     }
 
+    /// The same as [`Context::fetch_from`], for a file of which nothing is published but what is made of
+    /// it: where it is `known`, which was read by an earlier run, it is not stored.
+    pub(crate) async fn fetch_unless(
+        &self,
+        request: fetch::Request<'_>,
+        known: Sha256,
+    ) -> Result<(Stored, Option<usize>)> {
+        let watch = Growing::new(self.transfer(request.name), 0, self.room);
+        let came = self.client.download(&request, &self.store.parts(), &watch).await?;
+        let stored = if came.verified.sha256() == known {
+            came.verified.discard()?;
+            self.room.give(came.verified.size());
+            Stored { sha256: known, size: came.verified.size() }
+        } else {
+            self.put(&came.verified)?
+        };
+        let (tree, path, size) = (self.reporter.tree, request.name, stored.size);
+        self.reporter.reporter.on_event(&Event::Fetched { tree, path, size });
+        Ok((stored, came.from))
+    }
+
     /// The folder where the tree is, or is to be.
     pub(crate) fn folder(&self) -> Option<PathBuf> {
         TreePath::new(self.tree()).ok().map(|tree| tree.under(self.store.root()))
@@ -302,8 +325,7 @@ impl<'a> Context<'a> {
         let request = fetch::Request { name, urls, expected, limit, need: Need::Optional };
         match self.fetch_from(request).await {
             Ok((stored, _)) => Ok(Some(stored)),
-            // Object stores answer 403 for what does not exist.
-            Err(Error::Status { code: 403 | 404 | 410, .. }) => Ok(None),
+            Err(error) if error.is_absence() => Ok(None),
             Err(error) => Err(error),
         }
     }

@@ -10,9 +10,11 @@
 //! signature STATE …                        where upstream's kind has one: good, unsigned …
 //! keys FINGERPRINT …                       the keys that upstream may sign with
 //! under SETTINGS                           what was asked for when the signature was judged
+//! made-from SHA256 [SHA256]                upstream's entry point and signature, where the tree has others
 //! bases URL URL …                          one line for each set of base URLs, numbered from 0
 //! files COUNT
 //! ROLE SIZE SHA256 BASES PATH [KEY=VALUE …]     tab between the fields; BASES a number or -
+//! L SIZE - BASES PATH digest=… […]         what upstream lists and lacks; SIZE a number or -
 //! sha256 HEX                               of everything above
 //! ```
 
@@ -26,7 +28,7 @@ use url::Url;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
 use crate::limits;
-use crate::manifest::{Remote, Role, StoredEntry, StoredManifest};
+use crate::manifest::{Lacking, MadeFrom, Remote, Role, StoredEntry, StoredManifest};
 use crate::path::RepoPath;
 use crate::signature::{Judgement, Verdict};
 
@@ -90,7 +92,14 @@ pub(super) fn write(manifest: &StoredManifest, group: &str, published: &str) -> 
             let _ = writeln!(out, "under {}", one_line(&signature.under));
         }
     }
-    let mut sets: Vec<Arc<[Url]>> = Vec::new();
+    if let Some(made_from) = &manifest.made_from {
+        let _ = write!(out, "made-from {}", made_from.entry_point);
+        if let Some(signature) = &made_from.signature {
+            let _ = write!(out, " {signature}");
+        }
+        out.push('\n');
+    }
+    let mut sets = Sets::default();
     let mut lines = String::with_capacity(manifest.entries.len() * 160);
     for entry in &manifest.entries {
         let role = match entry.role {
@@ -101,14 +110,7 @@ pub(super) fn write(manifest: &StoredManifest, group: &str, published: &str) -> 
         let _ = write!(lines, "{role}\t{}\t{}\t", entry.size, entry.sha256);
         match &entry.remote {
             None => lines.push('-'),
-            Some(remote) => {
-                let known = sets.iter().position(|set| set == remote.bases());
-                let at = known.unwrap_or_else(|| {
-                    sets.push(Arc::clone(remote.bases()));
-                    sets.len() - 1
-                });
-                let _ = write!(lines, "{at}");
-            }
+            Some(remote) => drop(write!(lines, "{}", sets.number(remote))),
         }
         let _ = write!(lines, "\t{}", entry.path);
         if let Some(digest) = &entry.digest {
@@ -125,7 +127,16 @@ pub(super) fn write(manifest: &StoredManifest, group: &str, published: &str) -> 
         }
         lines.push('\n');
     }
-    for set in sets {
+    for lacking in manifest.made_from.iter().flat_map(|made_from| &made_from.lacking) {
+        let size = lacking.size.map_or_else(|| "-".to_owned(), |size| size.to_string());
+        let at = sets.number(&lacking.remote);
+        let _ = write!(lines, "L\t{size}\t-\t{at}\t{}\tdigest={}", lacking.path, lacking.digest);
+        if let Some(href) = lacking.remote.href() {
+            let _ = write!(lines, "\thref={}", one_line(href));
+        }
+        lines.push('\n');
+    }
+    for set in sets.0 {
         out.push_str(if set.is_empty() { "bases " } else { "bases" });
         for url in set.iter() {
             let _ = write!(out, " {url}");
@@ -137,6 +148,19 @@ pub(super) fn write(manifest: &StoredManifest, group: &str, published: &str) -> 
     let sum = Sha256::of(out.as_bytes());
     let _ = writeln!(out, "sha256 {sum}");
     out
+}
+
+/// The sets of base URLs that a generation's files have.
+#[derive(Default)]
+struct Sets(Vec<Arc<[Url]>>);
+
+impl Sets {
+    fn number(&mut self, remote: &Remote) -> usize {
+        self.0.iter().position(|set| set == remote.bases()).unwrap_or_else(|| {
+            self.0.push(Arc::clone(remote.bases()));
+            self.0.len() - 1
+        })
+    }
 }
 
 /// Text that a source gives, made fit for one field of one line.
@@ -207,6 +231,7 @@ fn parse(body: &str, id: u64) -> Option<Generation> {
         fingerprint: String::new(),
         switched: None,
         signature: None,
+        made_from: None,
         entries: Vec::new(),
     };
     let mut sets: Vec<Arc<[Url]>> = Vec::new();
@@ -228,6 +253,13 @@ fn parse(body: &str, id: u64) -> Option<Generation> {
                 manifest.signature.as_mut()?.recorded = keys.collect::<Result<_, _>>().ok()?;
             }
             "under" => value.clone_into(&mut manifest.signature.as_mut()?.under),
+            "made-from" => {
+                let mut digests = value.split(' ').map(Sha256::from_hex);
+                let entry_point = digests.next()??;
+                let signature = digests.next().map_or(Some(None), |found| found.map(Some))?;
+                let lacking = Vec::new();
+                manifest.made_from = Some(MadeFrom { entry_point, signature, lacking });
+            }
             "bases" => {
                 let urls = value.split(' ').filter(|url| !url.is_empty()).map(Url::parse);
                 sets.push(urls.collect::<Result<_, _>>().ok()?);
@@ -240,7 +272,11 @@ fn parse(body: &str, id: u64) -> Option<Generation> {
         }
     }
     for line in lines {
-        manifest.entries.push(parse_entry(line, &sets)?);
+        if let Some(line) = line.strip_prefix("L\t") {
+            manifest.made_from.as_mut()?.lacking.push(parse_lacking(line, &sets)?);
+        } else {
+            manifest.entries.push(parse_entry(line, &sets)?);
+        }
     }
     Some(Generation { id, published, group, manifest })
 }
@@ -283,6 +319,20 @@ fn parse_entry(line: &str, sets: &[Arc<[Url]>]) -> Option<StoredEntry> {
     Some(entry)
 }
 
+fn parse_lacking(line: &str, sets: &[Arc<[Url]>]) -> Option<Lacking> {
+    let fields: Vec<&str> = line.split('\t').collect();
+    let ([size, "-", set, path, digest], rest) = fields.split_first_chunk()? else { return None };
+    let size = if *size == "-" { None } else { Some(size.parse().ok()?) };
+    let bases = Arc::clone(sets.get(set.parse::<usize>().ok()?)?);
+    let remote = match rest {
+        [] => Remote::new(bases),
+        [href] => Remote::at(bases, href.strip_prefix("href=")?),
+        _ => return None,
+    };
+    let digest = digest.strip_prefix("digest=")?.parse().ok()?;
+    Some(Lacking { path: RepoPath::new(path).ok()?, size, digest, remote })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -320,6 +370,7 @@ mod tests {
                 recorded: vec!["ab".repeat(20).parse().unwrap(), "cd".repeat(32).parse().unwrap()],
                 under: "signature=require".into(),
             }),
+            made_from: None,
             entries: vec![package, moved, entry("repodata/repomd.xml", Role::EntryPoint, None)],
         }
     }
@@ -333,6 +384,35 @@ mod tests {
         let heading = read_heading(text.as_bytes(), 7).unwrap();
         assert_eq!((heading.group.as_str(), heading.files), ("g", 3));
         assert_eq!((heading.published, heading.upstream), (read.published, sample().upstream));
+    }
+
+    #[test]
+    fn reads_what_a_tree_was_made_from() {
+        let other: Arc<[Url]> = [Url::parse("https://other.example/x/").unwrap()].into();
+        let lacking = |path: &str, size, remote| Lacking {
+            path: RepoPath::new(path).unwrap(),
+            size,
+            digest: Digest::parse("sha512", &"0a".repeat(64)).unwrap(),
+            remote,
+        };
+        let mut manifest = sample();
+        let known = manifest.entries[0].remote.clone().unwrap();
+        for (signature, lacking) in [
+            (None, Vec::new()),
+            (
+                Some(Sha256::of(b"asc")),
+                vec![
+                    lacking("c d.rpm", Some(7), known),
+                    lacking("e.rpm", None, Remote::at(other, "../e.rpm")),
+                ],
+            ),
+        ] {
+            let entry_point = Sha256::of(b"repomd");
+            manifest.made_from = Some(MadeFrom { entry_point, signature, lacking });
+            let text = write(&manifest, "g", "now");
+            assert_eq!(read(Path::new("g"), 7, text.as_bytes()).unwrap().manifest, manifest);
+            assert_eq!(read_heading(text.as_bytes(), 7).unwrap().files, 3);
+        }
     }
 
     #[test]

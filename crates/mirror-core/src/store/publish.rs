@@ -157,7 +157,7 @@ struct Work<'a> {
     stage: PathBuf,
     ops: Vec<Op>,
     published: Published,
-    /// The published generation is to say something else of its signature.
+    /// The published generation is to say something else of its signature, or of what it was made from.
     is_judged_anew: bool,
     /// Kept generations that are not in grace any more: what only they name leaves the tree.
     past: Vec<Generation>,
@@ -193,8 +193,11 @@ impl<'a> Work<'a> {
             Some(id) => last.is_some_and(|last| last.id == id),
             None => last.is_some_and(|last| last.manifest.holds_the_same(&publication.manifest)),
         };
+        let is_other = |last: &StoredManifest, now: &StoredManifest| {
+            last.signature != now.signature || last.made_from != now.made_from
+        };
         let is_judged_anew = again.is_none()
-            && last.is_some_and(|last| last.manifest.signature != publication.manifest.signature);
+            && last.is_some_and(|last| is_other(&last.manifest, &publication.manifest));
         let id = last.filter(|_| same).map(|last| last.id);
         let generation = again.or(id).unwrap_or(newest + 1);
         let published = Published { generation, is_new: !same };

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use mirror_core::digest::Sha256;
 use mirror_core::report::{Event, Outcome, Reporter};
+use mirror_core::source::rpm::{Glob, Selection};
 use mirror_core::store::{LockWait, Store, View};
 use mirror_core::{CancellationToken, Job, Mirror, Mode, Target};
 use mirror_fixtures::upstream::Upstream;
@@ -86,6 +87,14 @@ async fn keep(mirror: &Mirror, command: &str, reporter: Arc<dyn Reporter>) {
             let back = mirror.rollback(&target, Mode::Apply, &*reporter).await.unwrap();
             assert!(back.done, "{back:#?}");
         }
+        ("filtered", words) => {
+            let (at, url) = words.split_once(' ').unwrap();
+            let exclude = vec![Glob::new("plain-0001").unwrap()];
+            let source = source(url).select(Selection { exclude, ..Selection::default() });
+            let job = Job::new(source, "demo".parse().unwrap());
+            let killer = Arc::new(Killer { at: at.to_owned() });
+            mirror.sync(&[job], Mode::Apply, killer, &CancellationToken::new()).await.unwrap();
+        }
         ("prune", tree) => {
             let trees: Vec<_> = mirror.store().trees().unwrap();
             let trees: Vec<_> = trees.into_iter().filter(|found| found.as_str() == tree).collect();
@@ -98,6 +107,59 @@ async fn keep(mirror: &Mirror, command: &str, reporter: Arc<dyn Reporter>) {
         }
         other => panic!("{other:?}"),
     }
+}
+
+/// Kills its own process when a file is there whose name has this in it, or the publication begins.
+struct Killer {
+    at: String,
+}
+
+impl Reporter for Killer {
+    fn on_event(&self, event: &Event<'_>) {
+        let is_now = match event {
+            Event::Fetched { path, .. } => path.contains(&self.at),
+            Event::Publishing { .. } => self.at == "publishing",
+            _ => false,
+        };
+        if is_now {
+            let own = std::process::id().to_string();
+            Command::new("kill").args(["-9", &own]).status().unwrap();
+            std::thread::sleep(LONGEST);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_kill_while_metadata_is_made_leaves_the_old_generation() {
+    let mut repository = samples::plain(4);
+    let mut site = Site::new(&repository);
+    let run = async |site: &Site| {
+        let exclude = vec![Glob::new("plain-0001").unwrap()];
+        let source = source(&site.upstream.url());
+        let source = source.select(Selection { exclude, ..Selection::default() });
+        let job = Job::new(source, "demo".parse().unwrap());
+        sync(&site.root(), &[job]).await.unwrap().trees.remove(0)
+    };
+    run(&site).await;
+    repository.update(samples::plain_package(2, "2"));
+    site.write(&repository);
+    let before = listing(&site.tree());
+    for at in ["primary", "filelists", "other", ".rpm", "publishing"] {
+        let mut command = Command::new(std::env::current_exe().unwrap());
+        command
+            .args(["--exact", "crash::child", "--ignored", "--nocapture"])
+            .env(CHILD, site.root().display().to_string())
+            .env(COMMAND, format!("filtered {at} {}", site.upstream.url()));
+        let output = command.output().unwrap();
+        assert_eq!(output.status.signal(), Some(9), "{at}: {output:?}");
+        assert_eq!(listing(&site.tree()), before, "{at}");
+    }
+    let report = run(&site).await;
+    assert_eq!((report.outcome, report.generation), (Outcome::Published, Some(2)));
+    read_repository(&site.tree()).unwrap();
+    // Nothing of what was made in vain is left.
+    let kept: usize = listing(&site.root().join(".mirror/parts")).len();
+    assert_eq!(kept, 0);
 }
 
 /// Two upstreams and a root.

@@ -11,11 +11,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use mirror_core::report::{Event, Outcome, Report, Reporter};
-use mirror_core::{CancellationToken, Error, Mirror, Mode};
+use mirror_core::source::rpm::{Glob, Selection};
+use mirror_core::{CancellationToken, Error, Job, Mirror, Mode};
 use mirror_fixtures::upstream::Upstream;
 use mirror_fixtures::{Package, Repository, Written, WrittenKind, samples, tool};
 
-use super::support::{Site, job, listing, options, read_repository, sync};
+use super::support::{Site, job, listing, options, read_repository, source, sync};
 
 /// What [`child`] does and where, in words; absent when the tests are run as usual.
 const CHILD: &str = "MIRROR_TEST_DISK";
@@ -69,6 +70,7 @@ async fn child() {
     let words: Vec<&str> = words.split(' ').collect();
     match words[..] {
         ["full"] => full().await,
+        ["full", "filtered"] => full_of_what_is_made().await,
         ["read-only"] => read_only().await,
         ["inside"] => inside().await,
         ["room"] => room().await,
@@ -110,8 +112,17 @@ impl Disk {
     }
 
     async fn run(&self, root: &Path, reporter: Arc<dyn Reporter>) -> Result<Report, Error> {
+        self.run_job(root, job(&self.upstream.url(), "demo"), reporter).await
+    }
+
+    async fn run_job(
+        &self,
+        root: &Path,
+        job: Job,
+        reporter: Arc<dyn Reporter>,
+    ) -> Result<Report, Error> {
         let mirror = Mirror::open(root, options()).await?;
-        let jobs = [job(&self.upstream.url(), "demo")];
+        let jobs = [job];
         mirror.sync(&jobs, Mode::Apply, reporter, &CancellationToken::new()).await
     }
 
@@ -158,6 +169,50 @@ impl Reporter for Filler {
             file.set_len(size.saturating_sub(self.left << 10)).unwrap();
         }
     }
+}
+
+/// A disk that becomes full while metadata is made anew, over a published root.
+async fn full_of_what_is_made() {
+    let disk = Disk::new("size=22m");
+    let root = disk.disk().join("root");
+    let filtered = || {
+        let exclude = vec![Glob::new("plain-0000").unwrap()];
+        let source = source(&disk.upstream.url());
+        let source = source.select(Selection { exclude, ..Selection::default() });
+        Job::new(source, "demo".parse().unwrap())
+    };
+    disk.run_job(&root, filtered(), Arc::new(())).await.unwrap();
+    let before = listing(&root.join("demo"));
+    disk.upstream.set_root(&disk.new.dir);
+    let mut failed = 0;
+    for left in LEFT {
+        let moment = "resolving";
+        let filler = Filler { moment, left, disk: disk.disk(), done: AtomicBool::new(false) };
+        let result = disk.run_job(&root, filtered(), Arc::new(filler)).await;
+        let reason = match &result {
+            Ok(report) => report.trees[0].failures.first().map(|f| f.reason.clone()),
+            Err(error) => Some(error.to_string()),
+        };
+        let Some(text) = reason else { break };
+        failed += 1;
+        let is_said = text.contains("No space left")
+            || text.contains("are needed and ")
+            || text.contains("no room for more");
+        assert!(is_said, "{left} KiB: {text}");
+        assert_eq!(listing(&root.join("demo")), before, "{left} KiB: {text}");
+        fs::remove_file(disk.disk().join("filler")).unwrap();
+    }
+    assert!(failed > 3, "{failed}");
+    let _ = fs::remove_file(disk.disk().join("filler"));
+    let report = disk.run_job(&root, filtered(), Arc::new(())).await.unwrap();
+    assert!(report.is_complete(), "{report:#?}");
+    assert_ne!(listing(&root.join("demo")), before);
+    read_repository(&root.join("demo")).unwrap();
+}
+
+#[test]
+fn a_disk_that_fills_while_metadata_is_made_keeps_what_was_published() {
+    assert_success(in_namespaces("full filtered"));
 }
 
 /// A disk that becomes full at every moment, over an empty root and over a published one.

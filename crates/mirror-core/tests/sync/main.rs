@@ -8,6 +8,7 @@ mod crash;
 mod damage;
 mod disk;
 mod faults;
+mod filtered;
 mod gpgcheck;
 mod groups;
 mod index;

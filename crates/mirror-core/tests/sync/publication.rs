@@ -197,26 +197,3 @@ async fn a_dry_run_publishes_nothing_and_its_metadata_is_not_fetched_again() {
         ]
     );
 }
-
-#[tokio::test]
-async fn a_selection_that_drops_packages_ends_before_any_is_fetched() {
-    use mirror_core::source::rpm::{Glob, Selection};
-    let site = Site::new(&samples::plain(5));
-    let run = async |patterns: &[&str]| {
-        let exclude = patterns.iter().map(|pattern| Glob::new(pattern).unwrap()).collect();
-        let selection = Selection { exclude, ..Selection::default() };
-        let source = super::support::source(&site.upstream.url()).select(selection);
-        let job = mirror_core::Job::new(source, TreePath::new("demo").unwrap());
-        super::support::sync(&site.root(), &[job]).await.unwrap().trees.remove(0)
-    };
-    let report = run(&["plain-0001", "*-0002"]).await;
-    assert_eq!(report.outcome, Outcome::Failed);
-    assert_eq!(
-        report.failures[0].reason,
-        "the selection drops 2 of 5 packages, and publishing a part of a repository needs \
-         generated metadata, which this version does not have"
-    );
-    assert!(!site.upstream.requests().iter().any(|request| request.path.ends_with(".rpm")));
-    assert_eq!(run(&["other*"]).await.outcome, Outcome::Published);
-    site.assert_equal_to_upstream();
-}

@@ -177,6 +177,7 @@ impl<'a> Run<'a> {
             fingerprint: tree.job.source.fingerprint(),
             switched: manifest.switched().cloned(),
             signature: manifest.signature().cloned(),
+            made_from: manifest.origin().cloned(),
             entries,
         };
         tree.report.bytes = manifest.size();

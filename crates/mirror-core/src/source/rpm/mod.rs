@@ -8,17 +8,22 @@ mod age;
 pub(crate) mod contents;
 mod judge;
 mod jury;
+mod layout;
 mod location;
+mod missing;
+mod packages;
+mod records;
+mod regenerate;
 mod resolve;
 mod selection;
 mod tree;
 mod trust;
 
+use missing::Missing;
 pub use selection::{Glob, GlobError, Selection};
 pub use trust::{Check, KeyFile, Trust};
 
-#[cfg(feature = "signatures")]
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures::future::BoxFuture;
 use url::Url;
@@ -27,6 +32,7 @@ use super::{Context, Resolution, Source};
 use crate::digest::Sha256;
 use crate::error::{Result, redact};
 use crate::manifest::{Entry, StoredEntry};
+use crate::report::Failure;
 #[cfg(feature = "signatures")]
 use crate::signature::sign::SigningKey;
 use jury::Bench;
@@ -88,6 +94,8 @@ pub struct RpmSource {
     selection: Selection,
     treeinfo: bool,
     trust: Trust,
+    allow_missing: bool,
+    missing: Arc<Mutex<Missing>>,
     /// Who judges the packages of what was resolved last.
     bench: Bench,
     #[cfg(feature = "signatures")]
@@ -103,6 +111,8 @@ impl RpmSource {
             selection,
             treeinfo: false,
             trust,
+            allow_missing: false,
+            missing: Arc::default(),
             bench: Bench::default(),
             #[cfg(feature = "signatures")]
             key: None,
@@ -132,6 +142,18 @@ impl RpmSource {
         self
     }
 
+    /// Without the packages that upstream lists and does not have (404 or 410 at all of its mirrors):
+    /// each is named in a warning, and asked for again by the next run. Else they are failures.
+    #[must_use]
+    pub fn allow_missing(mut self, allow_missing: bool) -> Self {
+        self.allow_missing = allow_missing;
+        self
+    }
+
+    fn missing(&self) -> MutexGuard<'_, Missing> {
+        self.missing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// With `.treeinfo` and the files that it lists: what an installer boots from.
     #[must_use]
     pub fn with_treeinfo(mut self, treeinfo: bool) -> Self {
@@ -151,7 +173,13 @@ impl Source for RpmSource {
     }
 
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>> {
-        Box::pin(async { resolve::Resolving::begin(self, context).await?.settle().await })
+        let missing = self.missing().take();
+        Box::pin(async { resolve::Resolving::begin(self, context, missing).await?.settle().await })
+    }
+
+    /// Where it is allowed to, and all that failed are files that upstream does not have.
+    fn do_without(&self, failures: &[Failure]) -> bool {
+        self.allow_missing && self.missing().add(failures)
     }
 
     fn makes_files(&self) -> bool {

@@ -1,6 +1,6 @@
 //! From `repomd.xml` to a manifest.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::io::BufReader;
 use std::sync::Arc;
 
@@ -8,27 +8,28 @@ use futures::future::try_join;
 use url::Url;
 
 use super::judge::{Judge, SIGNATURE};
-use super::selection::Candidate;
-use super::{Location, RpmSource, age};
-use crate::digest::Digest;
+use super::layout::Layout;
+use super::packages::{self, path};
+use super::regenerate::Left;
+use super::{Location, RpmSource, age, records};
+use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result, redact};
 use crate::fetch::{Need, Request};
-use crate::format::compression::{decoder, read_ahead};
-use crate::format::rpm::nevra::Evr;
-use crate::format::rpm::primary::{PackageRef, read_packages};
-use crate::format::rpm::repomd::{Record, Repomd};
-use crate::format::rpm::{FormatError, excerpt};
+use crate::format::compression::decoder;
+use crate::format::rpm::FormatError;
+use crate::format::rpm::modules::{Membership, Modules};
+use crate::format::rpm::repomd::Repomd;
 use crate::limits;
-use crate::manifest::{Entry, Manifest, Origin, Remote, Role};
+use crate::manifest::{Entry, Lacking, MadeFrom, Manifest, Origin, Remote, Role};
 use crate::part::Expected;
 use crate::path::RepoPath;
 use crate::signature::Judgement;
 use crate::source::{Context, Resolution, Stored};
 
-const REPOMD: &str = "repodata/repomd.xml";
+pub(super) const REPOMD: &str = "repodata/repomd.xml";
 
 /// The key that may lie beside it, and belongs to it as its signature does.
-const KEY: &str = "repodata/repomd.xml.key";
+pub(super) const KEY: &str = "repodata/repomd.xml.key";
 
 /// How often upstream may be found changed while it is read.
 const MOVES: usize = 5;
@@ -54,13 +55,27 @@ pub(super) struct Resolving<'a> {
     states: Vec<Expected>,
     /// `repomd.xml`, once it is read.
     repomd: Option<Stored>,
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
+    /// Packages to do without, and what was said of each when it was asked for.
+    pub(super) missing: BTreeMap<RepoPath, String>,
+}
+
+/// What lies beside `repomd.xml`, judged.
+struct Beside {
+    judgement: Judgement,
+    signature: Option<Stored>,
+    /// The key, where it may be published.
+    key: Option<Stored>,
 }
 
 impl<'a> Resolving<'a> {
-    pub(super) async fn begin(source: &'a RpmSource, context: &'a Context<'a>) -> Result<Self> {
+    pub(super) async fn begin(
+        source: &'a RpmSource,
+        context: &'a Context<'a>,
+        missing: BTreeMap<RepoPath, String>,
+    ) -> Result<Self> {
         let (bases, states, entries) = (Arc::new([]), Vec::new(), Vec::new());
-        let mut resolving = Self { source, context, bases, states, repomd: None, entries };
+        let mut resolving = Self { source, context, bases, states, repomd: None, entries, missing };
         resolving.locate().await?;
         Ok(resolving)
     }
@@ -131,32 +146,84 @@ impl<'a> Resolving<'a> {
         self.entries.clear();
         let repomd = match self.repomd {
             Some(repomd) => repomd,
-            None => self.pin().await?,
+            None => self.pin_unless(self.known()).await?,
         };
-        let previous = self.context.previous().and_then(|previous| previous.get(REPOMD));
         let mut seen = Seen::No;
-        let is_same = previous.is_some_and(|previous| previous.sha256 == repomd.sha256);
-        if is_same && self.is_judged_alike() {
+        if self.is_same(&repomd) && self.is_judged_alike() {
             seen = self.signature_if_checked().await?;
-            if self.is_same_signature(seen) {
+            if self.is_same_signature(seen) && self.lacks_the_same().await? {
                 return Ok(Resolution::Unchanged);
             }
         }
-        self.stored(REPOMD, repomd, Role::EntryPoint)?;
-        let judgement = self.judge(&repomd, seen).await?;
+        if self.known() == Some(repomd.sha256) {
+            // What was known was not stored again.
+            seen = Seen::No;
+            self.pin().await?;
+        }
+        self.make_manifest(seen).await.map(Resolution::Manifest)
+    }
+
+    /// Upstream's `repomd.xml` that the published tree was made from, where it has another.
+    fn known(&self) -> Option<Sha256> {
+        let made_from = self.context.previous()?.made_from.as_ref()?;
+        Some(made_from.entry_point)
+    }
+
+    /// Whether the tree is published by this `repomd.xml`.
+    fn is_same(&self, repomd: &Stored) -> bool {
+        let published = self.context.previous().and_then(|previous| previous.get(REPOMD));
+        let published = self.known().or(published.map(|published| published.sha256));
+        published == Some(repomd.sha256)
+    }
+
+    async fn make_manifest(&mut self, seen: Seen) -> Result<Manifest> {
+        let repomd = match self.repomd {
+            Some(repomd) => repomd,
+            None => self.pin().await?,
+        };
+        let beside = self.judge(&repomd, seen).await?;
         let file = self.context.open(&repomd.sha256)?;
         let url = self.url(REPOMD);
         let parsed =
             Repomd::read(BufReader::new(file)).map_err(|error| Error::metadata(&url, error))?;
         self.refuse_older(&url, &parsed)?;
-        let primary = self.list_metadata(&parsed)?;
-        self.list_packages(&primary).await?;
+        let mut layout = Layout::new(Arc::clone(&self.bases));
+        let files = records::list(&url, &parsed, &mut layout)?;
+        let (primary, listed) = self.list_packages(&files).await?;
+        let streams = self.streams(&files).await?;
+        let (taken, lacking) = self.choose(&listed, &streams)?;
+        let dropped = taken.iter().filter(|taken| !**taken).count();
+        let is_whole = dropped == 0 && listed.moved.is_empty();
+        let made_from = if is_whole && !files.iter().any(|file| file.is_moved) {
+            self.stored(REPOMD, repomd, Role::EntryPoint)?;
+            for (name, found) in [(SIGNATURE, beside.signature), (KEY, beside.key)] {
+                if let Some(found) = found {
+                    self.stored(name, found, Role::EntryPoint)?;
+                }
+            }
+            self.entries.extend(files.iter().map(records::Listed::entry));
+            None
+        } else {
+            let left = Left::new(&listed, &taken);
+            self.regenerate(&parsed, &files, primary, left).await?;
+            let read = [Some(repomd), Some(primary), beside.signature, beside.key];
+            for read in read.into_iter().flatten() {
+                self.context.let_go(read.sha256);
+            }
+            let signature = beside.signature.map(|signature| signature.sha256);
+            Some(MadeFrom { entry_point: repomd.sha256, signature, lacking })
+        };
+        let chosen = listed.entries.into_iter().zip(taken).filter(|(_, taken)| *taken);
+        self.entries.extend(chosen.map(|(entry, _)| entry));
         if self.source.treeinfo {
             self.list_tree().await?;
         }
         let manifest = Manifest::new(std::mem::take(&mut self.entries), &url)?;
-        let manifest = manifest.judged(judgement).switching(path(&url, "repodata")?);
-        Ok(Resolution::Manifest(manifest))
+        let manifest = manifest.judged(beside.judgement).switching(path(&url, "repodata")?);
+        Ok(match made_from {
+            Some(made_from) => manifest.made_from(made_from),
+            None => manifest,
+        })
     }
 
     /// Fetches `repomd.xml`: the state of the repository that all else is held to.
@@ -165,19 +232,24 @@ impl<'a> Resolving<'a> {
     /// state is taken only where none has the newest. The mirror that gave it is the first to be
     /// asked for the rest.
     async fn pin(&mut self) -> Result<Stored> {
-        let repomd = self.pin_newest().await?;
+        self.pin_unless(None).await
+    }
+
+    /// The same; where it is the one that is `known`, it is not stored.
+    async fn pin_unless(&mut self, known: Option<Sha256>) -> Result<Stored> {
+        let repomd = self.pin_newest(known).await?;
         self.repomd = Some(repomd);
         Ok(repomd)
     }
 
-    async fn pin_newest(&mut self) -> Result<Stored> {
+    async fn pin_newest(&mut self, known: Option<Sha256>) -> Result<Stored> {
         let newest = self.states.first().copied().unwrap_or_default();
-        let error = match self.pin_state(newest).await {
+        let error = match self.pin_state(newest, known).await {
             Err(error) if !error.is_local() => error,
             other => return other,
         };
         for number in 1..self.states.len() {
-            match self.pin_state(self.states[number]).await {
+            match self.pin_state(self.states[number], known).await {
                 Ok(stored) => {
                     self.context.warn(format!(
                         "no mirror has the newest state that the metalink names, so an older one is \
@@ -192,10 +264,13 @@ impl<'a> Resolving<'a> {
         Err(error)
     }
 
-    async fn pin_state(&mut self, expected: Expected) -> Result<Stored> {
+    async fn pin_state(&mut self, expected: Expected, known: Option<Sha256>) -> Result<Stored> {
         let (name, urls, limit) = (REPOMD, self.urls(REPOMD)?, limits::REPOMD_SIZE);
         let request = Request { name, urls, expected, limit, need: Need::Required };
-        let (stored, from) = self.context.fetch_from(request).await?;
+        let (stored, from) = match known {
+            Some(known) => self.context.fetch_unless(request, known).await?,
+            None => self.context.fetch_from(request).await?,
+        };
         if let Some(from) = from.filter(|from| *from > 0) {
             let mut bases = self.bases.to_vec();
             bases[..=from].rotate_right(1);
@@ -224,18 +299,26 @@ impl<'a> Resolving<'a> {
     /// `repomd.xml`, which then is to be judged and published anew.
     async fn signature_if_checked(&self) -> Result<Seen> {
         let previous = self.context.previous().and_then(|previous| previous.signature.as_ref());
-        if previous.is_some_and(|previous| previous.verdict.is_good()) {
-            return self.fetch_small(SIGNATURE).await.map(Seen::Asked);
+        if !previous.is_some_and(|previous| previous.verdict.is_good()) {
+            return Ok(Seen::No);
         }
-        Ok(Seen::No)
+        let made_from = self.context.previous().and_then(|previous| previous.made_from.as_ref());
+        match made_from.and_then(|made_from| made_from.signature) {
+            Some(known) => self.fetch_small_unless(SIGNATURE, known).await.map(Seen::Asked),
+            None => self.fetch_small(SIGNATURE).await.map(Seen::Asked),
+        }
     }
 
     /// Whether the signature is the published one. A missing one is: what is published beside the
     /// same `repomd.xml` is good.
     fn is_same_signature(&self, seen: Seen) -> bool {
         let Seen::Asked(Some(seen)) = seen else { return true };
-        let previous = self.context.previous().and_then(|previous| previous.get(SIGNATURE));
-        previous.is_some_and(|previous| previous.sha256 == seen.sha256)
+        let Some(previous) = self.context.previous() else { return false };
+        let published = match &previous.made_from {
+            Some(made_from) => made_from.signature,
+            None => previous.get(SIGNATURE).map(|published| published.sha256),
+        };
+        published == Some(seen.sha256)
     }
 
     /// Whether the published signature was judged by the settings of now.
@@ -247,15 +330,14 @@ impl<'a> Resolving<'a> {
     /// Fetches the signature and the key where upstream has them, and judges them. They are part of
     /// the state that is mirrored, but for a key that nobody vouches for. `seen` is the signature
     /// where it was asked for already.
-    async fn judge(&mut self, repomd: &Stored, seen: Seen) -> Result<Judgement> {
-        let this = &*self;
+    async fn judge(&self, repomd: &Stored, seen: Seen) -> Result<Beside> {
         let signature = async {
             match seen {
                 Seen::Asked(signature) => Ok(signature),
-                Seen::No => this.fetch_small(SIGNATURE).await,
+                Seen::No => self.fetch_small(SIGNATURE).await,
             }
         };
-        let (signature, key) = try_join(signature, this.fetch_small(KEY)).await?;
+        let (signature, key) = try_join(signature, self.fetch_small(KEY)).await?;
         let judge = Judge {
             trust: &self.source.trust,
             context: self.context,
@@ -270,12 +352,7 @@ impl<'a> Resolving<'a> {
             Some(key) if judge.may_publish(&key, &judgement)? => Some(key),
             _ => None,
         };
-        for (name, found) in [(SIGNATURE, signature), (KEY, key)] {
-            if let Some(found) = found {
-                self.stored(name, found, Role::EntryPoint)?;
-            }
-        }
-        Ok(judgement)
+        Ok(Beside { judgement, signature, key })
     }
 
     /// A file beside `repomd.xml` that upstream may not have.
@@ -284,89 +361,74 @@ impl<'a> Resolving<'a> {
         self.context.fetch_optional(name, urls, Expected::default(), limit).await
     }
 
-    /// Everything that `repomd.xml` lists, whatever its kind. Returns the record of the packages.
-    fn list_metadata(&mut self, repomd: &Repomd) -> Result<Record> {
-        let url = self.url(REPOMD);
-        let refused = |reason: String| Error::Metadata { file: url.clone(), source: reason.into() };
-        for record in &repomd.records {
-            let kind = excerpt(&record.kind);
-            if let Some(base) = &record.base {
-                let base = excerpt(base);
-                return Err(refused(format!(
-                    "{kind} lies at another place (xml:base {base:?}), which needs generated metadata"
-                )));
-            }
-            let Some(digest) = record.checksum else {
-                return Err(refused(format!("{kind} has no checksum")));
-            };
-            let path = path(&url, &record.href)?;
-            // Clients crash on anything else.
-            if path.parent().is_none_or(|parent| parent.as_str() != "repodata") {
-                return Err(refused(format!(
-                    "{kind} lies at {:?}, expected a file directly in repodata/",
-                    excerpt(&record.href)
-                )));
-            }
-            if [REPOMD, SIGNATURE, KEY].contains(&path.as_str()) {
-                return Err(refused(format!("{kind} takes the name of {path}")));
-            }
-            if record.size.is_some_and(|size| size > limits::METADATA_SIZE) {
-                return Err(refused(format!("{kind} is said to have over 8 GiB")));
-            }
-            self.entries.push(Entry {
-                path,
-                size: record.size,
-                digest: Some(digest),
-                origin: Origin::Remote(Remote::new(Arc::clone(&self.bases))),
-                role: Role::Metadata,
-                subject: None,
-                unverified: None,
-            });
+    /// The same; where it is the one that is `known`, it is not stored.
+    async fn fetch_small_unless(&self, name: &str, known: Sha256) -> Result<Option<Stored>> {
+        let (urls, limit, expected) =
+            (self.urls(name)?, limits::SIGNATURE_SIZE, Expected::default());
+        let request = Request { name, urls, expected, limit, need: Need::Optional };
+        match self.context.fetch_unless(request, known).await {
+            Ok((stored, _)) => Ok(Some(stored)),
+            Err(error) if error.is_absence() => Ok(None),
+            Err(error) => Err(error),
         }
-        let primary = repomd.record("primary").cloned();
-        primary.ok_or_else(|| refused("no primary metadata is listed".into()))
     }
 
-    async fn list_packages(&mut self, primary: &Record) -> Result<()> {
-        let url = self.url(&primary.href);
-        let expected = Expected { size: primary.size, digest: primary.checksum };
-        let limit = limits::metadata_size(primary.size);
-        let stored = self.fetch(&primary.href, expected, limit).await?;
+    /// The packages that primary metadata lists, and that itself.
+    async fn list_packages(&self, files: &[records::Listed]) -> Result<(Stored, packages::Listed)> {
+        let primary = files.iter().find(|file| file.record.kind == "primary");
+        let primary = primary.ok_or_else(|| Error::NoUrl(self.url(REPOMD)))?;
+        let name = &primary.record.href;
+        let url = self.url(name);
+        let expected = Expected { size: primary.record.size, digest: Some(primary.digest) };
+        let limit = limits::metadata_size(primary.record.size);
+        let urls = primary.remote.urls(&primary.path);
+        let stored = self.context.fetch(name, urls, expected, limit).await?;
         let file = self.context.open(&stored.sha256)?;
-        let reader = Packages {
-            url: url.clone(),
-            bases: Arc::clone(&self.bases),
-            candidates: (!self.source.selection.is_everything()).then(Vec::new),
-            entries: Vec::new(),
-            names: 0,
-        };
-        let parsing = tokio::task::spawn_blocking(move || {
-            let mut reader = reader;
-            let opened =
-                decoder(BufReader::with_capacity(256 << 10, file), limits::METADATA_OPEN_SIZE)
-                    .map_err(|error| Error::metadata(&reader.url, FormatError::from(error)))?;
-            let summary =
-                read_ahead(opened, |ahead| read_packages(ahead, |package| reader.take(&package)));
-            summary.map(|summary| (reader, summary)).map_err(|Stop(stop)| match stop {
-                Ok(error) => error,
-                Err(error) => Error::metadata(&url, error),
-            })
-        });
-        let (reader, summary) = parsing.await.map_err(|error| Error::Client(error.into()))??;
-        let url = reader.url;
+        let (said, bases) = (url.clone(), Arc::clone(&self.bases));
+        let is_selected = !self.source.selection.is_everything();
+        let reading =
+            tokio::task::spawn_blocking(move || packages::read(file, &said, bases, is_selected));
+        let listed = reading.await.map_err(|error| Error::Client(error.into()))??;
+        let summary = listed.summary;
         if let Some(declared) = summary.declared.filter(|declared| *declared != summary.packages) {
             self.context
                 .warn(format!("{url}: says {declared} packages, lists {}", summary.packages));
         }
-        if let Some(candidates) = reader.candidates {
-            let taken = self.source.selection.takes(&candidates);
-            let dropped = taken.iter().filter(|taken| !**taken).count();
-            if dropped > 0 {
-                return Err(Error::NeedsIndex { dropped, total: taken.len() });
-            }
-        }
-        self.entries.extend(reader.entries);
-        Ok(())
+        Ok((stored, listed))
+    }
+
+    /// Which packages are of streams of modules, where that matters to what is selected.
+    ///
+    /// Where that cannot be known nothing is: the newest package of one stream would take the place of
+    /// those of the others.
+    async fn streams(&self, files: &[records::Listed]) -> Result<Membership> {
+        let modules = files.iter().find(|file| file.record.kind == "modules");
+        let Some(modules) = modules.filter(|_| self.source.selection.newest_only.is_some()) else {
+            return Ok(Membership::default());
+        };
+        let stored = self.fetch_listed(modules).await?;
+        let (url, file) = (self.url(&modules.record.href), self.context.open(&stored.sha256)?);
+        let reading = tokio::task::spawn_blocking(move || {
+            let opened = decoder(BufReader::new(file), limits::METADATA_OPEN_SIZE);
+            let opened = opened.map_err(FormatError::from);
+            let modules = opened.and_then(Modules::read);
+            let modules = modules.map_err(|error| Error::metadata(&url, error))?;
+            modules.membership().map_err(|error| Error::metadata(&url, error))
+        });
+        reading.await.map_err(|error| Error::Client(error.into()))?
+    }
+
+    /// For each package whether it is taken, and those that are not because upstream lacks them.
+    fn choose(
+        &self,
+        listed: &packages::Listed,
+        streams: &Membership,
+    ) -> Result<(Vec<bool>, Vec<Lacking>)> {
+        let taken = match &listed.candidates {
+            Some(candidates) => self.source.selection.takes(candidates, streams),
+            None => vec![true; listed.entries.len()],
+        };
+        self.leave_out_missing(listed, taken)
     }
 
     pub(super) fn urls(&self, name: &str) -> Result<Vec<Url>> {
@@ -381,10 +443,6 @@ impl<'a> Resolving<'a> {
         folder.set_query(None);
         let query = if base.query().is_some() { "?…" } else { "" };
         format!("{}/{name}{query}", redact(&folder).trim_end_matches('/'))
-    }
-
-    pub(super) async fn fetch(&self, name: &str, expected: Expected, limit: u64) -> Result<Stored> {
-        self.context.fetch(name, self.urls(name)?, expected, limit).await
     }
 
     /// Adds an entry for a file that is stored.
@@ -419,125 +477,5 @@ impl<'a> Resolving<'a> {
             subject: None,
             unverified,
         });
-    }
-}
-
-/// Collects the packages that primary metadata lists.
-struct Packages {
-    url: String,
-    bases: Arc<[Url]>,
-    candidates: Option<Vec<Candidate>>,
-    entries: Vec<Entry>,
-    /// Bytes that the entries' paths and subjects take.
-    names: usize,
-}
-
-/// What ends the reading of packages: an error of ours, or one of the format.
-struct Stop(Result<Error, FormatError>);
-
-impl From<FormatError> for Stop {
-    fn from(error: FormatError) -> Self {
-        Self(Err(error))
-    }
-}
-
-impl Packages {
-    fn take(&mut self, package: &PackageRef<'_>) -> Result<(), Stop> {
-        let refused = |reason: String| {
-            Stop(Ok(Error::Metadata { file: self.url.clone(), source: reason.into() }))
-        };
-        let name = || excerpt(package.name);
-        let fields = [package.name, package.arch, package.epoch, package.version, package.release];
-        if let Some(field) = fields.iter().find(|field| field.len() > limits::PACKAGE_FIELD) {
-            return Err(refused(format!(
-                "package {} has {} bytes as its name, version or architecture, expected at most {}",
-                name(),
-                field.len(),
-                limits::PACKAGE_FIELD
-            )));
-        }
-        if let Some(base) = package.base {
-            return Err(refused(format!(
-                "package {} lies at another place (xml:base {:?}), which needs generated metadata",
-                name(),
-                excerpt(base)
-            )));
-        }
-        let path = self::path(&self.url, package.href).map_err(|error| Stop(Ok(error)))?;
-        let subject = format!("{}.{}", package.name, package.arch);
-        self.names = self.names.saturating_add(path.as_str().len() + subject.len());
-        if self.names > limits::MANIFEST_NAMES {
-            return Err(refused(format!(
-                "the names of its packages and of their files take over {} bytes, the bound for a \
-                 repository",
-                limits::MANIFEST_NAMES
-            )));
-        }
-        if path.as_str().split('/').next() == Some("repodata") {
-            return Err(refused(format!("package {} lies in repodata/ ({path})", name())));
-        }
-        if package.size.is_some_and(|size| size > limits::PAYLOAD_SIZE) {
-            return Err(refused(format!("package {} is said to have over 1 TiB", name())));
-        }
-        self.entries.push(Entry {
-            path,
-            size: package.size,
-            digest: Some(package.checksum),
-            origin: Origin::Remote(Remote::new(Arc::clone(&self.bases))),
-            role: Role::Payload,
-            subject: Some(subject.into()),
-            unverified: None,
-        });
-        if let Some(candidates) = &mut self.candidates {
-            candidates.push(Candidate {
-                name: package.name.to_owned(),
-                arch: package.arch.to_owned(),
-                evr: Evr::new(package.epoch, package.version, package.release),
-            });
-        }
-        Ok(())
-    }
-}
-
-/// The path that `file` gives. `./` before it says nothing, and some tools write it.
-pub(super) fn path(file: &str, href: &str) -> Result<RepoPath> {
-    let plain = href.strip_prefix("./").unwrap_or(href);
-    RepoPath::new(plain).map_err(|source| Error::Path { file: file.to_owned(), source })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::digest::Sha256;
-
-    #[test]
-    fn the_names_of_a_repository_are_bounded() {
-        let names = limits::MANIFEST_NAMES - 40;
-        let (bases, entries) = (Arc::new([]), Vec::new());
-        let mut packages =
-            Packages { url: "primary.xml".into(), bases, candidates: None, entries, names };
-        let mut take = |href| {
-            let package = PackageRef {
-                name: "bash",
-                arch: "noarch",
-                epoch: "",
-                version: "1",
-                release: "1",
-                checksum: Sha256::of(b"bash").into(),
-                href,
-                base: None,
-                size: None,
-                build_time: None,
-            };
-            packages.take(&package)
-        };
-        // With `bash.noarch` some thirty bytes.
-        assert!(take("a/bash-1-1.noarch.rpm").is_ok());
-        let Err(Stop(Ok(error))) = take("b/bash-1-1.noarch.rpm") else { panic!("not bounded") };
-        assert_eq!(
-            error.to_string(),
-            "primary.xml: the names of its packages and of their files take over 268435456 bytes, \
-             the bound for a repository"
-        );
     }
 }

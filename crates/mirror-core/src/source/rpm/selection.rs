@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 
-use crate::format::rpm::nevra::Evr;
+use crate::format::rpm::modules::{Membership, StreamId};
+use crate::format::rpm::nevra::{Evr, Nevra};
 pub use crate::pattern::{Glob, GlobError};
 
 /// Which packages are wanted; by default all.
@@ -30,27 +31,33 @@ impl fmt::Display for Selection {
     }
 }
 
-/// What a selection looks at.
-#[derive(Debug, Clone)]
-pub(super) struct Candidate {
-    pub(super) name: String,
-    pub(super) arch: String,
-    pub(super) evr: Evr,
-}
-
 impl Selection {
     /// Whether it takes everything, whatever that is.
     pub(super) fn is_everything(&self) -> bool {
         *self == Self::default()
     }
 
-    /// For each candidate, whether it is taken.
-    pub(super) fn takes(&self, candidates: &[Candidate]) -> Vec<bool> {
+    /// For each candidate, whether it is taken. `streams` says which of them are of modules.
+    ///
+    /// Each stream is updated by itself, as are all packages of no module: so of each the newest are
+    /// taken, and of a package that is of several streams those that are the newest in any of them.
+    pub(super) fn takes(&self, candidates: &[Nevra], streams: &Membership) -> Vec<bool> {
         let mut taken: Vec<bool> = candidates.iter().map(|c| self.takes_alone(c)).collect();
         let Some(limit) = self.newest_only else { return taken };
-        let mut builds: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
-        for (at, candidate) in candidates.iter().enumerate().filter(|(at, _)| taken[*at]) {
-            builds.entry((&candidate.name, &candidate.arch)).or_default().push(at);
+        let mut builds: HashMap<(&str, &str, Option<&StreamId>), Vec<usize>> = HashMap::new();
+        for (at, candidate) in candidates.iter().enumerate() {
+            if !std::mem::take(&mut taken[at]) {
+                continue;
+            }
+            let mut add = |stream| {
+                let of = (candidate.name.as_str(), candidate.arch.as_str(), stream);
+                builds.entry(of).or_default().push(at);
+            };
+            if streams.is_modular(candidate) {
+                streams.of(candidate).for_each(|stream| add(Some(stream)));
+            } else {
+                add(None);
+            }
         }
         for mut numbers in builds.into_values() {
             numbers.sort_by(|a, b| candidates[*b].evr.cmp(&candidates[*a].evr));
@@ -60,19 +67,19 @@ impl Selection {
                 // The same build listed twice is one version.
                 kept += usize::from(last != Some(&candidates[at].evr));
                 last = Some(&candidates[at].evr);
-                taken[at] = kept <= limit.get();
+                taken[at] |= kept <= limit.get();
             }
         }
         taken
     }
 
-    fn takes_alone(&self, candidate: &Candidate) -> bool {
+    fn takes_alone(&self, candidate: &Nevra) -> bool {
         let fits = |globs: &[Glob]| {
-            let mut forms = None;
+            let mut written = None;
             globs.iter().any(|glob| {
                 glob.matches(&candidate.name)
-                    || forms
-                        .get_or_insert_with(|| candidate.forms())
+                    || written
+                        .get_or_insert_with(|| forms(candidate))
                         .iter()
                         .any(|form| glob.matches(form))
             })
@@ -84,19 +91,16 @@ impl Selection {
     }
 }
 
-impl Candidate {
-    /// The forms that dnf holds a pattern against, besides the name alone.
-    fn forms(&self) -> [String; 5] {
-        let Self { name, arch, evr } = self;
-        let Evr { epoch, version, release } = evr;
-        [
-            format!("{name}.{arch}"),
-            format!("{name}-{version}"),
-            format!("{name}-{version}-{release}"),
-            format!("{name}-{version}-{release}.{arch}"),
-            format!("{name}-{epoch}:{version}-{release}.{arch}"),
-        ]
-    }
+/// The forms that dnf holds a pattern against, besides the name alone.
+fn forms(Nevra { name, arch, evr }: &Nevra) -> [String; 5] {
+    let Evr { epoch, version, release } = evr;
+    [
+        format!("{name}.{arch}"),
+        format!("{name}-{version}"),
+        format!("{name}-{version}-{release}"),
+        format!("{name}-{version}-{release}.{arch}"),
+        format!("{name}-{epoch}:{version}-{release}.{arch}"),
+    ]
 }
 
 /// Whether a host whose base architecture is `base` installs packages of `arch`, as dnf and rpm
@@ -118,13 +122,20 @@ fn installs(base: &str, arch: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::format::rpm::modules::Modules;
 
-    fn candidate(name: &str, evr: &str, arch: &str) -> Candidate {
-        Candidate { name: name.into(), arch: arch.into(), evr: evr.parse().unwrap() }
+    fn candidate(name: &str, evr: &str, arch: &str) -> Nevra {
+        Nevra { name: name.into(), arch: arch.into(), evr: evr.parse().unwrap() }
     }
 
     fn globs(patterns: &[&str]) -> Vec<Glob> {
         patterns.iter().map(|pattern| Glob::new(pattern).unwrap()).collect()
+    }
+
+    impl Selection {
+        fn takes_plain(&self, candidates: &[Nevra]) -> Vec<bool> {
+            self.takes(candidates, &Membership::default())
+        }
     }
 
     #[test]
@@ -134,12 +145,12 @@ mod tests {
             ["bash", "ba*", "bash.x86_64", "bash-5.1-9.el9", "bash-1:5.1-9.el9.x86_64", "*.el9*"]
         {
             let selection = Selection { include: globs(&[pattern]), ..Selection::default() };
-            assert_eq!(selection.takes(std::slice::from_ref(&bash)), [true], "{pattern}");
+            assert_eq!(selection.takes_plain(std::slice::from_ref(&bash)), [true], "{pattern}");
             let selection = Selection { exclude: globs(&[pattern]), ..Selection::default() };
-            assert_eq!(selection.takes(std::slice::from_ref(&bash)), [false], "{pattern}");
+            assert_eq!(selection.takes_plain(std::slice::from_ref(&bash)), [false], "{pattern}");
         }
         let selection = Selection { include: globs(&["bas", "x86_64"]), ..Selection::default() };
-        assert_eq!(selection.takes(&[bash]), [false]);
+        assert_eq!(selection.takes_plain(&[bash]), [false]);
         let error = Glob::new("a[").unwrap_err().to_string();
         assert!(error.starts_with("pattern \"a[\" is malformed: "), "{error}");
     }
@@ -155,15 +166,56 @@ mod tests {
         ];
         let newest =
             |count| Selection { newest_only: NonZeroUsize::new(count), ..Selection::default() };
-        assert_eq!(newest(1).takes(&candidates), [false, false, true, true, true]);
-        assert_eq!(newest(2).takes(&candidates), [false, true, true, true, true]);
+        assert_eq!(newest(1).takes_plain(&candidates), [false, false, true, true, true]);
+        assert_eq!(newest(2).takes_plain(&candidates), [false, true, true, true, true]);
     }
 
     #[test]
     fn takes_what_a_host_can_install() {
         let selection = Selection { arches: vec!["x86_64".into()], ..Selection::default() };
-        let takes = |arch: &str| selection.takes(&[candidate("a", "1-1", arch)])[0];
+        let takes = |arch: &str| selection.takes_plain(&[candidate("a", "1-1", arch)])[0];
         assert!(takes("x86_64") && takes("noarch") && takes("i686"));
         assert!(!takes("aarch64") && !takes("src"));
+    }
+
+    #[test]
+    fn keeps_the_newest_of_each_stream() {
+        let stream = |stream: &str, context: &str, artifacts: &[&str]| {
+            let artifacts: Vec<_> =
+                artifacts.iter().map(|artifact| format!("    - {artifact}\n")).collect();
+            let artifacts = artifacts.concat();
+            format!(
+                "---\ndocument: modulemd\nversion: 2\ndata:\n  name: m\n  stream: \"{stream}\"\n  \
+                 version: 1\n  context: {context}\n  arch: x86_64\n  artifacts:\n    rpms:\n{artifacts}\
+                 ...\n"
+            )
+        };
+        let text = [
+            stream("1", "aa", &["a-0:1.0-1.x86_64", "a-0:1.1-1.x86_64", "b-0:1-1.x86_64"]),
+            stream("2", "aa", &["a-0:2.0-1.x86_64", "b-0:1-1.x86_64", "b-0:2-1.x86_64"]),
+            stream("2", "bb", &["a-0:2.1-1.x86_64"]),
+        ]
+        .concat();
+        let streams = Modules::read(text.as_bytes()).unwrap().membership().unwrap();
+        let builds = [
+            ("a", "0.9-1", true, true),
+            ("a", "0.8-1", false, true),
+            ("a", "1.0-1", false, true),
+            ("a", "1.1-1", true, true),
+            ("a", "2.0-1", true, true),
+            ("a", "2.1-1", true, true),
+            // The newest of one stream, and not of the other.
+            ("b", "1-1", true, true),
+            ("b", "2-1", true, true),
+            // The same name and of no module, although it is newer than all.
+            ("b", "9-1", true, true),
+        ];
+        let candidates = builds.map(|(name, evr, _, _)| candidate(name, evr, "x86_64"));
+        let newest = |count| {
+            let newest_only = NonZeroUsize::new(count);
+            Selection { newest_only, ..Selection::default() }.takes(&candidates, &streams)
+        };
+        assert_eq!(newest(1), builds.map(|(_, _, one, _)| one));
+        assert_eq!(newest(2), builds.map(|(_, _, _, two)| two));
     }
 }

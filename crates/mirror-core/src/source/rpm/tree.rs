@@ -2,7 +2,8 @@
 
 use std::io::BufReader;
 
-use super::resolve::{Resolving, path};
+use super::packages::path;
+use super::resolve::Resolving;
 use crate::error::{Error, Result};
 use crate::format::rpm::treeinfo::TreeInfo;
 use crate::limits;

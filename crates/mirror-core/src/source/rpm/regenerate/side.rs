@@ -1,0 +1,83 @@
+//! What names packages beside the lists of them: groups, advisories and modules, filtered to what is
+//! left.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Write};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::names::Names;
+use crate::digest::Algorithm;
+use crate::error::{Error, Result};
+use crate::format::compression::decoder;
+use crate::format::rpm::FormatError;
+use crate::format::rpm::comps::Comps;
+use crate::format::rpm::metadata_file::{MetadataFile, Written};
+use crate::format::rpm::nevra::Nevra;
+use crate::format::rpm::{modules, updateinfo};
+use crate::limits;
+use crate::source::Pipe;
+
+/// A kind of document that names packages.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Side {
+    /// Groups of packages.
+    Comps,
+    /// Advisories.
+    Updateinfo,
+    /// Streams of modules.
+    Modules,
+}
+
+/// How a document is to be filtered.
+#[derive(Debug, Clone)]
+pub(super) struct Filtering {
+    pub(super) side: Side,
+    pub(super) names: Arc<Names>,
+    /// What its digests are made with.
+    pub(super) algorithm: Algorithm,
+}
+
+impl Filtering {
+    /// Writes upstream's document, which errors call `url`, into `pipe`, as it is compressed.
+    pub(super) fn write(&self, upstream: File, url: &str, pipe: Pipe) -> Result<Written> {
+        let read = |error| Error::metadata(url, error);
+        let write = |error| Error::io("write", Path::new("repodata"))(error);
+        let upstream = BufReader::with_capacity(256 << 10, upstream);
+        let opened = decoder(upstream, limits::METADATA_OPEN_SIZE)
+            .map_err(|error| read(FormatError::Read(error)))?;
+        let compression = opened.get_ref().compression();
+        let mut file = MetadataFile::new(pipe, compression, None, self.algorithm).map_err(write)?;
+        self.filter(opened, &mut file).map_err(|error| match error {
+            FormatError::Write(error) => write(error),
+            error => read(error),
+        })?;
+        file.finish().map(|(_, written)| written).map_err(write)
+    }
+
+    fn filter(&self, reader: impl BufRead, writer: impl Write) -> Result<(), FormatError> {
+        let names = &self.names;
+        match self.side {
+            Side::Comps => {
+                let mut comps = Comps::read(reader)?;
+                comps.retain(|name| names.may_be_named(name));
+                comps.write(writer).map_err(FormatError::Write)
+            }
+            Side::Updateinfo => {
+                let is_left = |package: &updateinfo::Package| {
+                    let updateinfo::Package { name, epoch, version, release, arch, .. } = package;
+                    names.has([name, epoch, version, release, arch])
+                };
+                updateinfo::filter(reader, writer, is_left).map(drop)
+            }
+            Side::Modules => {
+                let is_left = |package: &Nevra| {
+                    let Nevra { name, evr, arch } = package;
+                    let epoch = evr.epoch.to_string();
+                    names.has([name, &epoch, &evr.version, &evr.release, arch])
+                };
+                modules::filter(reader, writer, is_left).map(drop)
+            }
+        }
+    }
+}
