@@ -109,9 +109,9 @@ impl Existing {
         }
         let path = self.verified(self.record(Document::Primary)?)?;
         let written = fs::metadata(&path).map_err(|error| error.to_string())?.mtime();
-        let known = known(open(&path)?).map_err(|error| error.to_string())?;
+        let (known, listed) = known(open(&path)?).map_err(|error| error.to_string())?;
         let mut place = None;
-        let mut is_everything = known.len() == found.len();
+        let mut is_everything = listed == found.len();
         let packages = found.iter().map(|found| {
             let same = known.get(found.href.as_str()).filter(|known| {
                 let state = (known.size, known.time, known.algorithm);
@@ -177,8 +177,8 @@ fn fits(document: Document, root: &Root) -> Result<(), String> {
     if theirs == ours { Ok(()) } else { Err(format!("{} has a root of its own", document.kind())) }
 }
 
-/// The packages of a primary by their places.
-fn known(document: Opened) -> Result<HashMap<String, Known>, FormatError> {
+/// The packages of a primary by their paths, and how many it lists in all.
+fn known(document: Opened) -> Result<(HashMap<String, Known>, usize), FormatError> {
     let mut packages = Packages::new(document)?;
     let mut known = HashMap::new();
     let mut place = 0;
@@ -192,7 +192,7 @@ fn known(document: Opened) -> Result<HashMap<String, Known>, FormatError> {
         let algorithm = Digest::algorithm(&package.checksum);
         known.insert(package.href.to_owned(), Known { size, time, algorithm, place });
     }
-    Ok(known)
+    Ok((known, place))
 }
 
 /// The time of the file, as the element says it. No text and no attribute holds a `<`.

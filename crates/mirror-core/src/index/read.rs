@@ -151,3 +151,37 @@ impl Read for Digested {
         Ok(read)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+    use std::time::{Duration, SystemTime};
+
+    /// A file that is being read.
+    fn digested(path: &Path) -> (Digested, Metadata) {
+        let file = File::open(path).unwrap();
+        let before = file.metadata().unwrap();
+        (Digested { file, hasher: Hasher::new(None), len: 0 }, before)
+    }
+
+    #[test]
+    fn sees_that_a_file_changed_while_it_was_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("a.rpm");
+        fs::write(&path, "package").unwrap();
+        let (reading, before) = digested(&path);
+        assert!(!has_changed(&path, &reading, &before));
+        let past = SystemTime::now() - Duration::from_secs(100);
+        File::options().write(true).open(&path).unwrap().set_modified(past).unwrap();
+        assert!(has_changed(&path, &reading, &before), "written to");
+
+        let (reading, before) = digested(&path);
+        fs::write(dir.path().join("new"), "PACKAGE").unwrap();
+        fs::rename(dir.path().join("new"), &path).unwrap();
+        assert!(has_changed(&path, &reading, &before), "replaced");
+        let (reading, before) = digested(&path);
+        fs::remove_file(&path).unwrap();
+        assert!(has_changed(&path, &reading, &before), "removed");
+    }
+}

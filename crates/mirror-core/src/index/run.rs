@@ -171,7 +171,9 @@ impl<'a> Run<'a> {
         let bytes = to_read.iter().map(|at| found[*at].size).sum();
         let (name, reporter) = (self.name, self.reporter);
         let files = to_read.len() as u64;
-        reporter.on_event(&Event::Verifying { tree: name, files, bytes });
+        if files > 0 {
+            reporter.on_event(&Event::Verifying { tree: name, files, bytes });
+        }
         let terms = Terms {
             algorithm: self.options.algorithm,
             changelogs: self.options.changelogs,

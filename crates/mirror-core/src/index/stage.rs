@@ -224,8 +224,12 @@ fn stem(name: &str) -> Stem<'_> {
     Stem { name, is_hashed: hashed.is_some() }
 }
 
-/// Links a file, or the files of a folder, where it can be linked; else copies it.
+/// Links a file, or the files of a folder, where it can be linked; else copies it. What is there already
+/// may be a link to the same file, which no copy may be written to.
 fn keep(old: &Path, new: &Path) -> Result<()> {
+    if fs::symlink_metadata(new).is_ok() {
+        return Ok(());
+    }
     if store::is_folder(old) {
         store::make_folder(new)?;
         for entry in store::list(old)? {

@@ -51,12 +51,12 @@ pub(super) fn walk(output: &Path, folders: &[PathBuf], selection: &Selection) ->
     } else {
         let mut linked = Vec::new();
         for folder in folders {
-            walk.folder(folder, &mut linked)?;
+            walk.folder(folder, Way::Plain, &mut linked)?;
         }
         while !linked.is_empty() {
             linked.sort();
             for folder in std::mem::take(&mut linked) {
-                walk.folder(&folder, &mut linked)?;
+                walk.folder(&folder, Way::Linked, &mut linked)?;
             }
         }
     }
@@ -72,6 +72,15 @@ fn order(href: &RepoPath) -> (&str, &str) {
     (name, folder)
 }
 
+/// How a package was come by.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// Through real folders.
+    Plain,
+    /// Maybe by a link.
+    Linked,
+}
+
 struct Walk<'a> {
     output: &'a Path,
     selection: &'a Selection,
@@ -82,7 +91,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     /// Walks a folder; links to folders are noted for later.
-    fn folder(&mut self, folder: &Path, linked: &mut Vec<PathBuf>) -> Result<()> {
+    fn folder(&mut self, folder: &Path, way: Way, linked: &mut Vec<PathBuf>) -> Result<()> {
         let mut folders = vec![folder.to_owned()];
         while let Some(folder) = folders.pop() {
             let found = fs::metadata(&folder).map_err(Error::io("look at", &folder))?;
@@ -104,7 +113,7 @@ impl Walk<'_> {
                     self.link(path, linked)?;
                 } else if is_package(&path) {
                     let found = entry.metadata().map_err(Error::io("look at", &path))?;
-                    self.take(path, &found)?;
+                    self.take(path, way, &found)?;
                 }
             }
         }
@@ -117,7 +126,7 @@ impl Walk<'_> {
         }
         match fs::metadata(&path) {
             Ok(found) if found.is_dir() => linked.push(path),
-            Ok(found) if is_package(&path) => self.take(path, &found)?,
+            Ok(found) if is_package(&path) => self.take(path, Way::Linked, &found)?,
             Err(error) if is_package(&path) => {
                 self.refuse(&path, format!("is a link that leads nowhere: {error}"));
             }
@@ -130,7 +139,7 @@ impl Walk<'_> {
     fn named(&mut self, name: &str) -> Result<()> {
         let path = self.output.join(name);
         match fs::metadata(&path) {
-            Ok(found) => self.take(path, &found),
+            Ok(found) => self.take(path, Way::Linked, &found),
             Err(error) => {
                 self.refuse(
                     &path,
@@ -141,7 +150,7 @@ impl Walk<'_> {
         }
     }
 
-    fn take(&mut self, path: PathBuf, found: &Metadata) -> Result<()> {
+    fn take(&mut self, path: PathBuf, way: Way, found: &Metadata) -> Result<()> {
         let href = path.strip_prefix(self.output).unwrap_or(&path);
         let Some(href) = href.to_str() else {
             self.refuse(
@@ -176,19 +185,16 @@ impl Walk<'_> {
                 format!("holds over {} packages, the bound of a repository", limits::PACKAGES);
             return Err(Error::metadata(&self.output.display().to_string(), what));
         }
-        self.note_outside(&path, &href);
+        if way == Way::Linked {
+            self.note_outside(&path, &href);
+        }
         self.walked.found.push(Found { href, path, size: found.len(), time: found.mtime() });
         Ok(())
     }
 
     /// Takes note of what a web server may not serve, as it lies elsewhere.
     fn note_outside(&mut self, path: &Path, href: &RepoPath) {
-        let is_linked = |path: &Path| path.symlink_metadata().is_ok_and(|found| found.is_symlink());
-        let mut parts = path.ancestors().take_while(|part| *part != self.output);
-        if self.selection.links == Links::Follow
-            && parts.any(is_linked)
-            && fs::canonicalize(path).is_ok_and(|real| !real.starts_with(self.output))
-        {
+        if fs::canonicalize(path).is_ok_and(|real| !real.starts_with(self.output)) {
             self.walked.outside.0 += 1;
             self.walked.outside.1.get_or_insert_with(|| href.to_string());
         }

@@ -48,6 +48,21 @@ fn what_is_there_of_other_kinds_is_kept() {
 }
 
 #[test]
+fn a_file_that_is_listed_twice_is_kept_whole() {
+    let folder = with_others();
+    let path = folder.path("repodata/repomd.xml");
+    let text = fs::read_to_string(&path).unwrap();
+    let (_, rest) = text.split_once("  <data type=\"weather\">").unwrap();
+    let record = rest.split_once("</data>\n").unwrap().0;
+    let twin = format!("  <data type=\"climate\">{record}</data>\n</repomd>");
+    fs::write(&path, text.replace("</repomd>", &twin)).unwrap();
+    let before = folder.document("weather");
+    folder.add("", &samples::plain_package(1, "1"));
+    folder.index(&options()).unwrap();
+    assert_eq!([folder.document("weather"), folder.document("climate")], [&*before, &*before]);
+}
+
+#[test]
 fn what_cannot_be_kept_is_an_error_until_it_is_dropped() {
     let folder = with_others();
     let weather = folder.repomd().record("weather").unwrap().href.clone();
