@@ -669,6 +669,10 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
              same, as does `allow_unhashed` of [pypi.SET]; where a requirement names its URL, \
              #sha256=DIGEST behind that says what it should be"
         }
+        Kind::Advisory => {
+            "ids are as `dnf updateinfo list --all` prints them; --repo names the repositories that \
+             have them"
+        }
         Kind::Signature => signature_hint(&failure.reason),
         Kind::PackageSignature => package_hint(&failure.reason),
         Kind::Older => {

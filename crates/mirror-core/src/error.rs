@@ -200,6 +200,14 @@ pub enum Error {
         /// What that holds.
         other: &'static str,
     },
+    /// Advisories that were asked for, and that a repository does not have.
+    #[error("{file}: has no advisory for {}", missing.join(", "))]
+    NoSuchAdvisory {
+        /// The repository, or the file of its advisories.
+        file: String,
+        /// The ids and CVEs.
+        missing: Vec<String>,
+    },
     /// An answer that is no file.
     #[error("{url}: {status}, expected 200 OK")]
     Status {
@@ -517,6 +525,8 @@ pub enum Kind {
     Handshake,
     /// A connection is made, and its TLS handshake comes to no end.
     SilentHandshake,
+    /// No advisory is called as it was asked for.
+    Advisory,
     /// No signature of a file counts, or it has none where one is wanted.
     Signature,
     /// The same of a package.
@@ -548,6 +558,7 @@ impl Error {
             Self::Transport { kind, .. }
             | Self::Protocol { kind, .. }
             | Self::Proxy { kind, .. } => *kind,
+            Self::NoSuchAdvisory { .. } => Kind::Advisory,
             Self::Signature { .. } | Self::KeyChanged { .. } | Self::Untrusted { .. } => {
                 Kind::Signature
             }

@@ -103,6 +103,15 @@ pub(crate) struct SelectionArgs {
     #[arg(long, value_name = "N", num_args = 0..=1, require_equals = true)]
     #[arg(default_missing_value = "1")]
     pub(crate) newest_only: Option<NonZeroUsize>,
+    /// Only the packages that security advisories name, at the versions that mend
+    #[arg(long)]
+    pub(crate) security: bool,
+    /// Only the packages that these advisories name, such as RHSA-2024:1234
+    #[arg(long = "advisory", value_name = "ID", num_args = 1.., value_delimiter = ',')]
+    pub(crate) advisories: Vec<String>,
+    /// Only the packages of the advisories for these CVEs
+    #[arg(long = "cve", value_name = "ID", num_args = 1.., value_delimiter = ',')]
+    pub(crate) cves: Vec<String>,
     /// With .treeinfo and the files that it lists, which an installer boots from
     #[arg(long)]
     pub(crate) treeinfo: bool,

@@ -22,6 +22,8 @@ pub(super) fn check(args: &SyncArgs, config: &Config) -> Result<(), Failure> {
         ("--repo-file", &files),
         ("--include", &selection.include),
         ("--exclude", &selection.exclude),
+        ("--advisory", &selection.advisories),
+        ("--cve", &selection.cves),
         ("--key", &args.trust.keys),
     ];
     for (option, words) in lists {

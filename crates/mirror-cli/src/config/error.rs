@@ -94,6 +94,12 @@ pub(super) enum Setting {
     Exclude,
     /// `--newest-only`.
     NewestOnly,
+    /// `--security`.
+    Security,
+    /// `--advisory`.
+    Advisory,
+    /// `--cve`.
+    Cve,
     /// `--treeinfo`.
     Treeinfo,
     /// `--allow-missing`.
@@ -142,6 +148,12 @@ impl Setting {
             Self::Exclude => "--exclude",
             Self::NewestOnly if file => "`newest_only`",
             Self::NewestOnly => "--newest-only",
+            Self::Security if file => "`security`",
+            Self::Security => "--security",
+            Self::Advisory if file => "`advisories`",
+            Self::Advisory => "--advisory",
+            Self::Cve if file => "`cves`",
+            Self::Cve => "--cve",
             Self::Treeinfo if file => "`treeinfo`",
             Self::Treeinfo => "--treeinfo",
             Self::AllowMissing if file => "`allow_missing`",

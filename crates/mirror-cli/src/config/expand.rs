@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use mirror_core::format::rpm::repofile::{Variables, split_list};
 use mirror_core::path::TreePath;
-use mirror_core::source::rpm::{Glob, Location, Selection};
+use mirror_core::source::rpm::{ByAdvisory, Glob, Location, Selection};
 use url::Url;
 
 use super::error::{Claim, ConfigError, Item, Said, Setting};
@@ -120,6 +120,11 @@ fn selection(wanted: &Wanted, said: Said) -> Result<Selection, ConfigError> {
         exclude: globs(&wanted.exclude, Setting::Exclude)?,
         newest_only: wanted.newest_only,
         arches: Vec::new(),
+        advisories: ByAdvisory {
+            security: wanted.security,
+            ids: wanted.advisories.clone(),
+            cves: wanted.cves.clone(),
+        },
     })
 }
 

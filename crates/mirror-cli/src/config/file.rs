@@ -74,6 +74,12 @@ struct RepoSection {
     exclude: Words,
     newest_only: Option<Newest>,
     #[serde(default)]
+    security: bool,
+    #[serde(default)]
+    advisories: Words,
+    #[serde(default)]
+    cves: Words,
+    #[serde(default)]
     treeinfo: bool,
     #[serde(default)]
     allow_missing: bool,
@@ -200,6 +206,9 @@ impl RepoSection {
             include: self.include.0,
             exclude: self.exclude.0,
             newest_only: self.newest_only.and_then(|newest| newest.0),
+            security: self.security,
+            advisories: self.advisories.0,
+            cves: self.cves.0,
             treeinfo: self.treeinfo,
             allow_missing: self.allow_missing,
             group: self.group,

@@ -116,6 +116,12 @@ pub(crate) struct Wanted {
     pub(crate) exclude: Vec<String>,
     /// How many of the newest versions to take.
     pub(crate) newest_only: Option<NonZeroUsize>,
+    /// Only the packages of security advisories.
+    pub(crate) security: bool,
+    /// Only the packages of these advisories.
+    pub(crate) advisories: Vec<String>,
+    /// Only the packages of advisories for these CVEs.
+    pub(crate) cves: Vec<String>,
     /// With `.treeinfo` and its files.
     pub(crate) treeinfo: bool,
     /// Without the packages that upstream lost.
@@ -267,6 +273,9 @@ impl Wanted {
             (Setting::Include, !self.include.is_empty()),
             (Setting::Exclude, !self.exclude.is_empty()),
             (Setting::NewestOnly, self.newest_only.is_some()),
+            (Setting::Security, self.security),
+            (Setting::Advisory, !self.advisories.is_empty()),
+            (Setting::Cve, !self.cves.is_empty()),
             (Setting::Treeinfo, self.treeinfo),
             (Setting::AllowMissing, self.allow_missing),
             (Setting::Group, self.group.is_some()),

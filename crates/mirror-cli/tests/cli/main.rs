@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a test that panics has failed
 
 mod access;
+mod advisories;
 mod carry;
 mod diff;
 mod generated;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // helpers of tests are tests
 #![allow(clippy::case_sensitive_file_extension_comparisons)] // the names are ours
 
+mod advisories;
 mod answers;
 mod crash;
 mod damage;

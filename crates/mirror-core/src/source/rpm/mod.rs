@@ -4,6 +4,7 @@
 //! the published metadata come from those bytes. Everything that it lists is mirrored, known kind
 //! or not, byte for byte, with its signature and key where they exist.
 
+mod advisories;
 mod age;
 pub(crate) mod contents;
 mod judge;
@@ -19,6 +20,7 @@ mod selection;
 mod tree;
 mod trust;
 
+pub use advisories::ByAdvisory;
 use missing::Missing;
 pub use selection::{Glob, GlobError, Selection};
 pub use trust::{Check, KeyFile, Trust};

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use futures::future::try_join;
 use url::Url;
 
+use super::advisories::among;
 use super::judge::{Judge, SIGNATURE};
 use super::layout::Layout;
 use super::packages::{self, path};
@@ -18,6 +19,7 @@ use crate::fetch::{Need, Request};
 use crate::format::compression::decoder;
 use crate::format::rpm::FormatError;
 use crate::format::rpm::modules::{Membership, Modules};
+use crate::format::rpm::nevra::Nevra;
 use crate::format::rpm::repomd::Repomd;
 use crate::limits;
 use crate::manifest::{Entry, Lacking, MadeFrom, Manifest, Origin, Remote, Role};
@@ -26,7 +28,7 @@ use crate::path::RepoPath;
 use crate::signature::Judgement;
 use crate::source::{Context, Resolution, Stored};
 
-pub(super) const REPOMD: &str = "repodata/repomd.xml";
+pub(super) use super::contents::REPOMD;
 
 /// The key that may lie beside it, and belongs to it as its signature does.
 pub(super) const KEY: &str = "repodata/repomd.xml.key";
@@ -191,7 +193,8 @@ impl<'a> Resolving<'a> {
         let files = records::list(&url, &parsed, &mut layout)?;
         let (primary, listed) = self.list_packages(&files).await?;
         let streams = self.streams(&files).await?;
-        let (taken, lacking) = self.choose(&listed, &streams)?;
+        let named = self.builds_named(&files).await?;
+        let (taken, lacking) = self.choose(&listed, &streams, named.as_ref())?;
         let dropped = taken.iter().filter(|taken| !**taken).count();
         let is_whole = dropped == 0 && listed.moved.is_empty();
         let made_from = if is_whole && !files.iter().any(|file| file.is_moved) {
@@ -423,10 +426,13 @@ impl<'a> Resolving<'a> {
         &self,
         listed: &packages::Listed,
         streams: &Membership,
+        named: Option<&HashSet<Nevra>>,
     ) -> Result<(Vec<bool>, Vec<Lacking>)> {
-        let taken = match &listed.candidates {
-            Some(candidates) => self.source.selection.takes(candidates, streams),
-            None => vec![true; listed.entries.len()],
+        let takes = |candidates: &[Nevra]| self.source.selection.takes(candidates, streams);
+        let taken = match (&listed.candidates, named) {
+            (Some(candidates), None) => takes(candidates),
+            (Some(candidates), Some(named)) => among(candidates, named, takes),
+            (None, _) => vec![true; listed.entries.len()],
         };
         self.leave_out_missing(listed, taken)
     }

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::num::NonZeroUsize;
 
+use super::advisories::ByAdvisory;
 use crate::format::rpm::modules::{Membership, StreamId};
 use crate::format::rpm::nevra::{Evr, Nevra};
 pub use crate::pattern::{Glob, GlobError};
@@ -20,6 +21,8 @@ pub struct Selection {
     /// Only packages that a host of one of these base architectures can install, `noarch` and
     /// multilib ones included; none means all. `src` stands for source packages.
     pub arches: Vec<String>,
+    /// Only builds that advisories name.
+    pub advisories: ByAdvisory,
 }
 
 impl fmt::Display for Selection {
@@ -27,7 +30,11 @@ impl fmt::Display for Selection {
         let list = |globs: &[Glob]| globs.iter().map(Glob::to_string).collect::<Vec<_>>().join(",");
         write!(f, "include={} exclude={} ", list(&self.include), list(&self.exclude))?;
         write!(f, "newest-only={} ", self.newest_only.map_or(0, NonZeroUsize::get))?;
-        write!(f, "arch={}", self.arches.join(","))
+        write!(f, "arch={}", self.arches.join(","))?;
+        if self.advisories.is_asked() {
+            write!(f, " {}", self.advisories)?;
+        }
+        Ok(())
     }
 }
 
