@@ -25,12 +25,14 @@ use crate::resolve::pypi::{self, Listed, Project};
 #[cfg(feature = "signatures")]
 use crate::signature::{Fault, Fingerprint, Keys, issuers, verify};
 
+mod closure;
 mod optional;
 #[cfg(feature = "signatures")]
 mod package_signature;
 mod packages;
 mod rpm_packages;
 
+pub use closure::{dependencies, rich};
 pub use optional::{comps, modules, updateinfo};
 #[cfg(feature = "signatures")]
 pub use package_signature::package_signature;
@@ -47,6 +49,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("comps", comps),
     ("compression", compression),
+    ("dependencies", dependencies),
     ("filelists", filelists),
     ("generation", generation),
     ("headers", headers),
@@ -70,6 +73,7 @@ pub const TARGETS: &[Target] = &[
     ("repomd", repomd),
     ("requirement", requirement),
     ("requirements", requirements),
+    ("rich", rich),
     ("rpm_header", rpm_header),
     ("runs", runs),
     ("sdist", sdist),

@@ -139,6 +139,20 @@ pub const HEADER_STORE: usize = 256 << 20;
 /// Longest path of a file in a package, in bytes (Linux's `PATH_MAX`; longest seen: 400). A header
 /// names a folder once, however many files it holds.
 pub const FILE_PATH: usize = 4096;
+/// Most dependencies, and most files, that the packages of a goal have together (seen: 1,500,000 of
+/// 60,000 packages).
+pub const POOL_RELATIONS: usize = 64_000_000;
+
+/// Most bytes that the names, versions and dependencies of a goal's packages take, each text once
+/// (seen: 12 MB of 60,000 packages).
+pub const POOL_TEXT: usize = 1 << 30;
+
+/// Most literals of the formula that a goal's packages make (seen: 6,000,000 of 60,000 packages).
+pub const POOL_FORMULA: usize = 200_000_000;
+
+/// Most steps of a goal: each decides on a package, or learns from a contradiction (most seen: 9,000,
+/// of a goal of 1,000 packages).
+pub const GOAL_STEPS: usize = 5_000_000;
 
 /// Longest rich dependency, in bytes (longest seen: 700).
 pub const RICH_LEN: usize = 64 << 10;

@@ -7,6 +7,7 @@
 //! list: it has only those in `/etc`, `bin` folders and a few more, filelists have all.
 
 use std::collections::HashSet;
+use std::hash::BuildHasher;
 use std::io::BufRead;
 
 use super::filelists;
@@ -223,9 +224,9 @@ pub fn read_packages<E: From<FormatError>>(
 }
 
 /// Reads a filelists document and calls `on_path` with each package that has one of the paths.
-pub fn find_paths<E: From<FormatError>>(
+pub fn find_paths<E: From<FormatError>, S: BuildHasher>(
     reader: impl BufRead,
-    wanted: &HashSet<String>,
+    wanted: &HashSet<String, S>,
     mut on_path: impl FnMut(&PackageId, &str) -> Result<(), E>,
 ) -> Result<Summary, E> {
     filelists::read_packages(reader, |id, files| {

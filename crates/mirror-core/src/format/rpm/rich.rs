@@ -308,18 +308,15 @@ impl<'a> Parser<'a> {
         }
         let before = self.rest;
         self.skip_blanks();
-        let versions = match Comparison::from_sign(self.word()) {
-            Some(comparison) => {
-                self.skip_blanks();
-                let found = self.word();
-                let evr =
-                    evr(found).ok_or(RichError { expected: "a version", found: excerpt(found) })?;
-                Some((comparison, evr))
-            }
-            None => {
-                self.rest = before;
-                None
-            }
+        let versions = if let Some(comparison) = Comparison::from_sign(self.word()) {
+            self.skip_blanks();
+            let found = self.word();
+            let evr =
+                evr(found).ok_or(RichError { expected: "a version", found: excerpt(found) })?;
+            Some((comparison, evr))
+        } else {
+            self.rest = before;
+            None
         };
         Ok(Rich::Plain(Relation { name: name.to_owned(), versions }))
     }
@@ -434,10 +431,8 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_written_is_read_again(rich in any_rich()) {
-            let text = match &rich {
-                Rich::Plain(_) => format!("({rich})"),
-                _ => rich.to_string(),
-            };
+            let is_plain = matches!(rich, Rich::Plain(_));
+            let text = if is_plain { format!("({rich})") } else { rich.to_string() };
             prop_assert_eq!(text.parse::<Rich>().unwrap(), rich);
         }
     }

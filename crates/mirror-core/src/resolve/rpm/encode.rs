@@ -1,0 +1,412 @@
+//! From packages to a formula.
+//!
+//! Each package is a variable: whether it is in. Each distinct dependency that something requires is
+//! one more, its *gate*: whoever requires it implies the gate, and the gate implies one of the
+//! providers. So what thousands of packages require is written once.
+//!
+//! Conditions make no difference: an expression is taken apart with one variable for each part that
+//! needs one, in the direction in which it matters.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::arch::family;
+use super::pool::{Dep, DepId, Expression, PackageId, Pool, TooLarge};
+use super::providers::Providers;
+use super::sat::{Formula, Lists, Lit};
+use crate::format::rpm::dependencies::Kind;
+use crate::limits;
+
+/// What a variable stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The package is in.
+    Package(PackageId),
+    /// The dependency is satisfied.
+    Gate(DepId),
+    /// What was asked for, by its number.
+    Root(usize),
+    /// A package is installed, and stays or is updated.
+    Keep(PackageId),
+    /// A part of something that is asked for.
+    Part,
+    /// An expression may be true: nothing is done for it.
+    Held,
+}
+
+/// Conflicts of so many pairs are written as pairs, and so many alternatives of a rich dependency each
+/// by itself: more share a variable.
+const PAIRS: usize = 32;
+
+/// The formula of a pool.
+pub(super) struct Encoded {
+    pub(super) formula: Formula,
+    meanings: Vec<Meaning>,
+    /// The clauses that a variable asks to be satisfied.
+    pub(super) needs: Lists<u32>,
+    gates: HashMap<DepId, u32>,
+}
+
+impl Encoded {
+    pub(super) fn meaning(&self, variable: u32) -> Meaning {
+        self.meanings[variable as usize]
+    }
+
+    pub(super) fn package(&self, literal: Lit) -> Option<PackageId> {
+        match self.meaning(literal.variable()) {
+            Meaning::Package(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    pub(super) fn gate(&self, dep: DepId) -> Option<u32> {
+        self.gates.get(&dep).copied()
+    }
+}
+
+pub(super) struct Encoder<'a> {
+    providers: &'a Providers<'a>,
+    pool: &'a Pool,
+    formula: Formula,
+    meanings: Vec<Meaning>,
+    needs: Vec<(u32, u32)>,
+    gates: HashMap<DepId, u32>,
+    any: HashMap<DepId, u32>,
+    /// A variable that is true.
+    truth: Option<u32>,
+}
+
+/// A package's variable has its number.
+pub(super) fn variable(id: PackageId) -> u32 {
+    id.0
+}
+
+impl<'a> Encoder<'a> {
+    /// All packages of the pool; what `is_installed` requires is there already, or is not asked for.
+    pub(super) fn new(
+        providers: &'a Providers<'a>,
+        installed: &HashSet<PackageId>,
+    ) -> Result<Self, TooLarge> {
+        let pool = providers.pool;
+        let mut encoder = Self {
+            providers,
+            pool,
+            formula: Formula::default(),
+            meanings: Vec::new(),
+            needs: Vec::new(),
+            gates: HashMap::new(),
+            any: HashMap::new(),
+            truth: None,
+        };
+        for id in pool.ids() {
+            encoder.variable(Meaning::Package(id));
+        }
+        for id in pool.ids() {
+            let own = Lit::yes(variable(id));
+            if pool.hidden(id).is_some() {
+                encoder.formula.clause(&[!own]);
+                continue;
+            }
+            let is_there = installed.contains(&id);
+            for &dep in pool.list(id, Kind::Requires) {
+                // What was broken before is not for this goal to mend.
+                if is_there && !providers.hold(dep, &|id| installed.contains(&id)) {
+                    continue;
+                }
+                let gate = encoder.gate(dep);
+                encoder.formula.implies(own, Lit::yes(gate));
+            }
+            for &dep in pool.list(id, Kind::Recommends) {
+                if matches!(pool.dep(dep), Dep::Rich(_)) {
+                    encoder.gate(dep);
+                }
+            }
+            encoder.check()?;
+        }
+        encoder.exclusions()?;
+        Ok(encoder)
+    }
+
+    fn check(&self) -> Result<(), TooLarge> {
+        let limit = limits::POOL_FORMULA;
+        if self.formula.size() > limit {
+            return Err(TooLarge { what: "relations between packages", limit });
+        }
+        Ok(())
+    }
+
+    fn variable(&mut self, meaning: Meaning) -> u32 {
+        self.meanings.push(meaning);
+        self.formula.variable()
+    }
+
+    /// Something that is asked for: one of these packages.
+    pub(super) fn root(&mut self, number: usize, packages: &[PackageId]) -> Lit {
+        self.one_of(Meaning::Root(number), packages)
+    }
+
+    /// An installed package, or one that takes its place.
+    pub(super) fn keep(&mut self, id: PackageId, packages: &[PackageId]) -> Lit {
+        self.one_of(Meaning::Keep(id), packages)
+    }
+
+    fn one_of(&mut self, meaning: Meaning, packages: &[PackageId]) -> Lit {
+        let own = self.variable(meaning);
+        let literals = packages.iter().map(|id| Lit::yes(variable(*id)));
+        self.need(own, literals.collect());
+        Lit::yes(own)
+    }
+
+    pub(super) fn finish(mut self) -> Encoded {
+        self.formula.finish();
+        let count = self.formula.len() as usize;
+        Encoded {
+            needs: Lists::new(count, &self.needs),
+            formula: self.formula,
+            meanings: self.meanings,
+            gates: self.gates,
+        }
+    }
+
+    /// Where `own` is true, one of the literals is.
+    fn need(&mut self, own: u32, mut literals: Vec<Lit>) {
+        literals.sort_unstable();
+        literals.dedup();
+        literals.insert(0, Lit::no(own));
+        if let Some(clause) = self.formula.clause(&literals) {
+            self.needs.push((own, clause));
+        }
+    }
+
+    /// One of these is true, whatever else is: an expression that holds of nothing at all (`a if b`)
+    /// has to be seen even where nothing is installed for it.
+    fn always(&mut self, literals: Vec<Lit>) {
+        let truth = if let Some(known) = self.truth {
+            known
+        } else {
+            let truth = self.variable(Meaning::Part);
+            self.formula.clause(&[Lit::yes(truth)]);
+            self.truth = Some(truth);
+            truth
+        };
+        self.need(truth, literals);
+    }
+
+    /// The variable that implies a dependency.
+    fn gate(&mut self, dep: DepId) -> u32 {
+        if let Some(known) = self.gates.get(&dep) {
+            return *known;
+        }
+        let own = self.variable(Meaning::Gate(dep));
+        self.gates.insert(dep, own);
+        let pool = self.pool;
+        if let Dep::Rich(expression) = pool.dep(dep) {
+            self.wanted(own, expression);
+        } else {
+            let found = self.providers.of(dep).iter();
+            let literals = found.map(|id| Lit::yes(variable(*id))).collect();
+            self.need(own, literals);
+        }
+        own
+    }
+
+    /// Where `own` is true, so is the expression.
+    fn wanted(&mut self, own: u32, expression: &Expression) {
+        match expression {
+            Expression::And(list) => list.iter().for_each(|one| self.wanted(own, one)),
+            Expression::If(then, condition, other) => {
+                let mut literals = self.alternatives(then);
+                literals.push(!self.unwanted(condition));
+                self.need(own, literals);
+                if let Some(other) = other {
+                    let mut literals = self.alternatives(other);
+                    literals.extend(self.alternatives(condition));
+                    self.need(own, literals);
+                }
+            }
+            Expression::Unless(then, condition, other) => {
+                let held = self.unwanted(condition);
+                let mut literals = self.alternatives(then);
+                match other {
+                    None => {
+                        self.need(own, literals);
+                        self.need(own, vec![!held]);
+                    }
+                    Some(other) => {
+                        literals.extend(self.alternatives(condition));
+                        self.need(own, literals);
+                        let mut literals = self.alternatives(other);
+                        literals.push(!held);
+                        self.need(own, literals);
+                    }
+                }
+            }
+            one => {
+                let literals = self.alternatives(one);
+                self.need(own, literals);
+            }
+        }
+    }
+
+    /// Literals of which one is true only where the expression is.
+    fn alternatives(&mut self, expression: &Expression) -> Vec<Lit> {
+        match expression {
+            Expression::Or(list) => list.iter().flat_map(|one| self.alternatives(one)).collect(),
+            Expression::And(_) | Expression::If(..) | Expression::Unless(..) => {
+                let part = self.variable(Meaning::Part);
+                self.wanted(part, expression);
+                vec![Lit::yes(part)]
+            }
+            Expression::Plain(dep) if self.providers.of(*dep).len() > PAIRS => {
+                vec![Lit::yes(self.gate(*dep))]
+            }
+            one => self.providers.set(one).into_iter().map(|id| Lit::yes(variable(id))).collect(),
+        }
+    }
+
+    /// A literal that is true wherever the expression is.
+    fn unwanted(&mut self, expression: &Expression) -> Lit {
+        if let Expression::Plain(dep) = expression
+            && let Some(known) = self.any.get(dep)
+        {
+            return Lit::yes(*known);
+        }
+        let own = Lit::yes(self.variable(Meaning::Held));
+        match expression {
+            Expression::And(list) => {
+                let mut clause = vec![own];
+                for one in list {
+                    clause.push(!self.unwanted(one));
+                }
+                self.formula.clause(&clause);
+            }
+            Expression::Or(list) => {
+                for one in list {
+                    let one = self.unwanted(one);
+                    self.formula.implies(one, own);
+                }
+            }
+            Expression::If(then, condition, other) => {
+                let then = self.unwanted(then);
+                if other.is_none() {
+                    self.formula.implies(then, own);
+                } else {
+                    let condition = self.unwanted(condition);
+                    self.formula.clause(&[own, !then, !condition]);
+                }
+                let mut clause = self.alternatives(condition);
+                clause.push(own);
+                if let Some(other) = other {
+                    clause.push(!self.unwanted(other));
+                }
+                self.always(clause);
+            }
+            Expression::Unless(then, condition, other) => {
+                let mut clause = self.alternatives(condition);
+                clause.extend([own, !self.unwanted(then)]);
+                self.always(clause);
+                if let Some(other) = other {
+                    let clause = [own, !self.unwanted(other), !self.unwanted(condition)];
+                    self.formula.clause(&clause);
+                }
+            }
+            one => {
+                for id in self.providers.set(one) {
+                    self.formula.implies(Lit::yes(variable(id)), own);
+                }
+            }
+        }
+        if let Expression::Plain(dep) = expression {
+            self.any.insert(*dep, own.variable());
+        }
+        own
+    }
+
+    /// What does not go together: conflicts, obsoletes, versions of one package.
+    fn exclusions(&mut self) -> Result<(), TooLarge> {
+        let pool = self.pool;
+        for kind in [Kind::Conflicts, Kind::Obsoletes] {
+            let mut of: BTreeMap<DepId, Vec<PackageId>> = BTreeMap::new();
+            for id in pool.ids().filter(|id| pool.hidden(*id).is_none()) {
+                for dep in pool.list(id, kind) {
+                    of.entry(*dep).or_default().push(id);
+                }
+            }
+            for (dep, who) in of {
+                match pool.dep(dep) {
+                    Dep::Plain { .. } if kind == Kind::Conflicts => {
+                        self.exclude(&who, self.providers.of(dep));
+                    }
+                    Dep::Plain { .. } => self.exclude(&who, &pool.matching_names(dep)),
+                    Dep::Rich(expression) if kind == Kind::Conflicts => {
+                        let held = self.unwanted(expression);
+                        for id in who {
+                            self.formula.implies(Lit::yes(variable(id)), !held);
+                        }
+                    }
+                    Dep::Rich(_) => {}
+                }
+                self.check()?;
+            }
+        }
+        let mut names: Vec<&[PackageId]> = pool.names().filter(|ids| ids.len() > 1).collect();
+        names.sort_unstable_by_key(|ids| ids[0]);
+        for ids in names {
+            let family_of = |id: &PackageId| family(pool.rank(*id));
+            let ids: Vec<PackageId> = ids
+                .iter()
+                .copied()
+                .filter(|id| pool.hidden(*id).is_none() && !pool.is_install_only(*id))
+                .collect();
+            let mut families: Vec<u8> = ids.iter().map(family_of).filter(|of| *of > 0).collect();
+            families.sort_unstable();
+            families.dedup();
+            families.extend(families.is_empty().then_some(0));
+            for of in families {
+                // What is for all architectures takes the place of any.
+                let members = ids.iter().filter(|id| [0, of].contains(&family_of(id)));
+                let members: Vec<u32> = members.map(|id| variable(*id)).collect();
+                if members.len() > 1 {
+                    self.formula.at_most_one(members);
+                }
+            }
+            self.check()?;
+        }
+        Ok(())
+    }
+
+    /// None of `who` goes with one of the others, itself excepted.
+    fn exclude(&mut self, who: &[PackageId], others: &[PackageId]) {
+        let set: HashSet<PackageId> = who.iter().copied().collect();
+        let (both, rest): (Vec<PackageId>, Vec<PackageId>) =
+            others.iter().partition(|id| set.contains(id));
+        if both.len() > 1 {
+            self.formula.at_most_one(both.iter().map(|id| variable(*id)).collect());
+        }
+        self.forbid(who, &rest);
+        if !both.is_empty() {
+            let inner: HashSet<PackageId> = both.iter().copied().collect();
+            let outer: Vec<PackageId> =
+                who.iter().copied().filter(|id| !inner.contains(id)).collect();
+            self.forbid(&outer, &both);
+        }
+    }
+
+    fn forbid(&mut self, some: &[PackageId], others: &[PackageId]) {
+        if some.len().saturating_mul(others.len()) <= PAIRS {
+            for one in some {
+                for other in others {
+                    let other = Lit::no(variable(*other));
+                    self.formula.implies(Lit::yes(variable(*one)), other);
+                }
+            }
+            return;
+        }
+        let any = Lit::yes(self.variable(Meaning::Held));
+        for other in others {
+            self.formula.implies(Lit::yes(variable(*other)), any);
+        }
+        for one in some {
+            self.formula.implies(Lit::yes(variable(*one)), !any);
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! From what a user asks for to packages.
+
+use std::collections::BTreeMap;
+
+use super::arch::family;
+use super::pool::{Hidden, PackageId, Pool};
+use crate::format::rpm::dependencies::Kind;
+use crate::format::rpm::nevra::{Spec, specs};
+use crate::format::rpm::rich::{Comparison, evr};
+
+/// Something that is asked for: one of these packages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Root {
+    /// In the user's words.
+    pub text: String,
+    /// Each of them will do; the solver takes the best.
+    pub packages: Vec<PackageId>,
+}
+
+/// What no repository has.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum NotFound {
+    /// Nothing is so called, and nothing provides it.
+    #[error("nothing is called {text}, and nothing provides it{}", meant(.near.as_deref()))]
+    Nothing {
+        /// What was asked for.
+        text: String,
+        /// A name that is much like it.
+        near: Option<String>,
+    },
+    /// What there is cannot be had.
+    #[error("{text}: all {count} matching packages are left out: {}", .why.words())]
+    Hidden {
+        /// What was asked for.
+        text: String,
+        /// How many packages match.
+        count: usize,
+        /// Why the first of them is not to be had.
+        why: Hidden,
+    },
+}
+
+fn meant(near: Option<&str>) -> String {
+    near.map(|near| format!(": did you mean {near}?")).unwrap_or_default()
+}
+
+impl Hidden {
+    /// For messages.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Architecture => "for another architecture",
+            Self::Module => "of a module stream that is not enabled",
+            Self::Excluded => "excluded",
+        }
+    }
+}
+
+/// Whether a text is a pattern.
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '['])
+}
+
+/// A part of a specification: any, equal, or fitting a pattern.
+struct Part<'a>(Option<&'a str>, Option<glob::Pattern>);
+
+impl<'a> Part<'a> {
+    fn new(text: Option<&'a str>) -> Self {
+        let pattern = text.filter(|text| is_pattern(text));
+        Self(text, pattern.and_then(|pattern| glob::Pattern::new(pattern).ok()))
+    }
+
+    fn fits(&self, found: &str) -> bool {
+        match self {
+            Self(_, Some(pattern)) => pattern.matches(found),
+            Self(Some(text), None) => *text == found,
+            Self(None, None) => true,
+        }
+    }
+}
+
+impl Pool {
+    /// What a user's words mean: a package's name, `name-version` and so on as dnf knows them, with
+    /// patterns; or what packages provide, with or without a version; or a file's path. Each name
+    /// that fits a pattern is a root of its own.
+    pub fn roots(&self, text: &str) -> Result<Vec<Root>, NotFound> {
+        let (mut found, mut any_arch) = (Vec::new(), true);
+        for spec in specs(text) {
+            found = self.fitting(&spec);
+            any_arch = spec.arch.is_none();
+            if !found.is_empty() {
+                break;
+            }
+        }
+        let by_spec = !found.is_empty();
+        if found.is_empty() {
+            found = self.provided_by(text);
+        }
+        let visible: Vec<PackageId> =
+            found.iter().copied().filter(|id| self.hidden(*id).is_none()).collect();
+        if visible.is_empty() {
+            let text = text.to_owned();
+            return Err(match found.first().and_then(|id| self.hidden(*id)) {
+                Some(why) => NotFound::Hidden { text, count: found.len(), why },
+                None => NotFound::Nothing { near: self.near(&text), text },
+            });
+        }
+        if !by_spec {
+            return Ok(vec![Root { text: text.to_owned(), packages: visible }]);
+        }
+        let mut names: BTreeMap<&str, Vec<PackageId>> = BTreeMap::new();
+        for id in visible {
+            names.entry(self.name(id)).or_default().push(id);
+        }
+        // What takes the place of a package is what its name means.
+        for packages in names.values_mut() {
+            // Who wants the 32-bit one as well says so, and gets both.
+            let rank = |id: &PackageId| self.rank(*id);
+            let best = packages.iter().map(rank).filter(|rank| *rank > 0).min();
+            if let (Some(best), true) = (best, any_arch) {
+                packages.retain(|id| rank(id) == 0 || family(rank(id)) == family(best));
+            }
+            let more = self.replacing(packages);
+            packages.extend(more);
+        }
+        let roots = names.into_iter().map(|(name, packages)| Root {
+            text: if is_pattern(text) { format!("{name} ({text})") } else { text.to_owned() },
+            packages,
+        });
+        Ok(roots.collect())
+    }
+
+    /// All that can be installed, a root for each package: what proves a whole repository.
+    pub fn each(&self) -> Vec<Root> {
+        let visible = self.ids().filter(|id| self.hidden(*id).is_none());
+        visible.map(|id| Root { text: self.nevra(id).to_string(), packages: vec![id] }).collect()
+    }
+
+    fn fitting(&self, spec: &Spec<'_>) -> Vec<PackageId> {
+        let name = Part::new(Some(spec.name));
+        let [version, release, arch] = [spec.version, spec.release, spec.arch].map(Part::new);
+        // An architecture is one of those that there are: `python3.11` is a name.
+        let fits = |id: &PackageId| {
+            let nevra = self.nevra(*id);
+            version.fits(&nevra.evr.version)
+                && release.fits(&nevra.evr.release)
+                && arch.fits(&nevra.arch)
+                && spec.epoch.is_none_or(|epoch| epoch == nevra.evr.epoch)
+        };
+        if name.1.is_none() {
+            return self.named(spec.name).iter().copied().filter(fits).collect();
+        }
+        self.ids().filter(|id| name.fits(self.name(*id)) && fits(id)).collect()
+    }
+
+    fn provided_by(&self, text: &str) -> Vec<PackageId> {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        if let [name, sign, version] = words[..]
+            && let (Some(sign), Some(evr)) = (Comparison::from_sign(sign), evr(version))
+        {
+            return self.providing_versions(name, sign, &evr);
+        }
+        self.providing(text)
+    }
+
+    /// The packages that take the place of one of these, and are of another name.
+    fn replacing(&self, packages: &[PackageId]) -> Vec<PackageId> {
+        let name = packages.first().map(|id| self.name_id(*id));
+        let mut found = Vec::new();
+        for id in self.ids() {
+            let obsoletes = self.list(id, Kind::Obsoletes);
+            if obsoletes.is_empty() || Some(self.name_id(id)) == name || self.hidden(id).is_some() {
+                continue;
+            }
+            let takes = |dep: &_| self.matching_names(*dep).iter().any(|of| packages.contains(of));
+            if obsoletes.iter().any(takes) {
+                found.push(id);
+            }
+        }
+        found
+    }
+
+    /// A name that differs in a letter or two.
+    fn near(&self, text: &str) -> Option<String> {
+        let far = |name: &str| distance(text, name, 2);
+        let names = self.names().filter_map(|ids| ids.first()).map(|id| self.name(*id));
+        let near = names.filter_map(|name| far(name).map(|far| (far, name))).min();
+        near.map(|(_, name)| name.to_owned())
+    }
+}
+
+/// How many letters it takes to make one text of the other, where that is at most `limit`.
+fn distance(a: &str, b: &str, limit: usize) -> Option<usize> {
+    if a.len().abs_diff(b.len()) > limit || a.len() > 64 {
+        return None;
+    }
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, left) in a.bytes().enumerate() {
+        let mut before = std::mem::replace(&mut row[0], i + 1);
+        for (j, right) in b.bytes().enumerate() {
+            let cost = before + usize::from(left != right);
+            before = row[j + 1];
+            row[j + 1] = cost.min(before + 1).min(row[j] + 1);
+        }
+    }
+    row.last().copied().filter(|distance| *distance <= limit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_what_was_perhaps_meant() {
+        assert_eq!(distance("kubeadm", "kubeadn", 2), Some(1));
+        assert_eq!(distance("kubeadm", "kubedam", 2), Some(2));
+        assert_eq!(distance("kubeadm", "kubectl", 2), None);
+        assert_eq!(distance("", "ab", 2), Some(2));
+    }
+}

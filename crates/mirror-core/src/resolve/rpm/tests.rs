@@ -1,0 +1,8 @@
+use super::*;
+use std::collections::BTreeSet;
+
+use crate::format::rpm::FormatError;
+use crate::format::rpm::dependencies::read_packages;
+
+mod real;
+mod rules;
