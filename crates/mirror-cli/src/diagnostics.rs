@@ -198,6 +198,14 @@ pub(crate) enum Failure {
         /// The root.
         root: PathBuf,
     },
+    /// A tree that is none.
+    #[error("{}: neither a repository nor a tree of Python packages at {tree}", root.display())]
+    NothingToCheck {
+        /// What was named.
+        tree: String,
+        /// The root.
+        root: PathBuf,
+    },
     /// Several folders of packages, and none that holds them all.
     #[error("{0} folders, and none is named that holds them all")]
     NoOut(usize),
@@ -271,6 +279,7 @@ impl Failure {
             | Self::NoUpstream { .. }
             | Self::WhichTree { .. }
             | Self::NoPackages { .. }
+            | Self::NothingToCheck { .. }
             | Self::NoSuchSet { .. }
             | Self::Unconfirmed
             | Self::NoOut(_)
@@ -392,6 +401,10 @@ impl Failure {
             Self::NoPackages { .. } => {
                 Some("`mirror pypi` makes one; name another tree, or another --root".to_owned())
             }
+            Self::NothingToCheck { .. } => Some(
+                "`mirror sync` and `mirror pypi` make one; name another tree, or another --root"
+                    .to_owned(),
+            ),
             Self::Netrc { .. } => {
                 Some("logins come from the file that NETRC names, else from ~/.netrc".to_owned())
             }

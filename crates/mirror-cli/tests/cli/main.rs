@@ -5,6 +5,7 @@
 mod access;
 mod advisories;
 mod carry;
+mod check;
 mod diff;
 mod generated;
 mod help;

@@ -6,6 +6,7 @@
 
 mod advisories;
 mod age;
+mod check;
 pub(crate) mod contents;
 mod judge;
 mod jury;
@@ -22,6 +23,7 @@ mod trust;
 
 pub use advisories::ByAdvisory;
 use missing::Missing;
+pub use check::{Checked, Duplicate, Fault, Unproved, check, is_repository};
 pub use selection::{Glob, GlobError, Selection};
 pub use trust::{Check, KeyFile, Trust};
 

@@ -1,0 +1,392 @@
+//! Whether trees of RPM packages hold all that their packages need.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+
+use serde::Serialize;
+
+use super::contents;
+use crate::error::{Error, Result};
+use crate::format::compression::{Decoder, decoder};
+use crate::format::rpm::dependencies::{find_paths, read_packages};
+use crate::format::rpm::repomd::{Record, Repomd};
+use crate::format::rpm::{FormatError, excerpt};
+use crate::limits;
+use crate::path::RepoPath;
+use crate::resolve::rpm::{Goal, PackageId, Pool, Root, SolveError, TooLarge, Weak, prove};
+
+/// What a check of trees that are used together found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Checked {
+    /// The trees.
+    pub trees: Vec<String>,
+    /// The architectures of hosts that the packages were proved for.
+    pub arches: Vec<String>,
+    /// How many packages there are that a host can install.
+    pub packages: usize,
+    /// Files that are missing, or that are there and not listed, and metadata that is not what it
+    /// should be.
+    pub faults: Vec<Fault>,
+    /// Builds that are there more than once, with different content.
+    pub duplicates: Vec<Duplicate>,
+    /// What cannot be installed from the trees alone.
+    pub unproved: Vec<Unproved>,
+}
+
+/// Something about a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Fault {
+    /// Its path below the root: the tree's, and its own.
+    pub path: String,
+    /// What was expected, and found.
+    pub reason: String,
+}
+
+/// A build with more than one content.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Duplicate {
+    /// Which build.
+    pub package: String,
+    /// The trees that have it, one for each content.
+    pub trees: Vec<String>,
+}
+
+/// A package, or something that was asked for, that cannot be installed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Unproved {
+    /// Which one.
+    pub package: String,
+    /// For hosts of which architecture.
+    pub arch: String,
+    /// Why, a statement a line.
+    pub why: Vec<String>,
+}
+
+impl Checked {
+    /// Whether all is as it should be.
+    pub fn is_good(&self) -> bool {
+        self.faults.is_empty() && self.duplicates.is_empty() && self.unproved.is_empty()
+    }
+}
+
+/// Architectures of hosts; packages for the 32-bit ones of `x86_64` are proved with it.
+const HOSTS: [&str; 8] =
+    ["x86_64", "x86_64_v2", "aarch64", "ppc64le", "s390x", "riscv64", "armhfp", "i686"];
+
+/// A tree, and what it says of itself.
+struct Tree<'a> {
+    name: &'a str,
+    folder: &'a Path,
+    repomd: Repomd,
+}
+
+/// Whether a folder holds a repository.
+pub fn is_repository(folder: &Path) -> bool {
+    folder.join(contents::REPOMD).is_file()
+}
+
+/// Holds trees, each with its name and folder, against their own metadata: each package that is listed
+/// is there with its size, no other is there, and each can be installed from these trees together and
+/// nothing else. With `asked`, which are names as `dnf install` takes them, those are proved instead of
+/// every package. Contents are not hashed: that is what `verify` does. `stop` is asked from time to
+/// time whether to end. Blocks.
+pub fn check(
+    trees: &[(&str, &Path)],
+    asked: &[String],
+    stop: &dyn Fn() -> bool,
+) -> Result<Checked> {
+    let mut opened = Vec::new();
+    for (name, folder) in trees {
+        let path = folder.join(contents::REPOMD);
+        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        opened.push(Tree { name, folder, repomd: contents::entry_point(file)? });
+    }
+    let mut checked = Checked {
+        trees: trees.iter().map(|(name, _)| (*name).to_owned()).collect(),
+        arches: Vec::new(),
+        packages: 0,
+        faults: Vec::new(),
+        duplicates: Vec::new(),
+        unproved: Vec::new(),
+    };
+    let mut listed = Listed::default();
+    for tree in &opened {
+        tree.hold(&mut checked.faults, &mut listed)?;
+    }
+    checked.packages = listed.packages.len();
+    checked.duplicates = listed.duplicates();
+    let arches = listed.hosts();
+    let mut unproved: BTreeMap<String, (usize, Unproved)> = BTreeMap::new();
+    for arch in &arches {
+        for found in prove_for(&opened, arch, asked, stop)? {
+            let known = unproved.entry(found.package.clone()).or_insert((0, found));
+            known.0 += 1;
+        }
+    }
+    // What is for every architecture needs one that it can be installed on.
+    let is_final = |count: usize, name: &str| {
+        count == arches.len() || !asked.is_empty() || !name.ends_with(".noarch")
+    };
+    let found = unproved.into_values().filter(|(count, one)| is_final(*count, &one.package));
+    checked.unproved = found.map(|(_, unproved)| unproved).collect();
+    checked.arches = arches;
+    checked.faults.sort();
+    Ok(checked)
+}
+
+/// The packages of all trees.
+#[derive(Default)]
+struct Listed {
+    /// Each build's contents, and the tree of the first of each.
+    packages: BTreeMap<String, BTreeMap<String, String>>,
+    arches: BTreeMap<String, usize>,
+}
+
+impl Listed {
+    fn duplicates(&self) -> Vec<Duplicate> {
+        let several = self.packages.iter().filter(|(_, contents)| contents.len() > 1);
+        let found = several.map(|(package, contents)| {
+            let mut trees: Vec<String> = contents.values().cloned().collect();
+            trees.sort();
+            Duplicate { package: package.clone(), trees }
+        });
+        found.collect()
+    }
+
+    /// The hosts that the packages are for.
+    fn hosts(&self) -> Vec<String> {
+        let has = |arch: &&&str| self.arches.contains_key(**arch);
+        let mut hosts: Vec<&str> = HOSTS.iter().filter(has).copied().collect();
+        if hosts.len() > 1 {
+            hosts.retain(|host| *host != "i686");
+        }
+        if hosts.is_empty() {
+            let others = self.arches.keys().map(String::as_str);
+            hosts.extend(others.filter(|arch| !["noarch", "src", "nosrc"].contains(arch)));
+        }
+        if hosts.is_empty() {
+            hosts.push("x86_64");
+        }
+        hosts.into_iter().map(str::to_owned).collect()
+    }
+}
+
+impl Tree<'_> {
+    fn at(&self, path: &str) -> String {
+        format!("{}/{}", self.name, excerpt(path))
+    }
+
+    fn record(&self, kind: &str) -> Option<&Record> {
+        self.repomd.record(kind)
+    }
+
+    fn open(&self, record: &Record) -> Result<BufReader<Decoder<BufReader<File>>>> {
+        let at = self.at(&record.href);
+        let path = RepoPath::new(&record.href)
+            .map_err(|source| Error::Path { file: at.clone(), source })?
+            .under(self.folder);
+        let file = File::open(&path).map_err(Error::io("open", &path))?;
+        let file = BufReader::with_capacity(256 << 10, file);
+        decoder(file, limits::METADATA_OPEN_SIZE)
+            .map_err(|error| Error::metadata(&at, FormatError::from(error)))
+    }
+
+    /// Compares what is listed with what is there.
+    fn hold(&self, faults: &mut Vec<Fault>, listed: &mut Listed) -> Result<()> {
+        let mut known: HashSet<String> = HashSet::new();
+        for record in &self.repomd.records {
+            self.look(&record.href, record.size, faults);
+        }
+        let Some(primary) = self.record("primary") else {
+            let reason = "lists no primary metadata".to_owned();
+            faults.push(Fault { path: self.at(contents::REPOMD), reason });
+            return Ok(());
+        };
+        let at = self.at(&primary.href);
+        crate::format::rpm::primary::read_packages(self.open(primary)?, |package| {
+            if package.base.is_some() {
+                let reason = "lies at another place (xml:base)".to_owned();
+                faults.push(Fault { path: self.at(package.href), reason });
+            } else {
+                let href = package.href.strip_prefix("./").unwrap_or(package.href);
+                self.look(href, package.size, faults);
+                known.insert(href.to_owned());
+            }
+            let evr = crate::format::rpm::nevra::Evr::new(
+                package.epoch,
+                package.version,
+                package.release,
+            );
+            let nevra = format!("{}-{evr}.{}", package.name, package.arch);
+            *listed.arches.entry(package.arch.to_owned()).or_default() += 1;
+            let contents = listed.packages.entry(nevra).or_default();
+            contents.entry(package.checksum.hex()).or_insert_with(|| self.name.to_owned());
+            Ok::<_, FormatError>(())
+        })
+        .map_err(|error| Error::metadata(&at, error))?;
+        self.strangers(&known, faults);
+        Ok(())
+    }
+
+    /// A listed file.
+    fn look(&self, href: &str, size: Option<u64>, faults: &mut Vec<Fault>) {
+        let reason = match RepoPath::new(href) {
+            Err(error) => error.to_string(),
+            Ok(path) => match std::fs::symlink_metadata(path.under(self.folder)) {
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                    "listed, and not there".to_owned()
+                }
+                Err(error) => error.to_string(),
+                Ok(found) if !found.is_file() => "expected a file, found something else".to_owned(),
+                Ok(found) => match size.filter(|size| *size != found.len()) {
+                    Some(size) => format!("expected {size} bytes, found {}", found.len()),
+                    None => return,
+                },
+            },
+        };
+        faults.push(Fault { path: self.at(href), reason });
+    }
+
+    /// Packages that are there, and that no client is told of.
+    fn strangers(&self, known: &HashSet<String>, faults: &mut Vec<Fault>) {
+        let mut folders = vec![String::new()];
+        while let Some(folder) = folders.pop() {
+            // What cannot be listed holds nothing that is missed here.
+            for entry in
+                std::fs::read_dir(self.folder.join(&folder)).into_iter().flatten().flatten()
+            {
+                let name = entry.file_name();
+                let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else {
+                    continue;
+                };
+                let path =
+                    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") };
+                let kind = entry.file_type();
+                if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
+                    folders.push(path);
+                } else if Path::new(name).extension().is_some_and(|end| end == "rpm")
+                    && !known.contains(&path)
+                {
+                    let reason = "there, and not listed".to_owned();
+                    faults.push(Fault { path: self.at(&path), reason });
+                }
+            }
+        }
+    }
+}
+
+/// All packages of the trees, with the files that others ask for by path.
+fn pool(trees: &[Tree<'_>], arch: &str) -> Result<Pool> {
+    let mut pool = Pool::new(arch);
+    let mut ids: HashMap<String, Vec<PackageId>> = HashMap::new();
+    for tree in trees {
+        let Some(primary) = tree.record("primary") else { continue };
+        let repository = pool.add_repository(tree.name);
+        let (at, mut number) = (tree.at(&primary.href), 0);
+        read_packages(tree.open(primary)?, |package, relations| {
+            if let Some(id) = pool.add(repository, number, &package, relations)? {
+                ids.entry(pool.pkgid(id).to_owned()).or_default().push(id);
+            }
+            number += 1;
+            Ok::<_, Stop>(())
+        })
+        .map_err(|stop| stop.error(&at))?;
+    }
+    pool.finish();
+    let wanted: HashSet<String> = pool.unknown_paths().into_iter().collect();
+    if wanted.is_empty() {
+        return Ok(pool);
+    }
+    for tree in trees {
+        let Some(filelists) = tree.record("filelists") else { continue };
+        let at = tree.at(&filelists.href);
+        let reader = tree.open(filelists)?;
+        find_paths(reader, &wanted, |package, path| {
+            for id in ids.get(&package.pkgid).into_iter().flatten() {
+                pool.add_path(*id, path);
+            }
+            Ok::<_, FormatError>(())
+        })
+        .map_err(|error| Error::metadata(&at, error))?;
+    }
+    pool.finish();
+    Ok(pool)
+}
+
+fn prove_for(
+    trees: &[Tree<'_>],
+    arch: &str,
+    asked: &[String],
+    stop: &dyn Fn() -> bool,
+) -> Result<Vec<Unproved>> {
+    let pool = pool(trees, arch)?;
+    let failed = |error: SolveError| match error {
+        SolveError::Cancelled => Error::Cancelled,
+        error => Error::metadata(trees.first().map_or("", |tree| tree.name), error),
+    };
+    let arch = || arch.to_owned();
+    if asked.is_empty() {
+        let all: Vec<PackageId> = pool.ids().filter(|id| pool.hidden(*id).is_none()).collect();
+        let proof = prove(&pool, &all, stop).map_err(failed)?;
+        let words = |id| pool.nevra(id).to_string();
+        let found = proof.unproved.into_iter().map(|unproved| Unproved {
+            package: words(unproved.id),
+            arch: arch(),
+            why: unproved.problem.lines,
+        });
+        return Ok(found.collect());
+    }
+    let mut unproved = Vec::new();
+    for text in asked.iter().collect::<BTreeSet<_>>() {
+        let roots: Vec<Root> = match pool.roots(text) {
+            Ok(roots) => roots,
+            Err(error) => {
+                let (package, why) = (text.clone(), vec![error.to_string()]);
+                unproved.push(Unproved { package, arch: arch(), why });
+                continue;
+            }
+        };
+        for root in roots {
+            let package = root.text.clone();
+            let goal = Goal { roots: vec![root], installed: Vec::new(), weak: Weak::No };
+            match goal.solve(&pool, stop) {
+                Ok(_) => {}
+                Err(SolveError::Unsolvable(problems)) => {
+                    let why = problems.into_iter().flat_map(|problem| problem.lines).collect();
+                    unproved.push(Unproved { package, arch: arch(), why });
+                }
+                Err(error) => return Err(failed(error)),
+            }
+        }
+    }
+    Ok(unproved)
+}
+
+/// What ends the reading of packages: a document that is none, or too many packages.
+enum Stop {
+    Format(FormatError),
+    TooLarge(TooLarge),
+}
+
+impl From<FormatError> for Stop {
+    fn from(error: FormatError) -> Self {
+        Self::Format(error)
+    }
+}
+
+impl From<TooLarge> for Stop {
+    fn from(error: TooLarge) -> Self {
+        Self::TooLarge(error)
+    }
+}
+
+impl Stop {
+    fn error(self, at: &str) -> Error {
+        match self {
+            Self::Format(error) => Error::metadata(at, error),
+            Self::TooLarge(error) => Error::metadata(at, error),
+        }
+    }
+}
