@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::Arc;
 
-use mirror_fixtures::{Gpg, Package, Signer, sign_package, tool};
+use mirror_fixtures::{Gpg, Package, Repository, Signer, sign_package, tool};
 
 use crate::support::{Ran, Site};
 
@@ -68,6 +68,7 @@ struct Signed {
     site: Site,
     vendor: Signer,
     other: Signer,
+    tree: &'static str,
 }
 
 impl Signed {
@@ -75,7 +76,7 @@ impl Signed {
         let gpg = Arc::new(Gpg::new()?);
         let [vendor, other] =
             ["vendor", "other"].map(|name| gpg.signer(&gpg.make(name, "ed25519", "never", &[])));
-        let signed = Self { site: Site::empty(), vendor, other };
+        let signed = Self { site: Site::empty(), vendor, other, tree: "tree" };
         fs::create_dir(signed.tree()).unwrap();
         for signer in [&signed.vendor, &signed.other] {
             let name = if signer.key == signed.vendor.key { "vendor.key" } else { "other.key" };
@@ -87,7 +88,7 @@ impl Signed {
     }
 
     fn tree(&self) -> PathBuf {
-        self.site.path("tree")
+        self.site.path(self.tree)
     }
 
     fn repodata(&self, name: &str) -> PathBuf {
@@ -139,6 +140,48 @@ fn dnf_installs_from_a_signed_index_and_from_no_changed_one() {
     fs::write(signed.repodata("repomd.xml"), repomd.replace("<repomd ", "<repomd  ")).unwrap();
     let said = signed.dnf(&usual).unwrap().run(&["makecache"]).unwrap_err();
     assert!(said.contains("repomd.xml"), "{said}");
+}
+
+#[test]
+fn dnf_installs_from_a_signed_part_of_a_repository() {
+    let Some(mut signed) = Signed::new() else { return };
+    let build = |version| {
+        let package = Package::new("one", version, "1").file("/usr/share/one", version);
+        (package.rpm_name(), sign_package(&package.build(), &signed.vendor))
+    };
+    let all = [build("1"), build("2")];
+    let each = all.iter();
+    let repository =
+        each.fold(Repository::new(), |repository, (name, rpm)| repository.rpm(name, rpm));
+    signed.site.rewrite(&repository);
+    signed.tree = "mirror/up";
+    let sync = |more: &str| {
+        let ran = signed.site.sync(&format!("--key vendor.key {more}"));
+        assert_eq!(ran.code, Some(0), "{}", ran.text());
+        ran
+    };
+    sync("--newest-only --sign-key site.key --gpgcheck require");
+    let read = |name| fs::read(signed.repodata(name)).unwrap();
+    let before = [read("repomd.xml"), read("repomd.xml.asc"), read("repomd.xml.key")];
+    assert_eq!(before[2], fs::read(signed.site.path("site.key.pub")).unwrap());
+    if let Some(dnf) = signed.dnf(&["site.key.pub", "vendor.key"]) {
+        dnf.run(&["makecache"]).unwrap();
+        dnf.run(&["install", "one"]).unwrap();
+        assert_eq!(fs::read_to_string(dnf.root().join("usr/share/one")).unwrap(), "2");
+        let stranger = signed.dnf(&["other.key", "vendor.key"]).unwrap();
+        assert!(stranger.run(&["makecache"]).unwrap_err().contains("repomd.xml"));
+    }
+    // The same again keeps its signature, also where another setting has all looked at anew.
+    let again = sync("--newest-only --sign-key site.key --gpgcheck require");
+    assert!(again.out.contains("unchanged"), "{}", again.out);
+    let ran = sync("--newest-only --sign-key site.key --gpgcheck off");
+    assert!(ran.out.contains("unchanged"), "{}", ran.out);
+    assert_eq!(before, [read("repomd.xml"), read("repomd.xml.asc"), read("repomd.xml.key")]);
+    // All of a repository is upstream's, which nobody signed here.
+    sync("--sign-key site.key");
+    assert!(!signed.repodata("repomd.xml.asc").exists());
+    let upstream = fs::read(signed.site.served("repodata/repomd.xml")).unwrap();
+    assert_eq!(read("repomd.xml"), upstream);
 }
 
 #[test]

@@ -173,7 +173,13 @@ impl Source for RpmSource {
 
     fn fingerprint(&self) -> String {
         // Trust is not of it: the files are the same, whoever vouches for them.
-        format!("rpm 1 treeinfo={} {}", self.treeinfo, self.selection)
+        let fingerprint = format!("rpm 1 treeinfo={} {}", self.treeinfo, self.selection);
+        #[cfg(feature = "signatures")]
+        if let Some(key) = &self.key {
+            // Who signs what is made here makes other files.
+            return format!("{fingerprint} signed={}", key.fingerprint());
+        }
+        fingerprint
     }
 
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>> {

@@ -9,12 +9,14 @@
 //!
 //! `repomd.xml` has upstream's revision, tags and times, and the order of createrepo_c; files are
 //! compressed as upstream's are. So the same upstream and selection give the same bytes, on any host.
-//! Upstream's signature says nothing of it, and is not published.
+//! Upstream's signature says nothing of it, and is not published; a key of the site's own may sign it.
 
 mod documents;
 mod kinds;
 mod names;
 mod side;
+#[cfg(feature = "signatures")]
+mod signed;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -205,7 +207,10 @@ impl Resolving<'_> {
         let written = repomd.write(&mut content);
         written.map_err(Error::io("write", std::path::Path::new(REPOMD)))?;
         let stored = self.context.add(REPOMD, &mut &*content, &Expected::default())?;
-        self.add_made(REPOMD, stored, Role::EntryPoint)
+        self.add_made(REPOMD, stored, Role::EntryPoint)?;
+        #[cfg(feature = "signatures")]
+        self.add_signature(&content, stored)?;
+        Ok(())
     }
 
     /// Adds an entry for a file that only we have.
