@@ -113,7 +113,7 @@ fn asks_upstream_and_publishes_nothing() {
     let ran = site.run("diff --root mirror up --upstream");
     assert!(ran.out.contains("1 updated, 3 added, 1 removed, 2 advisories\n"), "{ran:?}");
     let requests = site.upstream.requests();
-    assert!(requests.iter().all(|request| !request.path.ends_with(".rpm")), "{requests:?}");
+    assert!(requests.iter().all(|request| !request.path.contains(".rpm")), "{requests:?}");
     let report = json(&site.run("diff --root mirror up --upstream --json"));
     assert_eq!(report["new"]["generation"], serde_json::Value::Null);
     assert!(site.run("status --root mirror up").out.contains("generation  1"), "as it was");

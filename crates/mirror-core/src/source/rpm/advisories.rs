@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::format::compression::decoder;
 use crate::format::rpm::FormatError;
 use crate::format::rpm::nevra::Nevra;
-use crate::format::rpm::updateinfo::{Advisory, read_advisories};
+use crate::format::rpm::updateinfo::{Advisory, Package, read_advisories};
 use crate::limits;
 
 /// Advisories whose packages are wanted: those that fit any of these; none means that advisories do not
@@ -90,8 +90,8 @@ pub(super) fn among(
 ) -> Vec<bool> {
     let some = candidates.iter().filter(|candidate| named.contains(*candidate));
     let some: Vec<_> = some.cloned().collect();
-    let mut taken = takes(&some).into_iter();
-    let of = |candidate| named.contains(candidate) && taken.next().unwrap_or(false);
+    let mut verdicts = takes(&some).into_iter();
+    let of = |candidate| named.contains(candidate) && verdicts.next().unwrap_or(false);
     candidates.iter().map(of).collect()
 }
 
@@ -133,7 +133,7 @@ impl Gathered {
             }
         }
         if is_wanted {
-            self.builds.extend(advisory.packages().filter_map(|package| package.nevra()));
+            self.builds.extend(advisory.packages().filter_map(Package::nevra));
         }
     }
 

@@ -22,8 +22,8 @@ mod tree;
 mod trust;
 
 pub use advisories::ByAdvisory;
-use missing::Missing;
 pub use check::{Checked, Duplicate, Fault, Unproved, check, is_repository};
+use missing::Missing;
 pub use selection::{Glob, GlobError, Selection};
 pub use trust::{Check, KeyFile, Trust};
 

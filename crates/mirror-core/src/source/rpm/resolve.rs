@@ -428,10 +428,10 @@ impl<'a> Resolving<'a> {
         streams: &Membership,
         named: Option<&HashSet<Nevra>>,
     ) -> Result<(Vec<bool>, Vec<Lacking>)> {
-        let takes = |candidates: &[Nevra]| self.source.selection.takes(candidates, streams);
+        let selected = |candidates: &[Nevra]| self.source.selection.takes(candidates, streams);
         let taken = match (&listed.candidates, named) {
-            (Some(candidates), None) => takes(candidates),
-            (Some(candidates), Some(named)) => among(candidates, named, takes),
+            (Some(candidates), None) => selected(candidates),
+            (Some(candidates), Some(named)) => among(candidates, named, selected),
             (None, _) => vec![true; listed.entries.len()],
         };
         self.leave_out_missing(listed, taken)
