@@ -178,7 +178,8 @@ impl Words<'_> {
         if is_required {
             let has_named = !(trust.keys.is_empty() && trust.urls.is_empty());
             let has_pinned = !(trust.pinned.is_empty() && trust.expected.is_empty());
-            if !has_pinned && !(self.takes_named && has_named) {
+            let is_enough = has_pinned || (self.takes_named && has_named);
+            if !is_enough {
                 return Err(ConfigError::NoKey { of: self.of.to_owned() });
             }
         }

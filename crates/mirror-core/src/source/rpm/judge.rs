@@ -253,6 +253,10 @@ mod judging {
             if let Some(beside) = beside {
                 keys.extend(Keys::read(&self.content(beside)?).unwrap_or_default());
             }
+            // Without the bytes of any nothing would come of it.
+            if !is_required && !trusted.iter().any(|key| keys.get(key).is_some()) {
+                return Ok(None);
+            }
             let is_signed = judgement.verdict.is_good();
             Ok(Some(Jury::new(trust.packages, keys, trusted, is_signed, now())))
         }
