@@ -101,7 +101,7 @@ fn filter(criterion: &mut Criterion) {
                         let sha256 = Algorithm::Sha256;
                         let file =
                             MetadataFile::new(io::sink(), compression, None, sha256).unwrap();
-                        let (_, file) = write_behind(file, |out| {
+                        let ((), file) = write_behind(file, |out| {
                             read_ahead(open(), |from| carry_over(kind, from, out, keep));
                         });
                         file.unwrap().finish().unwrap()
