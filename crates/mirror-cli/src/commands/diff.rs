@@ -100,7 +100,7 @@ fn upstream(args: &DiffArgs, config: &Config, root: &Path, old: &Point) -> Resul
     };
     let runtime = super::runtime()?;
     let names = [(old.tree.as_str(), job.group.as_str())];
-    let progress = Arc::new(Progress::start(&args.output, names.into_iter()));
+    let progress = Arc::new(Progress::start(&args.output, names));
     let cancel = signals::watch({
         let progress = Arc::clone(&progress);
         move || progress.note("stopping; a second Ctrl-C stops at once")
