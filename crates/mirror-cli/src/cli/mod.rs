@@ -97,7 +97,7 @@ pub(crate) enum Command {
     /// Read every byte of the mirrors and hold it against what was published
     #[command(long_about = verify::ABOUT, after_long_help = verify::EXAMPLES)]
     Verify(VerifyArgs),
-    /// Prove that mirrored Python packages can be installed from the mirror alone
+    /// Prove that what is mirrored can be installed from the mirror alone
     #[command(long_about = check::ABOUT, after_long_help = check::EXAMPLES)]
     Check(CheckArgs),
     /// Drop what no kept generation names, and trees that are named
