@@ -6,7 +6,7 @@ use std::fs;
 use mirror_core::digest::Sha256;
 use mirror_core::report::{Outcome, TreeReport};
 
-use mirror_fixtures::{Compression, samples};
+use mirror_fixtures::{Compression, Extra, samples};
 
 use super::{elements, packages, repomd, run, without};
 use crate::support::{Site, read_repository, source};
@@ -145,4 +145,28 @@ async fn what_is_written_oddly_is_carried_over_and_smuggles_nothing() {
     assert_eq!(report.outcome, Outcome::Published, "{report:#?}");
     let (text, _) = super::content(&site.tree(), repomd(&site.tree()).record("filelists").unwrap());
     assert!(text.contains("<file>/a&amp;b</file>") && !text.contains("<!"), "{text}");
+}
+
+#[tokio::test]
+async fn what_is_odd_beside_the_packages_is_told() {
+    let content = |kind: &str, name: &str, content: &str| Extra::Content {
+        kind: kind.to_owned(),
+        name: name.to_owned(),
+        content: content.as_bytes().to_vec(),
+    };
+    let advisory = "<updates><update type=\"security\"><title>no name</title></update></updates>";
+    let modules = "---\ndocument: modulemd-translations\nversion: 1\ndata: [\n...\n";
+    let repository = samples::plain(2)
+        .with(content("updateinfo", "updateinfo.xml", advisory))
+        .with(content("modules", "modules.yaml", modules));
+    let site = Site::new(&repository);
+    let report = run(&site, source(&site.upstream.url()).select(without(&["plain-0001"]))).await;
+    assert_eq!(report.outcome, Outcome::Published, "{report:#?}");
+    let told = |what: &str| report.warnings.iter().any(|warning| warning.contains(what));
+    assert!(
+        told("clients cannot name an advisory without an id (\"no name\")"),
+        "{:#?}",
+        report.warnings
+    );
+    assert!(told("modules.yaml") && told("a document is carried over unread: "));
 }

@@ -183,8 +183,12 @@ impl Resolving<'_> {
         let url = self.url(&file.record.href);
         let source = self.fetch_listed(file).await?;
         let upstream = self.context.open(&source.sha256)?;
-        let make = move |pipe| filtering.write(upstream, &url, pipe);
-        let (stored, written) = self.context.make(&file.record.kind, make).await?;
+        let said = url.clone();
+        let make = move |pipe| filtering.write(upstream, &said, pipe);
+        let (stored, (written, odd)) = self.context.make(&file.record.kind, make).await?;
+        for what in odd {
+            self.context.warn(format!("{url}: {what}"));
+        }
         self.add_written(file, stored, &written)
     }
 

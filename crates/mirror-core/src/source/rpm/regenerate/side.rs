@@ -14,9 +14,12 @@ use crate::format::rpm::FormatError;
 use crate::format::rpm::comps::Comps;
 use crate::format::rpm::metadata_file::{MetadataFile, Written};
 use crate::format::rpm::nevra::Nevra;
-use crate::format::rpm::{modules, updateinfo};
+use crate::format::rpm::{excerpt, modules, updateinfo};
 use crate::limits;
 use crate::source::Pipe;
+
+/// How many broken documents of a stream of modules are told of.
+const BROKEN_SHOWN: usize = 5;
 
 /// A kind of document that names packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,8 +42,14 @@ pub(super) struct Filtering {
 }
 
 impl Filtering {
-    /// Writes upstream's document, which errors call `url`, into `pipe`, as it is compressed.
-    pub(super) fn write(&self, upstream: File, url: &str, pipe: Pipe) -> Result<Written> {
+    /// Writes upstream's document, which errors call `url`, into `pipe`, as it is compressed. Gives what
+    /// is odd about it, too.
+    pub(super) fn write(
+        &self,
+        upstream: File,
+        url: &str,
+        pipe: Pipe,
+    ) -> Result<(Written, Vec<String>)> {
         let read = |error| Error::metadata(url, error);
         let write = |error| Error::io("write", Path::new("repodata"))(error);
         let upstream = BufReader::with_capacity(256 << 10, upstream);
@@ -48,27 +57,29 @@ impl Filtering {
             .map_err(|error| read(FormatError::Read(error)))?;
         let compression = opened.get_ref().compression();
         let mut file = MetadataFile::new(pipe, compression, None, self.algorithm).map_err(write)?;
-        self.filter(opened, &mut file).map_err(|error| match error {
+        let odd = self.filter(opened, &mut file).map_err(|error| match error {
             FormatError::Write(error) => write(error),
             error => read(error),
         })?;
-        file.finish().map(|(_, written)| written).map_err(write)
+        let (_, written) = file.finish().map_err(write)?;
+        Ok((written, odd))
     }
 
-    fn filter(&self, reader: impl BufRead, writer: impl Write) -> Result<(), FormatError> {
+    fn filter(&self, reader: impl BufRead, writer: impl Write) -> Result<Vec<String>, FormatError> {
         let names = &self.names;
         match self.side {
             Side::Comps => {
                 let mut comps = Comps::read(reader)?;
                 comps.retain(|name| names.may_be_named(name));
-                comps.write(writer).map_err(FormatError::Write)
+                comps.write(writer).map_err(FormatError::Write)?;
+                Ok(Vec::new())
             }
             Side::Updateinfo => {
                 let is_left = |package: &updateinfo::Package| {
                     let updateinfo::Package { name, epoch, version, release, arch, .. } = package;
                     names.has([name, epoch, version, release, arch])
                 };
-                updateinfo::filter(reader, writer, is_left).map(drop)
+                updateinfo::filter(reader, writer, is_left).map(|filtered| nameless(&filtered))
             }
             Side::Modules => {
                 let is_left = |package: &Nevra| {
@@ -76,8 +87,24 @@ impl Filtering {
                     let epoch = evr.epoch.to_string();
                     names.has([name, &epoch, &evr.version, &evr.release, arch])
                 };
-                modules::filter(reader, writer, is_left).map(drop)
+                let filtered = modules::filter(reader, writer, is_left)?;
+                let broken = filtered.broken.into_iter().take(BROKEN_SHOWN);
+                Ok(broken
+                    .map(|what| format!("a document is carried over unread: {what}"))
+                    .collect())
             }
+        }
+    }
+}
+
+/// Says which advisories clients cannot name.
+fn nameless(filtered: &updateinfo::Filtered) -> Vec<String> {
+    let first = filtered.first_without_id.as_deref().unwrap_or_default();
+    match filtered.without_id {
+        0 => Vec::new(),
+        1 => vec![format!("clients cannot name an {}", excerpt(first))],
+        count => {
+            vec![format!("clients cannot name {count} advisories, the first an {}", excerpt(first))]
         }
     }
 }
