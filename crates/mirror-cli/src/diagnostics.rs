@@ -499,10 +499,24 @@ fn core_hint(error: &Error) -> Option<String> {
             "bring the file back, give it anew where it is groups, modules or advisories, or drop it with \
              --discard {kind}"
         ),
+        Error::Io { action: "read" | "look at" | "list", source, .. } => {
+            return reading_hint(source).map(str::to_owned);
+        }
         Error::Io { path, source, .. } => return io_hint(path, source),
         _ => return None,
     };
     Some(hint)
+}
+
+/// What to do about a file or folder that this host cannot read.
+fn reading_hint(error: &io::Error) -> Option<&'static str> {
+    match error.kind() {
+        ErrorKind::PermissionDenied => {
+            Some("run it as a user who may read that, or let this one read it")
+        }
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::IsADirectory => None,
+        _ => Some("see to the disk, or to the server of its file system, and run it again"),
+    }
 }
 
 /// Whether it is the entry point of metadata in a folder of this host.

@@ -1,18 +1,20 @@
 //! One package file: read once, digested and described.
 
-use std::fs::{File, Metadata, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Read};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 use rustix::fs::OFlags;
 
-use super::walk::Found;
+use super::walk::{Found, LEADS_NOWHERE};
 use crate::CancellationToken;
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::error::{Error, Result};
+use crate::format::rpm::FormatError;
 use crate::format::rpm::header::Headers;
 use crate::format::rpm::record::{Document, Listing, Record};
+use crate::store;
 
 /// Bytes that are read at a time.
 const BUFFER: usize = 256 << 10;
@@ -46,20 +48,45 @@ pub(super) struct Terms<'a> {
     pub(super) cancel: &'a CancellationToken,
 }
 
-/// Reads a package; the inner error says why it cannot be listed.
-pub(super) fn read(found: &Found, terms: Terms<'_>) -> Result<Result<Entry, String>> {
+/// What a file was found to be.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// A package.
+    Entry(Entry),
+    /// None that can be listed, and why.
+    Refused(String),
+    /// It went since it was found: as if it had not been there.
+    Gone,
+}
+
+impl Outcome {
+    /// Bytes that it takes.
+    pub(super) fn size(&self) -> usize {
+        if let Self::Entry(entry) = self { entry.size() } else { 0 }
+    }
+}
+
+/// Reads a package. That the host cannot read it is an error: the package may be well.
+pub(super) fn read(found: &Found, terms: Terms<'_>) -> Result<Outcome> {
     for _ in 0..ATTEMPTS {
         if terms.cancel.is_cancelled() {
             return Err(Error::Cancelled);
         }
         match attempt(found, terms) {
-            Ok(entry) => return Ok(Ok(entry)),
+            Ok(entry) => return Ok(Outcome::Entry(entry)),
             Err(Fault::Changed) => {}
             Err(Fault::Cancelled) => return Err(Error::Cancelled),
-            Err(Fault::Refused(reason)) => return Ok(Err(reason)),
+            Err(Fault::Refused(reason)) => return Ok(Outcome::Refused(reason)),
+            Err(Fault::Unreadable(error)) if store::is_absent(&error) => {
+                // A link may be left over.
+                let is_gone = fs::symlink_metadata(&found.path).is_err();
+                let refused = || Outcome::Refused(format!("{LEADS_NOWHERE}: {error}"));
+                return Ok(if is_gone { Outcome::Gone } else { refused() });
+            }
+            Err(Fault::Unreadable(error)) => return Err(Error::io("read", &found.path)(error)),
         }
     }
-    Ok(Err(format!("changed each time that it was read, {ATTEMPTS} times")))
+    Ok(Outcome::Refused(format!("changed each time that it was read, {ATTEMPTS} times")))
 }
 
 /// Why an attempt gave no package.
@@ -67,21 +94,16 @@ enum Fault {
     Changed,
     Cancelled,
     Refused(String),
-}
-
-impl Fault {
-    fn unreadable(error: &io::Error) -> Self {
-        Self::Refused(format!("cannot be read: {error}"))
-    }
+    /// By this host.
+    Unreadable(io::Error),
 }
 
 fn attempt(found: &Found, terms: Terms<'_>) -> Result<Entry, Fault> {
-    let unreadable = |error: io::Error| Fault::unreadable(&error);
     // Something that is no file by now is not waited for.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or_default();
     let file = OpenOptions::new().read(true).custom_flags(flags).open(&found.path);
-    let file = file.map_err(unreadable)?;
-    let before = file.metadata().map_err(unreadable)?;
+    let file = file.map_err(Fault::Unreadable)?;
+    let before = file.metadata().map_err(Fault::Unreadable)?;
     if !before.is_file() {
         return Err(Fault::Refused("is no file".to_owned()));
     }
@@ -94,10 +116,11 @@ fn attempt(found: &Found, terms: Terms<'_>) -> Result<Entry, Fault> {
         Err(_) if has_changed(&found.path, reader.get_ref(), &before) => {
             return Err(Fault::Changed);
         }
+        Err(FormatError::Read(error)) => return Err(Fault::Unreadable(error)),
         Err(error) => return Err(Fault::Refused(error.to_string())),
     };
     loop {
-        let len = reader.fill_buf().map_err(unreadable)?.len();
+        let len = reader.fill_buf().map_err(Fault::Unreadable)?.len();
         if len == 0 {
             break;
         }
@@ -110,7 +133,7 @@ fn attempt(found: &Found, terms: Terms<'_>) -> Result<Entry, Fault> {
     if digested.len != before.len() || has_changed(&found.path, &digested, &before) {
         return Err(Fault::Changed);
     }
-    let refused = |error: crate::format::rpm::FormatError| Fault::Refused(error.to_string());
+    let refused = |error: FormatError| Fault::Refused(error.to_string());
     let record = Record::read(&headers, terms.changelogs).map_err(refused)?;
     let listing = Listing {
         record: &record,
@@ -133,7 +156,7 @@ fn has_changed(path: &Path, digested: &Digested, before: &Metadata) -> bool {
         (found.dev(), found.ino(), found.len(), found.mtime(), found.mtime_nsec())
     };
     let is_same = |found: io::Result<Metadata>| found.is_ok_and(|now| state(&now) == state(before));
-    !is_same(digested.file.metadata()) || !is_same(std::fs::metadata(path))
+    !is_same(digested.file.metadata()) || !is_same(fs::metadata(path))
 }
 
 /// A file that is digested as it is read.
@@ -155,7 +178,6 @@ impl Read for Digested {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::fs;
     use std::time::{Duration, SystemTime};
 
     /// A file that is being read.

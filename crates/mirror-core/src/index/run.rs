@@ -8,7 +8,7 @@ use std::thread;
 use super::builder::{Builder, Built, Twice};
 use super::documents::{Documents, Form};
 use super::existing::{Existing, Reusable};
-use super::read::{self, Entry, Terms};
+use super::read::{self, Terms};
 use super::stage::Stage;
 use super::walk::Found;
 use super::{Indexed, Options, Outcome, Refused, extra, ordered, signed};
@@ -190,7 +190,7 @@ impl<'a> Run<'a> {
                 reporter.on_event(&Event::Read { tree: name, size: found.size });
                 read
             },
-            |read| read.as_ref().map_or(0, |read| read.as_ref().map_or(0, Entry::size)),
+            |read| read.as_ref().map_or(0, read::Outcome::size),
             |number, entry| {
                 let at = to_read[number];
                 self.carry_over(found, next..at, terms, builder)?;
@@ -225,16 +225,17 @@ impl<'a> Run<'a> {
     fn take(
         &mut self,
         found: &Found,
-        entry: Result<Entry, String>,
+        read: read::Outcome,
         builder: &mut Builder,
     ) -> Result<()> {
-        match entry {
-            Ok(entry) => {
-                builder.add(found, entry);
-                Ok(())
+        match read {
+            read::Outcome::Entry(entry) => builder.add(found, entry),
+            read::Outcome::Gone => {}
+            read::Outcome::Refused(reason) => {
+                self.refuse(Refused { path: found.href.to_string(), reason })?;
             }
-            Err(reason) => self.refuse(Refused { path: found.href.to_string(), reason }),
         }
+        Ok(())
     }
 
     /// Takes note of a package that is not listed.

@@ -6,13 +6,19 @@ use std::io;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use rustix::io::Errno;
+
 use super::{Links, Refused, Selection};
 use crate::error::{Error, Result};
 use crate::limits;
 use crate::path::{RESERVED, RepoPath};
+use crate::store;
 
 /// What the name of a package file ends in.
 const EXTENSION: &str = ".rpm";
+
+/// Why a link is no package.
+pub(super) const LEADS_NOWHERE: &str = "is a link that leads nowhere";
 
 /// A package file.
 #[derive(Debug)]
@@ -51,6 +57,8 @@ pub(super) fn walk(output: &Path, folders: &[PathBuf], selection: &Selection) ->
     } else {
         let mut linked = Vec::new();
         for folder in folders {
+            // One that was named has to be there; those below it may go.
+            fs::metadata(folder).map_err(Error::io("look at", folder))?;
             walk.folder(folder, Way::Plain, &mut linked)?;
         }
         while !linked.is_empty() {
@@ -94,14 +102,14 @@ impl Walk<'_> {
     fn folder(&mut self, folder: &Path, way: Way, linked: &mut Vec<PathBuf>) -> Result<()> {
         let mut folders = vec![folder.to_owned()];
         while let Some(folder) = folders.pop() {
-            let found = fs::metadata(&folder).map_err(Error::io("look at", &folder))?;
+            let Some(found) = there(fs::metadata(&folder), "look at", &folder)? else { continue };
             if !self.seen.insert((found.dev(), found.ino())) {
                 continue;
             }
             let entries = fs::read_dir(&folder).and_then(Iterator::collect::<io::Result<Vec<_>>>);
-            for entry in entries.map_err(Error::io("list", &folder))? {
+            for entry in there(entries, "list", &folder)?.unwrap_or_default() {
                 let path = entry.path();
-                let kind = entry.file_type().map_err(Error::io("look at", &path))?;
+                let Some(kind) = there(entry.file_type(), "look at", &path)? else { continue };
                 if kind.is_dir() {
                     // Ours, and those of a metadata maker at work.
                     let name = entry.file_name();
@@ -111,8 +119,9 @@ impl Walk<'_> {
                     }
                 } else if kind.is_symlink() {
                     self.link(path, linked)?;
-                } else if is_package(&path) {
-                    let found = entry.metadata().map_err(Error::io("look at", &path))?;
+                } else if is_package(&path)
+                    && let Some(found) = there(entry.metadata(), "look at", &path)?
+                {
                     self.take(path, way, &found)?;
                 }
             }
@@ -127,10 +136,13 @@ impl Walk<'_> {
         match fs::metadata(&path) {
             Ok(found) if found.is_dir() => linked.push(path),
             Ok(found) if is_package(&path) => self.take(path, Way::Linked, &found)?,
-            Err(error) if is_package(&path) => {
-                self.refuse(&path, format!("is a link that leads nowhere: {error}"));
+            Ok(_) => {}
+            Err(error) if store::is_absent(&error) || is_loop(&error) => {
+                if is_package(&path) && fs::symlink_metadata(&path).is_ok() {
+                    self.refuse(&path, format!("{LEADS_NOWHERE}: {error}"));
+                }
             }
-            Ok(_) | Err(_) => {}
+            Err(error) => return Err(Error::io("look at", &path)(error)),
         }
         Ok(())
     }
@@ -140,6 +152,9 @@ impl Walk<'_> {
         let path = self.output.join(name);
         match fs::metadata(&path) {
             Ok(found) => self.take(path, Way::Linked, &found),
+            Err(error) if !store::is_absent(&error) && !is_loop(&error) => {
+                Err(Error::io("look at", &path)(error))
+            }
             Err(error) => {
                 self.refuse(
                     &path,
@@ -207,6 +222,20 @@ impl Walk<'_> {
             self.walked.refused.push(Refused { path, reason });
         }
     }
+}
+
+/// What was found of a file or folder; `None` where it went since its name was read. Any other fault is
+/// the host's, and says nothing of what is there.
+fn there<T>(found: io::Result<T>, action: &'static str, path: &Path) -> Result<Option<T>> {
+    match found {
+        Err(error) if store::is_absent(&error) => Ok(None),
+        found => found.map(Some).map_err(Error::io(action, path)),
+    }
+}
+
+/// Whether links lead to one another.
+fn is_loop(error: &io::Error) -> bool {
+    Errno::from_io_error(error) == Some(Errno::LOOP)
 }
 
 fn is_package(path: &Path) -> bool {

@@ -259,6 +259,54 @@ fn what_cannot_be_listed_is_named_and_left_out() {
 }
 
 #[test]
+fn what_this_host_cannot_read_ends_the_run() {
+    let folder = Folder::new(&[samples::plain_package(1, "1")]);
+    folder.index(&options()).unwrap();
+    let before = fs::read(folder.path("repodata/repomd.xml")).unwrap();
+    folder.add("", &samples::plain_package(2, "1"));
+    // A file that any user can open, and that nobody can read.
+    symlink("/proc/self/mem", folder.path("broken.rpm")).unwrap();
+    let error = folder.index(&options()).unwrap_err();
+    assert!(error.to_string().contains("broken.rpm: cannot read: "), "{error}");
+    assert!(error.is_local());
+    assert_eq!(fs::read(folder.path("repodata/repomd.xml")).unwrap(), before);
+    assert!(!folder.path(".repodata").exists());
+
+    fs::remove_file(folder.path("broken.rpm")).unwrap();
+    symlink("round.rpm", folder.path("round.rpm")).unwrap();
+    let indexed = folder.index(&options()).unwrap();
+    assert_eq!(indexed.packages, 2);
+    assert!(indexed.refused[0].reason.contains("leads nowhere"), "{:?}", indexed.refused);
+}
+
+/// Removes files when the run has found them and is about to read.
+struct Removing(Vec<PathBuf>);
+
+impl Reporter for Removing {
+    fn on_event(&self, event: &Event<'_>) {
+        if matches!(event, Event::Verifying { .. }) {
+            self.0.iter().for_each(|path| fs::remove_file(path).unwrap());
+        }
+    }
+}
+
+#[test]
+fn what_goes_while_a_run_is_at_work_is_as_if_it_had_not_been_there() {
+    let folder = Folder::new(&[samples::plain_package(1, "1")]);
+    let gone = folder.add("", &samples::plain_package(2, "1"));
+    let target = folder.path("target");
+    fs::write(&target, samples::plain_package(3, "1").build()).unwrap();
+    symlink("target", folder.path("link.rpm")).unwrap();
+    let reporter = Removing(vec![gone, target]);
+    let folders = [folder.dir.path().to_owned()];
+    let indexed = index(&folders, &options(), &reporter, &CancellationToken::new()).unwrap();
+    assert_eq!(indexed.packages, 1);
+    let [refused] = &indexed.refused[..] else { panic!("{:?}", indexed.refused) };
+    assert_eq!(refused.path, "link.rpm", "a link is left over");
+    assert!(folder.document("primary").contains(" packages=\"1\">"));
+}
+
+#[test]
 fn the_same_packages_give_the_same_bytes_and_are_written_once() {
     let (one, two) = (Folder::new(&rich()), Folder::new(&rich()));
     for package in rich() {
