@@ -222,12 +222,7 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    fn take(
-        &mut self,
-        found: &Found,
-        read: read::Outcome,
-        builder: &mut Builder,
-    ) -> Result<()> {
+    fn take(&mut self, found: &Found, read: read::Outcome, builder: &mut Builder) -> Result<()> {
         match read {
             read::Outcome::Entry(entry) => builder.add(found, entry),
             read::Outcome::Gone => {}
