@@ -24,6 +24,7 @@ use mirror_core::format::pypi::page::{CoreMetadata, File, Form, Page};
 use mirror_core::format::pypi::zip::{Directory, Step, Window, is_metadata};
 use mirror_core::format::rpm::FormatError;
 use mirror_core::format::rpm::blocks::{Entries, Kind, Packages};
+use mirror_core::format::rpm::dependencies;
 use mirror_core::format::rpm::metadata_file::MetadataFile;
 use mirror_core::format::rpm::primary::read_packages;
 use mirror_core::format::rpm::version;
@@ -32,6 +33,7 @@ use mirror_core::manifest::{Entry, Manifest, Origin, Remote, Role};
 use mirror_core::path::RepoPath;
 use mirror_core::plan::{Inventory, Plan};
 use mirror_core::resolve::pypi::{self, Inputs, Listed, Target, best};
+use mirror_core::resolve::rpm::{Goal, Pool, Weak};
 use mirror_fixtures::samples;
 
 /// A large distribution's packages.
@@ -135,6 +137,42 @@ fn carry_over(kind: &str, from: &mut impl BufRead, out: &mut impl io::Write, kee
             }
         }
     }
+}
+
+/// What a mirror of some packages and all that they need costs: twenty of the size of BaseOS, and of a
+/// large distribution; one whose names are many, and one that keeps fifty builds of each.
+fn closure(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("closure");
+    group.sample_size(10);
+    for (names, builds) in [(1_125, 1), (PACKAGES, 1), (PACKAGES / 50, 50)] {
+        let document = samples::distribution(names, builds);
+        let what = format!("{names} names in {builds}");
+        group.bench_function(format!("{what}, reading"), |bench| bench.iter(|| pool(&document)));
+        let pool = pool(&document);
+        for (asked, roots) in [("20 of", 20), ("all of", names)] {
+            let words = (0..roots).map(|root| format!("part-{}", root * names / roots));
+            let roots = words.flat_map(|word| pool.roots(&word).unwrap()).collect();
+            let goal = Goal { roots, installed: Vec::new(), weak: Weak::Yes };
+            let packages = goal.solve(&pool, &|| false).unwrap().packages.len();
+            group.bench_function(format!("{what}, {packages} for {asked} them"), |bench| {
+                bench.iter(|| goal.solve(&pool, &|| false).unwrap());
+            });
+        }
+    }
+    group.finish();
+}
+
+fn pool(document: &str) -> Pool {
+    let mut pool = Pool::new("x86_64");
+    let (repository, mut number) = (pool.add_repository("large"), 0);
+    dependencies::read_packages(document.as_bytes(), |package, relations| {
+        pool.add(repository, number, &package, relations).unwrap();
+        number += 1;
+        Ok::<_, FormatError>(())
+    })
+    .unwrap();
+    pool.finish();
+    pool
 }
 
 fn versions(criterion: &mut Criterion) {
@@ -350,6 +388,6 @@ fn zip_directory() -> Vec<u8> {
 }
 
 criterion_group!(
-    functions, primary, filter, versions, planning, hashing, pages, releases, packages
+    functions, primary, filter, closure, versions, planning, hashing, pages, releases, packages
 );
 criterion_main!(functions);
