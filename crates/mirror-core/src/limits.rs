@@ -154,6 +154,9 @@ pub const POOL_FORMULA: usize = 200_000_000;
 /// of a goal of 1,000 packages).
 pub const GOAL_STEPS: usize = 5_000_000;
 
+/// Most packages that a host has installed (most seen: 7,000).
+pub const INSTALLED: usize = 100_000;
+
 /// Longest rich dependency, in bytes (longest seen: 700).
 pub const RICH_LEN: usize = 64 << 10;
 

@@ -6,7 +6,7 @@
 //! file ([`repofile`]) and its mirrors through a [`mirrorlist`] or a [`metalink`]. An installable tree also has a `.treeinfo` ([`treeinfo`]). Packages are told apart by name, epoch,
 //! version, release and architecture ([`nevra`]), and ordered by rpm's own rules ([`version`]).
 //! What is signed of a package file are its headers' bytes ([`raw_header`]); what metadata says of it is
-//! read from them ([`header`], [`record`]).
+//! read from them ([`header`], [`record`]). What a host has is what `rpm -qa` prints ([`installed`]).
 //!
 //! XML is read with the documents' *local* names: a prefix may differ from the customary one.
 
@@ -22,6 +22,7 @@ mod entries;
 pub mod filelists;
 pub mod header;
 mod ini;
+pub mod installed;
 mod lines;
 pub mod metadata_file;
 pub mod metalink;

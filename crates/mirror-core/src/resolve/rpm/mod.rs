@@ -22,6 +22,7 @@
 //! order, so that a mirror holds what dnf will ask it for.
 
 mod arch;
+mod asked;
 mod encode;
 mod explain;
 mod faults;
@@ -36,6 +37,7 @@ mod strings;
 
 use std::collections::{BTreeMap, HashSet};
 
+pub use asked::{AskError, Asked, Extent, ModuleStream, NotAStream, PackageSet, Unknown, goal};
 pub use explain::Problem;
 pub use faults::{Fault, faults};
 pub use pool::{Hidden, PackageId, Pool, TooLarge};
