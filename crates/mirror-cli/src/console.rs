@@ -3,14 +3,16 @@
 //! Results go to standard output, all else to standard error. A reader that went away is no fault
 //! of ours.
 
+use std::borrow::Cow;
 use std::env;
 use std::fmt;
 use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _, Write as _};
 
 use terminal_size::{Width, terminal_size_of};
 
-/// Prints results, as they are.
+/// Prints results: lines of text, in which names from outside move no cursor.
 pub(crate) fn print(text: &str) -> io::Result<()> {
+    let text = escaped(text, &['\n', '\t']);
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
@@ -20,18 +22,42 @@ pub(crate) fn print(text: &str) -> io::Result<()> {
 
 /// Prints a line that is no result. Where not even that can be written, nobody can be told.
 pub(crate) fn note(line: fmt::Arguments<'_>) {
+    write_line(&one_line(&line.to_string()));
+}
+
+fn write_line(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
+}
+
+/// A text from outside, such as a file's name, as a part of a line: it ends none, and says nothing to a
+/// terminal.
+pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
+    escaped(text, &[])
+}
+
+/// A text whose control characters are written as in Rust, `\u{1b}` and `\n`, but for some.
+fn escaped<'a>(text: &'a str, but: &[char]) -> Cow<'a, str> {
+    let is_plain = |c: char| !c.is_control() || but.contains(&c);
+    if text.chars().all(is_plain) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        if is_plain(c) { out.push(c) } else { out.extend(c.escape_default()) }
+    }
+    Cow::Owned(out)
 }
 
 /// Prints a message behind its tag. On a terminal it is broken between words.
 pub(crate) fn tell(tag: Tag, message: impl fmt::Display) {
     let message = message.to_string();
+    let message = escaped(&message, &['\n']);
     let columns = is_watched().then(|| terminal_size_of(io::stderr())).flatten();
     let message = match columns {
         Some((Width(columns), _)) => wrapped(&message, tag.width(), columns.into()),
-        None => message,
+        None => message.into_owned(),
     };
-    note(format_args!("{tag} {message}"));
+    write_line(&format!("{tag} {message}"));
 }
 
 /// The widest text, in columns: beyond it the eye loses the line.
@@ -130,6 +156,13 @@ impl fmt::Display for Tag {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn takes_what_is_said_to_terminals_out_of_names() {
+        assert!(matches!(one_line("bücher & a.rpm"), Cow::Borrowed(_)));
+        assert_eq!(one_line("a\x1b[31m\nb\u{9b}2J\r"), "a\\u{1b}[31m\\nb\\u{9b}2J\\r");
+        assert_eq!(escaped("a\n\x07b", &['\n']), "a\n\\u{7}b");
+    }
 
     #[test]
     fn breaks_lines_between_words_and_in_no_command() {

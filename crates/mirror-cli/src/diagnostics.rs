@@ -303,6 +303,10 @@ impl Failure {
     /// The whole message: causes that the outer errors do not tell themselves are appended.
     pub(crate) fn message(&self) -> String {
         let mut message = self.to_string();
+        // Names of files may hold what ends a line.
+        if matches!(self, Self::Core(Error::Io { .. } | Error::NotListed { .. })) {
+            message = console::one_line(&message).into_owned();
+        }
         let mut cause = self.source();
         while let Some(error) = cause {
             let text = error.to_string();

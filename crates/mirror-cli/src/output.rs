@@ -14,10 +14,21 @@ use serde::Serialize;
 use crate::diagnostics::{Failure, report_hint};
 use crate::human;
 
-/// A line of JSON.
+/// A line of JSON, without a control character: of those that JSON allows within texts, some speak to
+/// terminals.
 pub(crate) fn json_line(value: &impl Serialize) -> String {
     // Only maps with keys that are no text fail, and there are none.
     let mut line = serde_json::to_string(value).unwrap_or_default();
+    if line.contains(char::is_control) {
+        line = line.chars().fold(String::with_capacity(line.len() + 16), |mut line, c| {
+            let _ = if c.is_control() {
+                write!(line, "\\u{:04x}", u32::from(c))
+            } else {
+                line.write_char(c)
+            };
+            line
+        });
+    }
     line.push('\n');
     line
 }

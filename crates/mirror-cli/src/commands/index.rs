@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::signing::SigningKeys;
 use crate::cli::IndexArgs;
 use crate::config::ConfigError;
-use crate::console::{self, Tag};
+use crate::console::{self, Tag, one_line};
 use crate::diagnostics::{Exit, Failure};
 use crate::progress::Progress;
 use crate::{environment, human, output, signals};
@@ -116,7 +116,8 @@ fn tell(args: &IndexArgs, name: &str, indexed: &Indexed, took: Duration) -> Resu
         output::json_line(&Last { complete, indexed })
     } else if args.output.quiet {
         for refused in &indexed.refused {
-            console::tell(Tag::Error, format_args!("{}: {}", refused.path, refused.reason));
+            let line = format!("{}: {}", refused.path, refused.reason);
+            console::tell(Tag::Error, one_line(&line));
         }
         String::new()
     } else {
@@ -142,17 +143,22 @@ fn summary(name: &str, indexed: &Indexed, took: Duration) -> String {
     let count = |number: u64| {
         format!("{} package{}", human::count(number), if number == 1 { "" } else { "s" })
     };
-    let mut text =
-        format!("{name}  {word}  {}, {}", count(indexed.packages), human::bytes(indexed.bytes));
+    let mut text = format!(
+        "{}  {word}  {}, {}",
+        one_line(name),
+        count(indexed.packages),
+        human::bytes(indexed.bytes)
+    );
     if indexed.reused > 0 {
         let _ = write!(text, ", {} of them as they were listed", human::count(indexed.reused));
     }
     let _ = writeln!(text, ": {} ({})", indexed.kinds.join(", "), indexed.compression);
     for refused in &indexed.refused {
-        let _ = writeln!(text, "  left out: {}: {}", refused.path, refused.reason);
+        let line = format!("{}: {}", refused.path, refused.reason);
+        let _ = writeln!(text, "  left out: {}", one_line(&line));
     }
     for warning in &indexed.warnings {
-        let _ = writeln!(text, "  warning: {warning}");
+        let _ = writeln!(text, "  warning: {}", one_line(warning));
     }
     let read = indexed.packages - indexed.reused;
     let _ = writeln!(text, "read {} in {}", count(read), human::time(took));

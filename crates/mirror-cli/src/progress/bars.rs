@@ -13,6 +13,7 @@ use super::View;
 use super::lines::how_far;
 use super::speed::Speed;
 use super::tally::{Phase, Tally, TreeTally};
+use crate::console;
 use crate::human;
 
 /// Lines drawn a second.
@@ -86,7 +87,7 @@ impl View for Bars {
 
     fn note(&self, line: &str) {
         // A terminal that went away shows nothing more.
-        let _ = self.multi.println(line);
+        let _ = self.multi.println(console::one_line(line));
     }
 
     fn finish(&self, _: &Tally) {

@@ -65,6 +65,27 @@ read 3 packages in [TIME]
 }
 
 #[test]
+fn names_of_files_say_nothing_to_the_terminal() {
+    let site = Site::empty();
+    packages(&site, "rpms", &plain());
+    let name = "a\x1b[31mred\u{9b}2J\n  left out: fake.rpm: is fine.rpm";
+    fs::write(site.path("rpms").join(name), "no package").unwrap();
+    for (options, code) in [("", 3), ("--quiet", 3), ("--strict", 1), ("--json", 3)] {
+        let ran = site.run(&format!("index rpms {options}"));
+        assert_eq!(ran.code, Some(code), "{}", ran.text());
+        for text in [&ran.out, &ran.err] {
+            assert!(!text.contains(['\x1b', '\u{9b}']), "{options}: {text:?}");
+            assert!(!text.contains("\n  left out: fake"), "{options}: {text:?}");
+        }
+        let told = match options {
+            "--json" => "a\\u001b[31mred\\u009b2J\\n  left",
+            _ => "a\\u{1b}[31mred\\u{9b}2J\\n  left",
+        };
+        assert!(ran.text().contains(told), "{options}: {}", ran.text());
+    }
+}
+
+#[test]
 fn json_ends_with_the_report() {
     let site = Site::empty();
     packages(&site, "rpms", &plain());
