@@ -75,7 +75,8 @@ pub struct Selection {
     pub include: Vec<Glob>,
     /// No packages whose path or file name one of these fits.
     pub exclude: Vec<Glob>,
-    /// Only packages at these paths below the repository.
+    /// Only packages at these paths below the folder of packages, or, where there are several, below
+    /// the repository, in one of the folders.
     pub list: Option<Vec<String>>,
     /// What is done about links.
     pub links: Links,

@@ -51,8 +51,10 @@ pub(super) struct Walked {
 pub(super) fn walk(output: &Path, folders: &[PathBuf], selection: &Selection) -> Result<Walked> {
     let mut walk = Walk { output, selection, walked: Walked::default(), seen: HashSet::new() };
     if let Some(list) = &selection.list {
-        for path in list {
-            walk.named(path)?;
+        // With several folders none of them is the one that is meant.
+        let base = if let [folder] = folders { folder } else { output };
+        for name in list {
+            walk.named(&base.join(name), folders)?;
         }
     } else {
         let mut linked = Vec::new();
@@ -148,18 +150,23 @@ impl Walk<'_> {
     }
 
     /// A package that the list names.
-    fn named(&mut self, name: &str) -> Result<()> {
-        let path = self.output.join(name);
-        match fs::metadata(&path) {
-            Ok(found) => self.take(path, Way::Linked, &found),
+    fn named(&mut self, path: &Path, folders: &[PathBuf]) -> Result<()> {
+        const LISTED: &str = "is in the list of packages";
+        let Some(folder) = folders.iter().find(|folder| path.starts_with(folder)) else {
+            self.refuse(path, format!("{LISTED}, and lies outside of the folders"));
+            return Ok(());
+        };
+        if self.selection.links == Links::Skip && is_behind_link(path, folder) {
+            self.refuse(path, format!("{LISTED}, and links are passed over"));
+            return Ok(());
+        }
+        match fs::metadata(path) {
+            Ok(found) => self.take(path.to_owned(), Way::Linked, &found),
             Err(error) if !store::is_absent(&error) && !is_loop(&error) => {
-                Err(Error::io("look at", &path)(error))
+                Err(Error::io("look at", path)(error))
             }
             Err(error) => {
-                self.refuse(
-                    &path,
-                    format!("is in the list of packages, and cannot be found: {error}"),
-                );
+                self.refuse(path, format!("{LISTED}, and cannot be found: {error}"));
                 Ok(())
             }
         }
@@ -231,6 +238,11 @@ fn there<T>(found: io::Result<T>, action: &'static str, path: &Path) -> Result<O
         Err(error) if store::is_absent(&error) => Ok(None),
         found => found.map(Some).map_err(Error::io(action, path)),
     }
+}
+
+/// Whether a link lies on the way from `folder` to `path`.
+fn is_behind_link(path: &Path, folder: &Path) -> bool {
+    path.ancestors().take_while(|part| *part != folder).any(Path::is_symlink)
 }
 
 /// Whether links lead to one another.

@@ -375,6 +375,35 @@ fn patterns_and_lists_say_what_is_listed() {
 }
 
 #[test]
+fn a_list_names_what_lies_in_the_folders() {
+    let folder = Folder::new(&[]);
+    let name = samples::plain_package(1, "1").rpm_name();
+    for sub in ["some", "other"] {
+        folder.add(sub, &samples::plain_package(1, "1"));
+    }
+    symlink(&name, folder.path("some/link.rpm")).unwrap();
+    let run = |folders: &[&str], list: &[&str], links| {
+        let folders: Vec<_> = folders.iter().map(|one| folder.path(one)).collect();
+        let list = Some(list.iter().map(|&one| one.to_owned()).collect());
+        let selection = Selection { list, links, ..Selection::default() };
+        let output = Some(folder.dir.path().to_owned());
+        let options = Options { output, selection, ..options() };
+        let indexed = index(&folders, &options, &(), &CancellationToken::new()).unwrap();
+        let refused: Vec<_> = indexed.refused.iter().map(|one| one.path.clone()).collect();
+        (indexed.packages, refused)
+    };
+    let [some, other] = ["some", "other"].map(|sub| format!("{sub}/{name}"));
+    assert_eq!(run(&["some"], &[&name], Links::Follow), (1, vec![]));
+    assert!(folder.document("primary").contains(&format!("href=\"{some}\"")));
+    assert_eq!(run(&["some"], &[&some], Links::Follow), (0, vec![format!("some/{some}")]));
+    assert_eq!(run(&["some", "other"], &[&some, &other], Links::Follow), (2, vec![]));
+    let outside = folder.path(&other).to_str().unwrap().to_owned();
+    assert_eq!(run(&["some"], &[&outside], Links::Follow), (0, vec![other]));
+    assert_eq!(run(&["some"], &["link.rpm"], Links::Follow), (1, vec![]));
+    assert_eq!(run(&["some"], &["link.rpm"], Links::Skip), (0, vec!["some/link.rpm".to_owned()]));
+}
+
+#[test]
 fn links_are_followed_to_their_ends_and_told_where_they_lead_out() {
     let elsewhere = Folder::new(&[samples::plain_package(1, "1"), samples::plain_package(2, "1")]);
     let folder = Folder::new(&[]);
