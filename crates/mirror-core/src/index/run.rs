@@ -86,6 +86,12 @@ impl<'a> Run<'a> {
         if is_same {
             drop(stage);
         } else {
+            if signed::is_dropped(self.options, output) {
+                self.warn(format!(
+                    "{}: dropped, for it signs the old metadata; --sign-key signs the new",
+                    signed::SIGNATURE
+                ));
+            }
             self.reporter.on_event(&Event::Publishing { group: self.name });
             if !listed.is_new {
                 for record in old.map(derived).iter().flatten() {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Options;
+use super::existing::REPODATA;
 use crate::error::Result;
 
 /// The signature of `repomd.xml`.
@@ -27,11 +28,20 @@ pub(super) fn beside(options: &Options, repomd: &[u8]) -> Result<Vec<(&'static s
     Ok(vec![(KEY, key.public().as_bytes().to_vec()), (SIGNATURE, signature)])
 }
 
+/// Whether there is a signature that is not made anew with the metadata.
+pub(super) fn is_dropped(options: &Options, output: &Path) -> bool {
+    #[cfg(feature = "signatures")]
+    let is_made = options.key.is_some();
+    #[cfg(not(feature = "signatures"))]
+    let (_, is_made) = (options, false);
+    !is_made && output.join(REPODATA).join(SIGNATURE).is_file()
+}
+
 /// Whether what is published is signed as it is to be; where it is not to be, a signature that is there
 /// does no harm.
 #[cfg(feature = "signatures")]
 pub(super) fn is_signed_alike(options: &Options, output: &Path) -> bool {
-    use super::existing::{REPODATA, REPOMD};
+    use super::existing::REPOMD;
 
     let Some(key) = &options.key else { return true };
     let read = |name| std::fs::read(output.join(REPODATA).join(name)).unwrap_or_default();

@@ -125,6 +125,20 @@ fn what_is_given_takes_the_place_of_what_is_there() {
 }
 
 #[test]
+fn a_signature_that_is_not_made_anew_is_warned_of() {
+    let folder = Folder::new(&[samples::plain_package(1, "1")]);
+    folder.index(&options()).unwrap();
+    let signature = folder.path("repodata/repomd.xml.asc");
+    fs::write(&signature, "of another key").unwrap();
+    assert_eq!(folder.index(&options()).unwrap().warnings, [""; 0], "nothing is dropped");
+    assert!(signature.exists());
+    folder.add("", &samples::plain_package(2, "1"));
+    let warnings = folder.index(&options()).unwrap().warnings;
+    assert!(warnings[0].contains("repomd.xml.asc: dropped"), "{warnings:?}");
+    assert!(!signature.exists());
+}
+
+#[test]
 fn earlier_documents_stay_for_those_who_read_them() {
     let primaries = |folder: &Folder| {
         let names = folder.names();
