@@ -24,9 +24,10 @@
 //! end
 //! ```
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
+use std::ffi::OsString;
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Component, Path, PathBuf};
 
@@ -209,10 +210,23 @@ fn replace(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// Puts the folder `from` in the place of `to` in one step, for who keeps no journal. Where that is
-/// refused, its files are put there one by one, the entry points last; what was there else stays.
+/// refused, its files are put there one by one, the entry points last; then what was there else goes.
 pub(crate) fn put_folder(from: &Path, to: &Path, entry_points: &[(String, Sha256)]) -> Result<()> {
     let inode = fs::symlink_metadata(from).map_err(Error::io("look at", from))?.ino();
-    switch(from, to, inode, entry_points)
+    let names = super::list(from)?.iter().map(DirEntry::file_name).collect();
+    switch(from, to, inode, entry_points)?;
+    sync_folder(to)?;
+    remove_others(to, &names)
+}
+
+/// Removes what has none of `names`.
+fn remove_others(folder: &Path, names: &HashSet<OsString>) -> Result<()> {
+    for entry in super::list(folder)? {
+        if !names.contains(&entry.file_name()) {
+            remove_any(&entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 fn switch(from: &Path, to: &Path, inode: u64, entry_points: &[(String, Sha256)]) -> Result<()> {
@@ -244,26 +258,55 @@ fn holds(folder: &Path, entry_points: &[(String, Sha256)]) -> bool {
 }
 
 /// The way out where folders cannot be exchanged: file by file, what leads to others last, so that
-/// the entry point is never absent and never leads to nothing. A signature's name extends what it
-/// signs, so the reverse order of names puts that last.
+/// the entry point is never absent and never leads to nothing.
+///
+/// What was there else stays: it may be what a generation in grace names, and who keeps a journal knows
+/// what has to go.
 fn pour(from: &Path, to: &Path, entry_points: &[(String, Sha256)]) -> Result<()> {
     if !is_folder(to) {
         remove_any(to)?;
         return fs::rename(from, to).map_err(Error::io("rename", from));
     }
-    let is_entry_point = |name: &str| entry_points.iter().any(|(point, _)| point == name);
-    for entry in super::list(from)? {
-        let name = entry.file_name();
-        if !name.to_str().is_some_and(is_entry_point) {
-            replace(&entry.path(), &to.join(name))?;
-        }
-    }
-    let mut names: Vec<_> = entry_points.iter().map(|(name, _)| name).collect();
-    names.sort_unstable();
-    for name in names.into_iter().rev() {
-        replace(&from.join(name), &to.join(name))?;
+    for step in steps(from, entry_points)? {
+        step.take(from, to)?;
     }
     remove_any(from)
+}
+
+/// A step of pouring a folder into another. Each may be the last one before a crash.
+enum Step {
+    /// A file takes the place of the one of its name.
+    Put(OsString),
+    /// A file goes.
+    Remove(OsString),
+    /// What was done so far reaches the disk.
+    Sync,
+}
+
+impl Step {
+    fn take(&self, from: &Path, to: &Path) -> Result<()> {
+        match self {
+            Self::Put(name) => replace(&from.join(name), &to.join(name)),
+            Self::Remove(name) => remove_any(&to.join(name)),
+            Self::Sync => sync_folder(to),
+        }
+    }
+}
+
+/// How `from` is poured. A signature's name extends what it signs, so the reverse order of names puts
+/// that last. A signature that is not made anew goes first: it does not sign what comes.
+fn steps(from: &Path, entry_points: &[(String, Sha256)]) -> Result<Vec<Step>> {
+    let is_entry_point = |name: &str| entry_points.iter().any(|(point, _)| point == name);
+    let names = super::list(from)?.into_iter().map(|entry| entry.file_name());
+    let others = names.filter(|name| !name.to_str().is_some_and(is_entry_point));
+    let mut steps: Vec<_> = others.map(Step::Put).chain([Step::Sync]).collect();
+    let mut points: Vec<_> = entry_points.iter().map(|(name, _)| name).collect();
+    points.sort_unstable();
+    let signatures = points.iter().map(|name| format!("{name}.asc"));
+    let stale = signatures.filter(|signature| !is_there_at(&from.join(signature)));
+    steps.extend(stale.map(|name| Step::Remove(name.into())));
+    steps.extend(points.iter().rev().map(|name| Step::Put((*name).into())));
+    Ok(steps)
 }
 
 #[cfg(test)]
@@ -385,6 +428,72 @@ mod tests {
         assert_eq!(fs::read_to_string(to.join("repomd.xml")).unwrap(), "new");
         assert_eq!(fs::read_to_string(to.join("primary")).unwrap(), "new");
         assert!(!from.exists());
+    }
+
+    #[test]
+    fn leaves_no_signature_of_the_old_and_nothing_that_nobody_keeps_where_files_are_poured() {
+        let case = case();
+        let points = vec![("repomd.xml".to_owned(), Sha256::of(b"new"))];
+        let (from, to) = (case.root.join("tree/stage/repodata"), case.root.join("tree/repodata"));
+        fs::write(to.join("repomd.xml.asc"), "of the old").unwrap();
+        fs::write(to.join("primary-of-old"), "old").unwrap();
+        let names = crate::store::list(&from).unwrap().iter().map(DirEntry::file_name).collect();
+        pour(&from, &to, &points).unwrap();
+        assert!(!to.join("repomd.xml.asc").exists());
+        assert!(to.join("primary-of-old").exists(), "what a generation in grace may name");
+        remove_others(&to, &names).unwrap();
+        let mut left: Vec<_> =
+            crate::store::list(&to).unwrap().iter().map(DirEntry::file_name).collect();
+        left.sort();
+        assert_eq!(left, ["primary", "repomd.xml"]);
+
+        // A signature that is made anew takes the place of the old.
+        fs::create_dir(&from).unwrap();
+        fs::write(from.join("repomd.xml"), "new").unwrap();
+        fs::write(from.join("repomd.xml.asc"), "of the new").unwrap();
+        fs::write(to.join("repomd.xml.asc"), "of the old").unwrap();
+        let signature = ("repomd.xml.asc".to_owned(), Sha256::of(b"of the new"));
+        pour(&from, &to, &[points[0].clone(), signature]).unwrap();
+        assert_eq!(fs::read_to_string(to.join("repomd.xml.asc")).unwrap(), "of the new");
+    }
+
+    #[test]
+    fn is_old_or_new_wherever_the_pouring_of_files_ends() {
+        let new = |name: &str| (name.to_owned(), Sha256::of(b"new"));
+        for points in [vec![new("repomd.xml")], vec![new("repomd.xml"), new("repomd.xml.asc")]] {
+            for taken in 0.. {
+                let case = case();
+                let repodata = case.root.join("tree/repodata");
+                let stage = case.root.join("tree/stage/repodata");
+                for (file, text) in [("repomd.xml.asc", "old"), ("primary-of-old", "old")] {
+                    fs::write(repodata.join(file), text).unwrap();
+                }
+                fs::rename(stage.join("primary"), stage.join("primary-of-new")).unwrap();
+                for (name, _) in &points {
+                    fs::write(stage.join(name), "new").unwrap();
+                }
+                let steps = steps(&stage, &points).unwrap();
+                for step in steps.iter().take(taken) {
+                    step.take(&stage, &repodata).unwrap();
+                }
+                let read = |name: &str| fs::read_to_string(repodata.join(name));
+                let state = read("repomd.xml").unwrap();
+                assert!(repodata.join(format!("primary-of-{state}")).exists(), "{taken} steps");
+                if state == "new" {
+                    let signature = read("repomd.xml.asc").ok();
+                    assert_eq!(signature.is_some(), points.len() == 2, "{taken} steps");
+                    assert_ne!(signature.as_deref(), Some("old"), "{taken} steps");
+                }
+                // Whoever comes next makes it anew, or goes on where there is a journal.
+                pour(&stage, &repodata, &points).unwrap();
+                assert_eq!(read("repomd.xml").unwrap(), "new");
+                assert_eq!(read("repomd.xml.asc").is_ok(), points.len() == 2);
+                assert!(repodata.join("primary-of-new").exists());
+                if taken > steps.len() {
+                    break;
+                }
+            }
+        }
     }
 
     #[test]
