@@ -94,6 +94,32 @@ pub(super) enum Component {
     Subkey(usize),
 }
 
+/// When the time of a key or subkey is over.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    key: Fingerprint,
+    /// In seconds since 1970.
+    at: i64,
+}
+
+impl End {
+    /// `None` where it lasts as long as it is not revoked.
+    fn of(
+        name: Fingerprint,
+        key: &impl KeyDetails,
+        lasts: Option<pgp::types::Duration>,
+    ) -> Option<Self> {
+        let at = packets::expiry(i64::from(key.created_at().as_secs()), lasts)?;
+        Some(Self { key: name, at })
+    }
+
+    /// An error where it was over at that time.
+    fn check(self, time: i64) -> Result<(), Fault> {
+        let Self { key, at } = self;
+        if at <= time { Err(Fault::KeyExpired { key, at }) } else { Ok(()) }
+    }
+}
+
 impl Keys {
     /// The keys of a file, armored or binary; an error where there is none in it. Packets of other
     /// kinds, and keys of versions that are not known, are passed over.
@@ -178,19 +204,25 @@ impl Keys {
         self.0.values()
     }
 
-    /// What is known of these keys now, as a digest: another where one of them, or of its subkeys, may
-    /// sign no more, or may again.
+    /// What is known of these keys now, as a digest: another wherever something else would come of what
+    /// one of them or of its subkeys has signed. That it is revoked is another thing than that its time
+    /// is over, and so is when that ends: what was signed before that counts on.
     pub(crate) fn state(&self, keys: &[Fingerprint], now: i64) -> Sha256 {
         let mut text = String::new();
         for fingerprint in keys {
-            let _ = write!(text, "{fingerprint}");
+            let _ = writeln!(text, "{fingerprint}");
             let Some(key) = self.get(fingerprint) else { continue };
-            let subkeys = (0..key.subkeys.len()).map(Component::Subkey);
-            for component in std::iter::once(Component::Primary).chain(subkeys) {
-                let state = key.standing_of(component, now, now);
-                let _ = write!(text, " {component:?} {}", state.is_ok());
-            }
-            text.push('\n');
+            let mut parts: Vec<String> = key
+                .subkeys
+                .iter()
+                .enumerate()
+                .map(|(at, subkey)| (format!("{:X}", subkey.fingerprint), Component::Subkey(at)))
+                .chain([(fingerprint.to_string(), Component::Primary)])
+                .map(|(name, part)| format!(" {name} {:?}\n", key.fitness(part, now)))
+                .collect();
+            // Key files have them in any order.
+            parts.sort();
+            text.extend(parts);
         }
         Sha256::of(text.as_bytes())
     }
@@ -293,11 +325,12 @@ impl Key {
 
     /// Whether anything that it signs may be trusted now: it is neither revoked nor expired.
     pub fn standing(&self, now: i64) -> Result<(), Fault> {
-        self.statements(now, now).map(drop)
+        let says = self.statements(now)?;
+        self.end(&says).map_or(Ok(()), |end| end.check(now))
     }
 
-    /// What it says of itself, as [`Key::newest`], if it stands and had not expired at the time `alive`.
-    fn statements(&self, now: i64, alive: i64) -> Result<[Option<&Signature>; 2], Fault> {
+    /// What it says of itself, as [`Key::newest`], if it stands.
+    fn statements(&self, now: i64) -> Result<[Option<&Signature>; 2], Fault> {
         let key = self.fingerprint;
         if let Some(revocation) = self.revocation(SignatureType::KeyRevocation, &self.signatures) {
             return Err(Fault::KeyRevoked { key, reason: reason(revocation) });
@@ -307,12 +340,13 @@ impl Key {
             let reason = "has no self-signature that counts".to_owned();
             return Err(Fault::Unfit { key, reason });
         };
-        let says = [Some(first), second];
+        Ok([Some(first), second])
+    }
+
+    /// When its time is over.
+    fn end(&self, says: &[Option<&Signature>; 2]) -> Option<End> {
         let lasts = says.iter().flatten().find_map(|signature| signature.key_expiration_time());
-        match expired(&self.primary, lasts, alive) {
-            Some(at) => Err(Fault::KeyExpired { key, at }),
-            None => Ok(says),
-        }
+        End::of(self.fingerprint, &self.primary, lasts)
     }
 
     /// Whether what of it has signed may be trusted now, by what is known now. Its time must not have
@@ -323,27 +357,32 @@ impl Key {
         now: i64,
         alive: i64,
     ) -> Result<(), Fault> {
-        let says = self.statements(now, alive)?;
-        let key = self.fingerprint;
-        let unfit = |reason: &str| Fault::Unfit { key, reason: reason.to_owned() };
-        match component {
-            Component::Primary => {
-                let flags = says.iter().flatten().find(|signature| has_flags(signature));
-                match flags {
-                    Some(signature) if !signature.key_flags().sign() => {
-                        Err(unfit("is not one that may sign"))
-                    }
-                    _ => Ok(()),
-                }
-            }
-            Component::Subkey(at) => match self.subkeys.get(at) {
-                Some(subkey) => self.standing_of_subkey(subkey, now, alive),
-                None => Err(unfit("has no such subkey")),
-            },
-        }
+        self.fitness(component, now)?.iter().flatten().try_for_each(|end| end.check(alive))
     }
 
-    fn standing_of_subkey(&self, subkey: &Subkey, now: i64, alive: i64) -> Result<(), Fault> {
+    /// When the time of what of it has signed is over, the primary key's and its own, if it may be
+    /// trusted at all by what is known now.
+    fn fitness(&self, component: Component, now: i64) -> Result<[Option<End>; 2], Fault> {
+        let says = self.statements(now)?;
+        let key = self.fingerprint;
+        let unfit = |reason: &str| Fault::Unfit { key, reason: reason.to_owned() };
+        let own = match component {
+            Component::Primary => {
+                let flags = says.iter().flatten().find(|signature| has_flags(signature));
+                if flags.is_some_and(|signature| !signature.key_flags().sign()) {
+                    return Err(unfit("is not one that may sign"));
+                }
+                None
+            }
+            Component::Subkey(at) => {
+                let subkey = self.subkeys.get(at).ok_or_else(|| unfit("has no such subkey"))?;
+                self.fitness_of_subkey(subkey, now)?
+            }
+        };
+        Ok([self.end(&says), own])
+    }
+
+    fn fitness_of_subkey(&self, subkey: &Subkey, now: i64) -> Result<Option<End>, Fault> {
         let key = Fingerprint::of(&subkey.fingerprint).unwrap_or(self.fingerprint);
         let unfit = |reason: &str| Fault::Unfit { key, reason: reason.to_owned() };
         let is_revocation = |signature: &&Signature| {
@@ -365,10 +404,7 @@ impl Key {
         if back.is_none() {
             return Err(unfit("has no back-signature that counts"));
         }
-        match expired(&subkey.key, binding.key_expiration_time(), alive) {
-            Some(at) => Err(Fault::KeyExpired { key, at }),
-            None => Ok(()),
-        }
+        Ok(End::of(key, &subkey.key, binding.key_expiration_time()))
     }
 
     /// The newest binding of a subkey.
@@ -475,11 +511,6 @@ fn counts(signature: &Signature, now: i64) -> bool {
 /// When it was made, in seconds since 1970; 0 where it does not say.
 fn created(signature: &Signature) -> i64 {
     signature.created().map_or(0, |made| i64::from(made.as_secs()))
-}
-
-/// When a key's time was over, if it is.
-fn expired(key: &impl KeyDetails, lasts: Option<pgp::types::Duration>, now: i64) -> Option<i64> {
-    packets::expiry(i64::from(key.created_at().as_secs()), lasts).filter(|at| *at <= now)
 }
 
 /// Whether it says what the key is for.

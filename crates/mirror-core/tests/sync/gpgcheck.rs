@@ -8,6 +8,7 @@ use mirror_core::report::{Outcome, TreeReport};
 
 use mirror_core::source::rpm::{Check, KeyFile, Trust};
 use mirror_core::{CancellationToken, Job, Mirror, Mode};
+use mirror_fixtures::signing::{PackageSignature, header_of, with_signatures};
 use mirror_fixtures::{Gpg, Package, Repository, Signer, samples, sign_package};
 
 use super::support::{Site, options, source, sync};
@@ -185,6 +186,29 @@ async fn what_was_judged_good_is_judged_again_where_its_key_is_revoked() {
     assert_eq!(counts(&report), (0, 0, 0, 3), "{report:#?}");
     assert!(report.failures[0].reason.contains("is revoked"), "{:?}", report.failures);
     assert_eq!(report.generation, Some(1));
+}
+
+/// What an expired key signed while it lived counts, until it is revoked.
+#[tokio::test]
+async fn what_was_judged_good_is_judged_again_where_its_expired_key_is_revoked() {
+    let Some(keys) = Keyring::new() else { return };
+    let year_2000 = "--faked-system-time=946684800";
+    let expired = keys.gpg.make("expired", "ed25519", "1y", &[year_2000]);
+    let keys = Keyring { vendor: keys.gpg.signer(&expired), ..keys };
+    let package = package(0);
+    let bytes = package.build();
+    let signature = keys.vendor.sign_binary(&header_of(&bytes), &[year_2000]);
+    let signed = with_signatures(&bytes, &[PackageSignature::Header(267, signature)]);
+    let mut all = add(Repository::new(), &package, &signed);
+    let mut site = Site::new(&all);
+    let report = run(&site, &keys.trust(Check::Require)).await;
+    assert_eq!((report.outcome, counts(&report)), (Outcome::Published, (1, 0, 0, 0)));
+    keys.gpg.revoke(&expired);
+    all.touch();
+    site.write(&all);
+    let report = run(&site, &keys.trust(Check::Require)).await;
+    assert_eq!(counts(&report), (0, 0, 0, 1), "{report:#?}");
+    assert!(report.failures[0].reason.contains("is revoked"), "{:?}", report.failures);
 }
 
 #[tokio::test]
