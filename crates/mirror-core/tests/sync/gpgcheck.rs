@@ -212,6 +212,22 @@ async fn what_was_judged_good_is_judged_again_where_its_expired_key_is_revoked()
 }
 
 #[tokio::test]
+async fn a_key_file_that_changed_is_noticed_beside_an_unchanged_repository() {
+    let Some(keys) = Keyring::new() else { return };
+    let vendor = Some(&keys.vendor);
+    let site = Site::new(&repository([vendor, vendor, None]));
+    let report = run(&site, &keys.trust(Check::IfPresent)).await;
+    assert_eq!((report.outcome, counts(&report)), (Outcome::Published, (2, 1, 0, 0)));
+    let report = run(&site, &keys.trust(Check::IfPresent)).await;
+    assert_eq!((report.outcome, report.package_signatures), (Outcome::Unchanged, None));
+    keys.gpg.revoke(&keys.vendor.key);
+    let report = run(&site, &keys.trust(Check::IfPresent)).await;
+    assert_eq!(report.outcome, Outcome::Incomplete, "{report:#?}");
+    assert_eq!(counts(&report), (0, 1, 0, 2));
+    assert!(report.failures[0].reason.contains("is revoked"), "{:?}", report.failures);
+}
+
+#[tokio::test]
 async fn keys_that_a_place_names_count_for_who_requires_signatures() {
     let Some(keys) = Keyring::new() else { return };
     let vendor = Some(&keys.vendor);

@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use url::Url;
 
+use crate::digest::Sha256;
 use crate::signature::Fingerprint;
 
 /// Whether signatures are checked.
@@ -74,11 +75,12 @@ pub struct Trust {
     /// Key files at hand.
     pub keys: Vec<KeyFile>,
     /// Where keys can be had. They are asked for whenever a signature is judged, so that a revocation
-    /// or a longer life is noticed.
+    /// or a longer life is noticed: not while the repository is unchanged.
     pub urls: Vec<Url>,
 }
 
-/// What a judgement depends on: where keys come from is not of it.
+/// What a judgement depends on. Where keys come from is not of it, but what key files at hand say is: one
+/// may have come to hold a revocation. Keys at URLs are asked for only when something is judged.
 impl fmt::Display for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "signature={}", self.check)?;
@@ -91,6 +93,14 @@ impl fmt::Display for Trust {
         }
         if self.packages != Check::default() {
             write!(f, " packages={}", self.packages)?;
+        }
+        if !self.keys.is_empty() {
+            let mut files: Vec<_> =
+                self.keys.iter().map(|file| Sha256::of(&file.content)).collect();
+            files.sort();
+            files.dedup();
+            let all: Vec<u8> = files.iter().flat_map(|file| *file.as_bytes()).collect();
+            write!(f, " files={}", Sha256::of(&all).hex())?;
         }
         Ok(())
     }
