@@ -35,7 +35,9 @@ use super::verify::{Alive, Judge, issuer};
 use super::{Fault, Fingerprint, Signer};
 use crate::digest::{Algorithm, Digest, Hasher};
 use crate::format::rpm::FormatError;
-use crate::format::rpm::raw_header::{Kind, LEAD_LEN, RawHeader, read_lead, read_padding};
+use crate::format::rpm::raw_header::{
+    Kind, LEAD_LEN, LEAD_MAGIC, RawHeader, read_lead, read_padding,
+};
 use crate::limits;
 
 /// Tags of the signature header: signatures of the header alone, one packet each.
@@ -170,6 +172,13 @@ pub fn verify(
         Err(Stop::Refused(refusal)) => Ok(Verdict::Refused(refusal)),
         Err(Stop::Read(error)) => Err(error),
     }
+}
+
+/// Whether a file begins as a package does, whatever it is called.
+pub fn is_package(file: &mut impl Read) -> io::Result<bool> {
+    let mut start = Vec::new();
+    file.take(LEAD_MAGIC.len() as u64).read_to_end(&mut start)?;
+    Ok(start == LEAD_MAGIC)
 }
 
 /// What ends a verification early.

@@ -9,7 +9,9 @@ use mirror_core::report::{Outcome, TreeReport};
 use mirror_core::source::rpm::{Check, KeyFile, Trust};
 use mirror_core::{CancellationToken, Job, Mirror, Mode};
 use mirror_fixtures::signing::{PackageSignature, header_of, with_signatures};
-use mirror_fixtures::{Gpg, Package, Repository, Signer, samples, sign_package};
+use mirror_fixtures::{
+    Compression, Extra, Gpg, Package, Repository, Signer, samples, sign_package,
+};
 
 use super::support::{Site, options, source, sync};
 
@@ -225,6 +227,34 @@ async fn a_key_file_that_changed_is_noticed_beside_an_unchanged_repository() {
     assert_eq!(report.outcome, Outcome::Incomplete, "{report:#?}");
     assert_eq!(counts(&report), (0, 1, 0, 2));
     assert!(report.failures[0].reason.contains("is revoked"), "{:?}", report.failures);
+}
+
+/// Whatever it is listed as: somebody may install it by its name.
+#[tokio::test]
+async fn a_package_among_the_metadata_is_judged_too() {
+    let Some(keys) = Keyring::new() else { return };
+    let vendor = Some(&keys.vendor);
+    let hidden = |bytes: Vec<u8>| {
+        let (kind, name) = ("tools".to_owned(), "tools.rpm".to_owned());
+        repository([vendor, vendor, vendor])
+            .compression_of("tools", Compression::None)
+            .with(Extra::Content { kind, name, content: bytes })
+    };
+    let plain = package(7).build();
+    for (check, unsigned) in [(Check::Require, 0), (Check::IfPresent, 1)] {
+        let site = Site::new(&hidden(plain.clone()));
+        let report = run(&site, &keys.trust(check)).await;
+        let refused = 1 - unsigned;
+        assert_eq!(counts(&report), (3, unsigned, 0, refused), "{report:#?}");
+        assert_eq!(site.tree().exists(), refused == 0);
+        if refused == 1 {
+            let path = report.failures[0].path.as_ref().unwrap().as_str();
+            assert!(path.starts_with("repodata/") && path.ends_with("tools.rpm"), "{path}");
+        }
+    }
+    let site = Site::new(&hidden(sign_package(&plain, &keys.vendor)));
+    let report = run(&site, &keys.trust(Check::Require)).await;
+    assert_eq!((report.outcome, counts(&report)), (Outcome::Published, (4, 0, 0, 0)));
 }
 
 #[tokio::test]

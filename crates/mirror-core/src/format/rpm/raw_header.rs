@@ -19,7 +19,7 @@ use crate::limits;
 pub const LEAD_LEN: u64 = 96;
 
 /// The first bytes of a package file.
-const LEAD_MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
+pub const LEAD_MAGIC: [u8; 4] = [0xed, 0xab, 0xee, 0xdb];
 
 /// The first bytes of a header: three of magic and its version, and four that are reserved.
 const MAGIC: [u8; 8] = [0x8e, 0xad, 0xe8, 0x01, 0, 0, 0, 0];

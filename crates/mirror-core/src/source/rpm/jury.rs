@@ -1,7 +1,8 @@
 //! Whether the packages are signed by keys that count.
 //!
 //! Packages are judged when all of a tree is stored, before any of it is published; of most only the
-//! headers are read. What was judged good is kept in the store's cache by the content's SHA-256 with
+//! headers are read. A file that is listed as something else and begins as a package does is one: it can
+//! be installed by its name. What was judged good is kept in the store's cache by the content's SHA-256 with
 //! the key that signed it, under what is known of the keys now: where one was revoked or has expired
 //! since, all are judged anew.
 
@@ -127,9 +128,8 @@ mod judging {
             let under = self.keys.state(&self.trusted, self.now);
             let known = context.cached(&cache).and_then(|kept| read(&kept, &under));
             let known = known.unwrap_or_default();
-            let packages = stored.iter().filter(|entry| entry.role == Role::Payload);
             let (old, new): (Vec<_>, Vec<_>) =
-                packages.partition(|entry| known.contains_key(&entry.sha256));
+                stored.iter().partition(|entry| known.contains_key(&entry.sha256));
             let mut good: HashMap<Sha256, Fingerprint> =
                 old.iter().map(|entry| (entry.sha256, known[&entry.sha256])).collect();
             let mut signers: BTreeMap<Fingerprint, u64> = BTreeMap::new();
@@ -143,7 +143,8 @@ mod judging {
             let looking = (0..new.len()).map(|at| self.look(context, new[at]));
             let mut judged = stream::iter(looking).buffered(at_once).zip(stream::iter(&new));
             while let Some((verdict, entry)) = judged.next().await {
-                match verdict? {
+                let Some(verdict) = verdict? else { continue };
+                match verdict {
                     Verdict::Good(signer) => {
                         *signers.entry(signer.key).or_default() += 1;
                         good.insert(entry.sha256, signer.key);
@@ -179,15 +180,21 @@ mod judging {
             Ok(())
         }
 
-        /// Judges a package.
+        /// Judges a file; `None` where it is no package.
         async fn look(
             self: &Arc<Self>,
             context: &Context<'_>,
             entry: &StoredEntry,
-        ) -> Result<Verdict> {
+        ) -> Result<Option<Verdict>> {
             let (jury, vouched) = (Arc::clone(self), self.vouched(entry));
+            let is_listed_as_one = entry.role == Role::Payload;
             let mut file = context.open_entry(&entry.path, &entry.sha256)?;
-            let verdict = tokio::task::spawn_blocking(move || jury.verify(&mut file, vouched));
+            let verdict = tokio::task::spawn_blocking(move || {
+                if is_listed_as_one || package::is_package(&mut file)? {
+                    return jury.verify(&mut file, vouched).map(Some);
+                }
+                Ok(None)
+            });
             let verdict = verdict.await.map_err(|error| Error::Client(error.into()))?;
             verdict.map_err(Error::io("read", Path::new(entry.path.as_str())))
         }
@@ -196,9 +203,10 @@ mod judging {
             package::verify(file, vouched, &self.keys, &self.trusted, self.now)
         }
 
-        /// What signed metadata lists vouches for what was stored by it.
+        /// What signed metadata lists vouches for what was stored by it. What is no package there may be
+        /// of `.treeinfo`, which nobody signs.
         fn vouched(&self, entry: &StoredEntry) -> Option<Vouched> {
-            if !self.is_signed || entry.unverified.is_some() {
+            if !self.is_signed || entry.role != Role::Payload || entry.unverified.is_some() {
                 return None;
             }
             Vouched::stored(&entry.digest.unwrap_or_else(|| entry.sha256.into()))
