@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use pgp::packet::{
-    PublicKey, PublicSubkey, RevocationCode, Signature, SignatureType, SubpacketData,
-    UserAttribute, UserId,
+    PacketTrait as _, PublicKey, PublicSubkey, RevocationCode, Signature, SignatureType,
+    SubpacketData, UserAttribute, UserId,
 };
 use pgp::types::{KeyDetails, Tag};
 
@@ -343,6 +343,35 @@ impl Key {
         Ok([Some(first), second])
     }
 
+    /// All of it, as a binary key file has it, if it or one of its subkeys is revoked: what has to be
+    /// kept so that this is not forgotten.
+    pub(crate) fn if_revoked(&self) -> Option<Vec<u8>> {
+        let is_revoked = self.revocation(SignatureType::KeyRevocation, &self.signatures).is_some()
+            || self.subkeys.iter().any(|subkey| self.revocation_of(subkey).is_some());
+        is_revoked.then(|| self.write().ok()).flatten()
+    }
+
+    fn write(&self) -> pgp::errors::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let sign = |signatures: &[Signature], bytes: &mut Vec<u8>| {
+            signatures.iter().try_for_each(|signature| signature.to_writer_with_header(bytes))
+        };
+        self.primary.to_writer_with_header(&mut bytes)?;
+        sign(&self.signatures, &mut bytes)?;
+        for user in &self.users {
+            match &user.id {
+                Id::Name(id) => id.to_writer_with_header(&mut bytes)?,
+                Id::Attribute(id) => id.to_writer_with_header(&mut bytes)?,
+            }
+            sign(&user.signatures, &mut bytes)?;
+        }
+        for subkey in &self.subkeys {
+            subkey.key.to_writer_with_header(&mut bytes)?;
+            sign(&subkey.signatures, &mut bytes)?;
+        }
+        Ok(bytes)
+    }
+
     /// When its time is over.
     fn end(&self, says: &[Option<&Signature>; 2]) -> Option<End> {
         let lasts = says.iter().flatten().find_map(|signature| signature.key_expiration_time());
@@ -385,11 +414,7 @@ impl Key {
     fn fitness_of_subkey(&self, subkey: &Subkey, now: i64) -> Result<Option<End>, Fault> {
         let key = Fingerprint::of(&subkey.fingerprint).unwrap_or(self.fingerprint);
         let unfit = |reason: &str| Fault::Unfit { key, reason: reason.to_owned() };
-        let is_revocation = |signature: &&Signature| {
-            signature.typ() == Some(SignatureType::SubkeyRevocation)
-                && signature.verify_subkey_binding(&self.primary, &subkey.key).is_ok()
-        };
-        if let Some(revocation) = subkey.signatures.iter().find(is_revocation) {
+        if let Some(revocation) = self.revocation_of(subkey) {
             return Err(Fault::KeyRevoked { key, reason: reason(revocation) });
         }
         let binding = self.binding(subkey, now).ok_or_else(|| unfit("is bound to no key"))?;
@@ -405,6 +430,13 @@ impl Key {
             return Err(unfit("has no back-signature that counts"));
         }
         Ok(End::of(key, &subkey.key, binding.key_expiration_time()))
+    }
+
+    fn revocation_of<'a>(&self, subkey: &'a Subkey) -> Option<&'a Signature> {
+        subkey.signatures.iter().find(|signature| {
+            signature.typ() == Some(SignatureType::SubkeyRevocation)
+                && signature.verify_subkey_binding(&self.primary, &subkey.key).is_ok()
+        })
     }
 
     /// The newest binding of a subkey.

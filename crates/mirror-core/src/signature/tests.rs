@@ -185,6 +185,32 @@ fn a_revoked_key_does_not_count() {
 }
 
 #[test]
+fn a_revoked_key_is_written_to_be_remembered() {
+    let Some(gpg) = Gpg::new() else { return };
+    gpg.get(&[AT_NOW, "--quick-gen-key", "parted", "ed25519", "cert", "never"], b"");
+    let key = gpg.fingerprints("parted").swap_remove(0);
+    gpg.get(&[AT_NOW, "--quick-add-key", &key, "rsa2048", "sign", "1y"], b"");
+    let signature = gpg.sign(&key, CONTENT, &[AT_NOW]);
+    let before = gpg.export(&key);
+    let kept = |file: &[u8]| {
+        let keys = Keys::read(file).unwrap();
+        keys.get(&key.parse().unwrap()).unwrap().if_revoked()
+    };
+    assert_eq!(kept(&before), None);
+    for revoke in [Gpg::revoke_subkey, Gpg::revoke] {
+        revoke(&gpg, &key);
+        let written = kept(&gpg.export(&key)).unwrap();
+        assert_eq!(kept(&written).unwrap(), written);
+        let mut keys = Keys::read(&before).unwrap();
+        let state = keys.state(&[key.parse().unwrap()], NOW);
+        keys.extend(Keys::read(&written).unwrap());
+        assert_ne!(keys.state(&[key.parse().unwrap()], NOW), state);
+        let judged = verify(CONTENT, &signature, &keys, &[key.parse().unwrap()], NOW);
+        assert!(matches!(judged, Err(Fault::KeyRevoked { .. })), "{judged:?}");
+    }
+}
+
+#[test]
 fn takes_a_signing_subkey_until_it_is_revoked_or_expires() {
     let Some(gpg) = Gpg::new() else { return };
     gpg.get(&[AT_NOW, "--quick-gen-key", "parted", "ed25519", "cert", "never"], b"");

@@ -9,6 +9,7 @@ use mirror_core::report::{Outcome, TreeReport};
 use mirror_core::source::rpm::{Check, KeyFile, Trust};
 use mirror_core::{CancellationToken, Job, Mirror, Mode};
 use mirror_fixtures::signing::{PackageSignature, header_of, with_signatures};
+use mirror_fixtures::upstream::Upstream;
 use mirror_fixtures::{
     Compression, Extra, Gpg, Package, Repository, Signer, samples, sign_package,
 };
@@ -255,6 +256,28 @@ async fn a_package_among_the_metadata_is_judged_too() {
     let site = Site::new(&hidden(sign_package(&plain, &keys.vendor)));
     let report = run(&site, &keys.trust(Check::Require)).await;
     assert_eq!((report.outcome, counts(&report)), (Outcome::Published, (4, 0, 0, 0)));
+}
+
+#[tokio::test]
+async fn a_revocation_that_was_seen_is_not_forgotten() {
+    let Some(keys) = Keyring::new() else { return };
+    let vendor = Some(&keys.vendor);
+    let mut all = repository([vendor, vendor, vendor]);
+    let mut site = Site::new(&all);
+    let before = keys.gpg.export(&keys.vendor.key);
+    let served = Upstream::serve_files([("key", before.clone())]);
+    let urls = vec![served.url_of("key").parse().unwrap()];
+    let trust = Trust { keys: Vec::new(), urls, ..keys.trust(Check::IfPresent) };
+    assert_eq!(counts(&run(&site, &trust).await), (3, 0, 0, 0));
+    keys.gpg.revoke(&keys.vendor.key);
+    for key in [keys.gpg.export(&keys.vendor.key), before] {
+        served.set_files([("key", key)]);
+        all.touch();
+        site.write(&all);
+        let report = run(&site, &trust).await;
+        assert_eq!(counts(&report), (0, 0, 0, 3), "{report:#?}");
+        assert!(report.failures[0].reason.contains("is revoked"), "{:?}", report.failures);
+    }
 }
 
 #[tokio::test]

@@ -270,6 +270,10 @@ async fn a_key_that_is_revoked_or_expired_is_not_taken_at_first_use() {
         assert!(!kept.contains("\nkey"), "{kept}");
         let trust = Trust { check: Check::Require, ..at_url(&served.url_of("key")) };
         assert!(reason(&run(&site, &trust).await).ends_with(said));
+        if *said == revoked {
+            served.set_files([("key", before.clone())]);
+            assert!(reason(&run(&site, &trust).await).ends_with(said), "it was seen");
+        }
     }
 
     // Beside one that counts it is not recorded, so that it is nobody's word without its revocation.
@@ -288,6 +292,38 @@ async fn a_key_that_is_revoked_or_expired_is_not_taken_at_first_use() {
     let said =
         format!("signed by {}, and by {} when it was recorded", keys.vendor.key, keys.other.key);
     assert!(reason(&report).ends_with(&said), "{}", reason(&report));
+}
+
+/// A key server that loses the revocation, or a mirror that hides it, makes no key good again.
+#[tokio::test]
+async fn a_revocation_that_was_seen_is_not_forgotten() {
+    let Some(keys) = Keyring::new() else { return };
+    let gpg = &keys.vendor.gpg;
+    let key = &keys.vendor.key;
+    let mut repository = samples::plain(1).signed_by(&keys.vendor);
+    let mut sites = [Site::new(&repository), Site::new(&repository)];
+    repository.touch();
+    let next = Site::new(&repository);
+    let signed = fs::read(next.written.dir.join("repodata/repomd.xml.asc")).unwrap();
+    let repository = repository.signed(signed, "no key");
+    let before = gpg.export(key);
+    let served = Upstream::serve_files([("key", before.clone())]);
+    let recorded = at_url(&served.url_of("key"));
+    let pinned = Trust { pinned: vec![fingerprint(&keys.vendor)], ..recorded.clone() };
+    for (site, trust) in sites.iter().zip([&recorded, &pinned]) {
+        assert!(run(site, trust).await.signature.is_some_and(|found| found.is_good()));
+    }
+    gpg.revoke(key);
+    let revoked = gpg.export(key);
+    let said = format!("the key {key} is revoked: no reason given");
+    for (site, trust) in sites.iter_mut().zip([&recorded, &pinned]) {
+        site.write(&repository);
+        for key in [&revoked, &before] {
+            served.set_files([("key", key.clone())]);
+            let report = run(site, trust).await;
+            assert!(reason(&report).ends_with(&said), "{}", reason(&report));
+        }
+    }
 }
 
 #[tokio::test]

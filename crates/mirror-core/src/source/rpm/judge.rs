@@ -90,7 +90,9 @@ mod judging {
     use super::{Check, Judge};
     use crate::error::{Error, Result, redact};
     use crate::limits;
-    use crate::signature::{self, Fault, Fingerprint, Judgement, Keys, Signer, Trusted, Verdict};
+    use crate::signature::{
+        self, Fault, Fingerprint, Judgement, Key, Keys, Signer, Trusted, Verdict,
+    };
     use crate::source::Stored;
 
     /// The keys that count, and why.
@@ -253,6 +255,7 @@ mod judging {
             if let Some(beside) = beside {
                 keys.extend(Keys::read(&self.content(beside)?).unwrap_or_default());
             }
+            self.recall_revocations(&mut keys, &trusted).await;
             // Without the bytes of any nothing would come of it.
             if !is_required && !trusted.iter().any(|key| keys.get(key).is_some()) {
                 return Ok(None);
@@ -283,7 +286,25 @@ mod judging {
                 // One that is none says nothing: it is not trusted anyway.
                 keys.extend(Keys::read(&self.content(beside)?).unwrap_or_default());
             }
+            self.recall_revocations(&mut keys, &trusted).await;
             Ok(Counting { keys, trusted, why })
+        }
+
+        /// Puts to the keys what was known when one of them was found revoked, and keeps it where that is
+        /// now: a place that gives the key without its revocation later makes it no better.
+        async fn recall_revocations(&self, keys: &mut Keys, trusted: &[Fingerprint]) {
+            let place = |key: &Fingerprint| format!("revoked key {key}");
+            for fingerprint in trusted {
+                let kept = self.context.cached(&place(fingerprint));
+                if let Some(kept) = &kept {
+                    keys.extend(Keys::read(kept).unwrap_or_default());
+                }
+                let revoked = keys.get(fingerprint).and_then(Key::if_revoked);
+                if let Some(revoked) = revoked.filter(|revoked| kept.as_ref() != Some(revoked)) {
+                    self.context.keep(&place(fingerprint), revoked);
+                }
+            }
+            self.context.kept().await;
         }
 
         async fn fetch_key(&self, url: &url::Url) -> Result<Keys> {
