@@ -17,7 +17,8 @@
 //! A flipped byte of the payload is not seen by it. It counts only together with something that
 //! vouches for the rest: the digest of the whole file out of metadata that is itself verified
 //! ([`Vouched`]), so that nothing but the headers is read here; or without that the payload's digest in
-//! the signed header, for which the payload is read; or else a signature over both.
+//! the signed header, for which the payload is read; or else a signature over both. One over both by a
+//! trusted key is looked at in any case, as rpm does, and one that does not fit condemns the package.
 
 #[cfg(test)]
 mod tests;
@@ -157,7 +158,7 @@ impl fmt::Display for Verdict {
 /// Verifies the signatures of a package by the keys that are trusted; errors are those of reading.
 ///
 /// Read are the headers, and the payload only where nobody vouches for the file ([`Vouched`]) or where
-/// the only signature is over the payload too. `keys` may hold any keys: those whose fingerprints are
+/// a signature by a trusted key is over the payload too. `keys` may hold any keys: those whose fingerprints are
 /// not in `trusted` do not count. `now` is in seconds since 1970.
 pub fn verify(
     package: &mut (impl Read + Seek),
@@ -245,19 +246,20 @@ impl Opened {
             };
             found.take(judge.judge(signature, content)?)?;
         }
-        // Of the payload it says something only by what vouches for that.
+        // One over all of it is looked at even so: rpm refuses the package where it does not fit.
         let signer = found.signer.take();
-        if let Some(signer) = &signer
-            && (vouched.is_some() || self.payload_fits(package)?)
-        {
-            return Ok(Verdict::Good(signer.clone()));
-        }
         for signature in &of_whole {
             let content = &mut |take: &mut dyn FnMut(&[u8])| {
                 package.seek(SeekFrom::Start(self.at))?;
                 pour(package, take)
             };
             found.take(judge.judge(signature, content)?)?;
+        }
+        // Of the payload that of the header says something only by what vouches for that.
+        if let Some(signer) = &signer
+            && (found.signer.is_some() || vouched.is_some() || self.payload_fits(package)?)
+        {
+            return Ok(Verdict::Good(signer.clone()));
         }
         Ok(match (found.signer, signer, found.worst) {
             (Some(signer), ..) => Verdict::Good(signer),

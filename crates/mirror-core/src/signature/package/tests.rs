@@ -188,6 +188,23 @@ fn a_signature_over_all_of_a_package_needs_nobody_to_vouch_for_it() {
     let mut flipped = signed.clone();
     *flipped.last_mut().unwrap() ^= 1;
     assert!(matches!(fault(&judge(&flipped, &keys)), Fault::Tampered { .. }));
+    // rpm looks at it beside one of the header, too, and so does this, whoever vouches for the file.
+    let of_another = vendor.sign_binary(&whole_of(&self::package("other")), &[&at(NOW)]);
+    let header = PackageSignature::Header(DSA_HEADER, header_signature(&vendor, &package, NOW));
+    for (whole, is_good) in [(&signature, true), (&of_another, false)] {
+        let both = [header.clone(), PackageSignature::Whole(GPG, whole.clone())];
+        let both = with_signatures(&package, &both);
+        let vouched = Vouched::read(&mut &both[..], &Sha256::of(&both).into()).unwrap();
+        assert!(vouched.is_some());
+        let (keys, trusted) = (Keys::read(&keys).unwrap(), [vendor.key.parse().unwrap()]);
+        for vouched in [vouched, None] {
+            let verdict = verify(&mut Cursor::new(&both), vouched, &keys, &trusted, NOW).unwrap();
+            match &verdict {
+                Verdict::Good(_) => assert!(is_good),
+                verdict => assert!(!is_good && matches!(fault(verdict), Fault::Tampered { .. })),
+            }
+        }
+    }
     // As one of the header it is none.
     let wrong = with_signatures(&package, &[PackageSignature::Header(DSA_HEADER, signature)]);
     assert!(matches!(fault(&judge(&wrong, &keys)), Fault::Tampered { .. }));
@@ -273,4 +290,13 @@ fn rpm_takes_what_these_tests_sign() {
     assert!(rpmkeys(&["--import".as_ref(), key.as_ref()]).status.success());
     let said = rpmkeys(&["-Kv".as_ref(), file.as_ref()]);
     assert!(said.status.success(), "{said:?}");
+    // With one over all of it beside that of the header.
+    let signed = sign_package(&package("x"), &vendor);
+    for (of, is_good) in [("x", true), ("y", false)] {
+        let whole = vendor.sign_binary(&whole_of(&package(of)), &[]);
+        let both = with_signatures(&signed, &[PackageSignature::Whole(GPG, whole)]);
+        std::fs::write(&file, both).unwrap();
+        let said = rpmkeys(&["-Kv".as_ref(), file.as_ref()]);
+        assert_eq!(said.status.success(), is_good, "{said:?}");
+    }
 }
