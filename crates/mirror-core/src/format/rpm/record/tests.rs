@@ -119,6 +119,8 @@ fn package_of(entries: &[(u32, u32, u32, &[u8])]) -> Vec<u8> {
         let mut store = Vec::new();
         let mut index = Vec::new();
         for (tag, kind, count, data) in entries {
+            let alignment = if (3..=5).contains(kind) { 1 << (kind - 2) } else { 1 };
+            store.resize(store.len().next_multiple_of(alignment), 0);
             let offset = u32::try_from(store.len()).unwrap();
             index.extend([*tag, *kind, offset, *count].iter().flat_map(|n| n.to_be_bytes()));
             store.extend_from_slice(data);
@@ -131,7 +133,9 @@ fn package_of(entries: &[(u32, u32, u32, &[u8])]) -> Vec<u8> {
     };
     let mut bytes = vec![0xed, 0xab, 0xee, 0xdb];
     bytes.resize(96, 0);
-    bytes.extend(header(&[]));
+    // Its bytes, and what its size is rounded up to.
+    bytes.extend(header(&[(1000, 4, 1, &[0; 4])]));
+    bytes.extend([0; 4]);
     bytes.extend(header(entries));
     bytes
 }
@@ -171,7 +175,7 @@ fn packages_that_lie_are_refused_with_the_lie() {
             "a file in folder 4294967295",
         ),
         (vec![(1027, 8, 1, b"/a\0"), (1030, 3, 2, b"1234")], "has 2 modes for 1 files"),
-        (vec![(1027, 8, 2, b"/a\0")], "expected texts that end"),
+        (vec![(1027, 8, 2, b"/a\0")], "reach beyond its end"),
         (vec![(1027, 8, u32::MAX, b"/a\0")], "reach beyond its end"),
         (vec![(1027, 4, 1, b"/abc")], "expected texts"),
         (vec![(1003, 6, 1, b"1\0")], "expected numbers"),
