@@ -1,5 +1,7 @@
 //! What went wrong, what to do next, and the exit code.
 
+mod keys;
+
 use std::error::Error as _;
 use std::fmt::Write as _;
 use std::io::{self, ErrorKind};
@@ -8,8 +10,6 @@ use std::process::ExitCode;
 
 use mirror_core::error::Kind;
 use mirror_core::format::pypi::input::{Fault as InputFault, InputError};
-use mirror_core::signature::Fault;
-use mirror_core::signature::sign::SignError;
 use mirror_core::{Error, report};
 use mirror_serve::BindError;
 
@@ -18,6 +18,8 @@ use crate::config::ConfigError;
 use crate::config::indexes::IndexError;
 use crate::console::{self, Tag};
 use crate::suggest::nearest;
+
+pub(crate) use self::keys::KeyFault;
 
 /// How the process ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -212,33 +214,9 @@ pub(crate) enum Failure {
     /// A file that would be overwritten.
     #[error("{}: is there already", .0.display())]
     Exists(PathBuf),
-    /// A key that would be overwritten.
-    #[error("{}: is there already", .0.display())]
-    KeyExists(PathBuf),
-    /// A name or address that no key can have.
-    #[error("{option}: {text:?} is none that a key can have")]
-    KeyUser {
-        /// The option.
-        option: &'static str,
-        /// What was given.
-        text: String,
-    },
-    /// A secret key where everything is served.
-    #[error("{}: a secret key below the root, {}, where it would be served", path.display(), root.display())]
-    KeyBelowRoot {
-        /// The key.
-        path: PathBuf,
-        /// The root.
-        root: PathBuf,
-    },
-    /// A key that nothing can be signed with.
-    #[error("{}: {source}", path.display())]
-    SignKey {
-        /// Its file.
-        path: PathBuf,
-        /// Why.
-        source: SignError,
-    },
+    /// The site's key.
+    #[error(transparent)]
+    Key(#[from] KeyFault),
     /// A file that cannot be written.
     #[error("{}: cannot write: {source}", path.display())]
     Write {
@@ -272,9 +250,6 @@ impl Failure {
             | Self::ValueApart(_)
             | Self::Calendar { .. }
             | Self::UnitPath(_)
-            | Self::KeyUser { .. }
-            | Self::KeyBelowRoot { .. }
-            | Self::SignKey { .. }
             | Self::NoSuchTree { .. }
             | Self::NoUpstream { .. }
             | Self::WhichTree { .. }
@@ -295,6 +270,7 @@ impl Failure {
                 | Error::OtherContents { .. }
                 | Error::Certificates { .. },
             ) => Exit::Usage,
+            Self::Key(fault) => fault.exit(),
             Self::Core(Error::Cancelled) => Exit::Interrupted,
             _ => Exit::Failed,
         }
@@ -370,28 +346,7 @@ impl Failure {
                  let `mirror sync` take them over"
                     .to_owned(),
             ),
-            Self::KeyExists(_) => Some("a key is never overwritten: name another file".to_owned()),
-            Self::KeyUser { .. } => Some(
-                "a name has no brackets, an address an @: --name 'Site mirror' --email \
-                 mirror@site.example"
-                    .to_owned(),
-            ),
-            Self::KeyBelowRoot { .. } => {
-                Some("move it to a folder that only its owner may read".to_owned())
-            }
-            Self::SignKey { source: SignError::Locked | SignError::Passphrase, .. } => Some(
-                "give its passphrase by --passphrase-file FILE or the variable MIRROR_PASSPHRASE"
-                    .to_owned(),
-            ),
-            Self::SignKey { source: SignError::Fault(Fault::KeyExpired { .. }), .. } => Some(
-                "make another with `mirror keygen`, and bring its public key to the nodes"
-                    .to_owned(),
-            ),
-            Self::SignKey { .. } => Some(
-                "the file of a secret key is what `mirror keygen` or `gpg --armor \
-                 --export-secret-keys` writes"
-                    .to_owned(),
-            ),
+            Self::Key(fault) => Some(fault.hint().to_owned()),
             Self::Exists(_) => Some("--force overwrites it; nothing was written".to_owned()),
             Self::Unconfirmed => Some("--yes drops it, --dry-run only shows it".to_owned()),
             Self::NoSuchSet { known, .. } if known.is_empty() => None,
@@ -774,6 +729,8 @@ fn signature_hint(reason: &str) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use mirror_core::signature::Fault;
+
     use super::*;
 
     #[test]

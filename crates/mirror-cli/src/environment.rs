@@ -2,8 +2,10 @@
 //! logins, the certificates that are trusted, and what pip and uv are configured with.
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStringExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -16,6 +18,11 @@ use crate::diagnostics::Failure;
 /// A variable; one that is empty counts as not set.
 pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// The bytes of a variable that is set, if to nothing.
+pub(crate) fn bytes(name: &str) -> Option<Vec<u8>> {
+    env::var_os(name).map(OsString::into_vec)
 }
 
 /// The proxies of `http_proxy`, `https_proxy`, `all_proxy` and `no_proxy`, in lower or upper case;

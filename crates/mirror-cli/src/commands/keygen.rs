@@ -1,8 +1,8 @@
 //! `mirror keygen`.
 
 use std::ffi::OsString;
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ use mirror_core::signature::sign::{Algorithm, NewKey, SigningKey};
 use super::signing;
 use crate::cli::{KeyAlgorithm, KeygenArgs};
 use crate::console::{self, Tag};
-use crate::diagnostics::{Exit, Failure};
+use crate::diagnostics::{Exit, Failure, KeyFault};
 
 /// Who may read a secret key: its owner.
 const SECRET: u32 = 0o600;
@@ -27,7 +27,7 @@ pub(super) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
     let public = public_of(&args.file);
     for path in [&args.file, &public] {
         if fs::symlink_metadata(path).is_ok() {
-            return Err(Failure::KeyExists(path.clone()));
+            return Err(KeyFault::Exists(path.clone()).into());
         }
     }
     let user = user(args)?;
@@ -41,10 +41,13 @@ pub(super) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
         lasts: args.expires.map(|time| u32::try_from(time.as_secs()).unwrap_or(u32::MAX)),
         passphrase: passphrase.as_deref(),
     };
-    let wrong = |source| Failure::SignKey { path: args.file.clone(), source };
+    let wrong = |source| KeyFault::Sign { path: args.file.clone(), source };
     let key = SigningKey::generate(&new, signing::now()).map_err(wrong)?;
-    write_new(&args.file, &key.secret().map_err(wrong)?, SECRET)?;
-    write_new(&public, key.public(), PUBLIC)?;
+    let halves = [
+        (&*public, key.public().to_owned(), PUBLIC),
+        (&*args.file, key.secret().map_err(wrong)?, SECRET),
+    ];
+    write_all(&halves)?;
     let (secret, shown) = (args.file.display(), public.display());
     let text = format!(
         "{secret}: the secret key, to be kept\n{shown}: the public key, for nodes\nfingerprint: {}\n",
@@ -68,7 +71,7 @@ fn user(args: &KeygenArgs) -> Result<String, Failure> {
         let Some(text) = text else { continue };
         let is_address = option == "--name" || (text.contains('@') && !text.contains(' '));
         if text.trim().is_empty() || text.contains(is_odd) || !is_address {
-            return Err(Failure::KeyUser { option, text: text.clone() });
+            return Err(KeyFault::User { option, text: text.clone() }.into());
         }
     }
     let name = args.name.trim();
@@ -82,12 +85,35 @@ fn public_of(secret: &Path) -> PathBuf {
     name.into()
 }
 
-fn write_new(path: &Path, text: &str, mode: u32) -> Result<(), Failure> {
-    let wrong = |source: io::Error| match source.kind() {
-        ErrorKind::AlreadyExists => Failure::KeyExists(path.to_owned()),
-        _ => Failure::Write { path: path.to_owned(), source },
-    };
-    let mut file =
-        OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(wrong)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(wrong)
+/// Writes new files, all of them or none: half a key is of no use, and would be in the way of the next.
+fn write_all(files: &[(&Path, String, u32)]) -> Result<(), Failure> {
+    let mut written = Vec::new();
+    let result = files
+        .iter()
+        .try_for_each(|(path, text, mode)| write_new(path, text, *mode, || written.push(*path)));
+    result.inspect_err(|_| {
+        for path in written {
+            // What cannot be removed is in the way, and named then.
+            let _ = fs::remove_file(path);
+        }
+    })
+}
+
+/// Writes a file that nobody else has made; says so when it is made.
+fn write_new(path: &Path, text: &str, mode: u32, note: impl FnOnce()) -> Result<(), Failure> {
+    let unwritten = |source| Failure::Write { path: path.to_owned(), source };
+    let file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path);
+    let mut file = file.map_err(|source| match source.kind() {
+        ErrorKind::AlreadyExists => KeyFault::Exists(path.to_owned()).into(),
+        _ => unwritten(source),
+    })?;
+    note();
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    // And its name.
+    written.and_then(|()| File::open(folder_of(path))?.sync_all()).map_err(unwritten)
+}
+
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
 }

@@ -13,7 +13,7 @@ use mirror_core::signature::sign::SigningKey;
 
 use crate::config::ConfigError;
 use crate::console::{self, Tag};
-use crate::diagnostics::Failure;
+use crate::diagnostics::{Failure, KeyFault};
 use crate::environment;
 
 /// The variable that holds the passphrase where no file does.
@@ -43,7 +43,7 @@ impl SigningKeys {
             let content = read(path)?;
             let key =
                 SigningKey::read(&content, passphrase.as_ref().and_then(Option::as_deref), now());
-            let key = key.map_err(|source| Failure::SignKey { path: path.to_owned(), source })?;
+            let key = key.map_err(|source| KeyFault::Sign { path: path.to_owned(), source })?;
             if is_open_to_others(path) {
                 let shown = path.display();
                 let warning =
@@ -61,12 +61,20 @@ impl SigningKeys {
     }
 }
 
-/// The passphrase: of the file, else of the variable.
+/// The passphrase: of the file, else of the variable. One that is empty was meant to be another.
 pub(super) fn passphrase(file: Option<&Path>) -> Result<Option<String>, Failure> {
-    let Some(path) = file else { return Ok(environment::variable(PASSPHRASE)) };
-    let content = read(path)?;
-    let text = String::from_utf8_lossy(&content);
-    Ok(text.lines().next().map(str::to_owned).filter(|line| !line.is_empty()))
+    let (of, bytes) = match (file, environment::bytes(PASSPHRASE)) {
+        (Some(path), _) => (path.display().to_string(), read(path)?),
+        (None, Some(value)) => (PASSPHRASE.to_owned(), value),
+        (None, None) => return Ok(None),
+    };
+    let line = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    match std::str::from_utf8(line) {
+        Ok("") => Err(KeyFault::NoPassphrase(of).into()),
+        Ok(line) => Ok(Some(line.to_owned())),
+        Err(_) => Err(KeyFault::OddPassphrase(of).into()),
+    }
 }
 
 /// Everything below the root is served.
@@ -80,7 +88,7 @@ pub(super) fn refuse_below_root(path: &Path, root: &Path) -> Result<(), Failure>
     // A link is of use to nobody who cannot read what it leads to; the other way round it is served.
     let leads_below = || matches!((fs::canonicalize(path), real(root)), (Ok(path), Ok(root)) if path.starts_with(&root));
     if is_below || leads_below() {
-        return Err(Failure::KeyBelowRoot { path: path.to_owned(), root: root.to_owned() });
+        return Err(KeyFault::BelowRoot { path: path.to_owned(), root: root.to_owned() }.into());
     }
     Ok(())
 }

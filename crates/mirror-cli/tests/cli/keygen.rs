@@ -1,6 +1,8 @@
 //! `mirror keygen`: the site's key, and where it must not lie.
 
+use std::ffi::OsStr;
 use std::fs;
+use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use mirror_fixtures::Gpg;
@@ -72,6 +74,52 @@ fn a_locked_key_asks_for_its_passphrase() {
     let ran = sync("--passphrase-file other");
     assert!(ran.err.contains("is locked with another passphrase"), "{}", ran.err);
     assert_eq!(sync("--passphrase-file pass").code, Some(0));
+}
+
+#[test]
+fn what_is_no_passphrase_makes_no_key_without_one() {
+    let site = Site::empty();
+    fs::write(site.path("empty"), "").unwrap();
+    fs::write(site.path("line"), "\nsecond line\n").unwrap();
+    fs::write(site.path("latin"), b"gr\xfc\xdfe\n").unwrap();
+    let keygen = |more: &str, variable: Option<&OsStr>| {
+        let mut command = site.command(&format!("keygen site.key {more}"));
+        let output = command.envs(variable.map(|value| ("MIRROR_PASSPHRASE", value))).output();
+        let output = output.unwrap();
+        assert!(!site.path("site.key").exists(), "{more}: {output:?}");
+        assert_eq!(output.status.code(), Some(2));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    for file in ["empty", "line"] {
+        let said = keygen(&format!("--passphrase-file {file}"), None);
+        let expected =
+            format!("error: {file}: holds no passphrase, its first line is empty\nhint: ");
+        assert!(said.starts_with(&expected), "{said}");
+    }
+    let said = keygen("--passphrase-file latin", None);
+    assert!(said.starts_with("error: latin: the passphrase is not UTF-8\nhint: "), "{said}");
+    let said = keygen("", Some(OsStr::from_bytes(b"gr\xfc\xdfe")));
+    assert!(said.starts_with("error: MIRROR_PASSPHRASE: the passphrase is not UTF-8\n"), "{said}");
+    let said = keygen("", Some(OsStr::new("")));
+    assert!(said.starts_with("error: MIRROR_PASSPHRASE: holds no passphrase"), "{said}");
+    // Windows ends its lines so.
+    fs::write(site.path("crlf"), "correct horse\r\n").unwrap();
+    assert_eq!(site.run("keygen site.key --passphrase-file crlf").code, Some(0));
+    fs::write(site.path("pass"), "correct horse").unwrap();
+    let ran = site.sync("--quiet --sign-key site.key --passphrase-file pass");
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+}
+
+/// A secret key that nobody has the public half of would be in the way, and is of no use.
+#[test]
+fn where_one_half_cannot_be_written_none_is_left() {
+    let site = Site::empty();
+    // With `.pub` behind it, it is too long for a file system.
+    let name = "k".repeat(252);
+    let ran = site.run(&format!("keygen {name}"));
+    assert_eq!(ran.code, Some(1), "{}", ran.text());
+    assert!(ran.err.contains(".pub: cannot write: "), "{}", ran.err);
+    assert!(!site.path(&name).exists());
 }
 
 #[test]
