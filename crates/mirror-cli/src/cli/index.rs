@@ -9,7 +9,7 @@ use mirror_core::format::compression::Compression;
 use mirror_core::store::LockWait;
 
 use super::keygen::SignArgs;
-use super::shared::OutputArgs;
+use super::shared::{ConfigArgs, OutputArgs};
 use super::values::{changelogs, checksum, compression, lock_wait, release, timeout};
 
 pub(super) const ABOUT: &str = "\
@@ -22,7 +22,8 @@ cannot be listed is named and left out, and the run ends with 3; with --strict i
 old metadata stays.
 
 Links are followed; packages that a link leads to outside of DIR are told, for a web server has to \
-follow it too. The time of the metadata is SOURCE_DATE_EPOCH where that is set.";
+follow it too. The time of the metadata is SOURCE_DATE_EPOCH where that is set. Of the configuration \
+the sign_key at its top counts, and nothing else.";
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -60,6 +61,8 @@ pub(crate) struct IndexArgs {
     pub(crate) extra: ExtraArgs,
     #[command(flatten)]
     pub(crate) sign: SignArgs,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
 }

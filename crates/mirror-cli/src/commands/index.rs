@@ -57,7 +57,8 @@ fn options(args: &IndexArgs) -> Result<Options, Failure> {
     let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
     let (form, extra) = (&args.form, &args.extra);
     let output = args.out.as_ref().or(args.folders.first());
-    let file = args.sign.sign_key.as_deref();
+    let config = super::load_config(&args.config)?;
+    let file = args.sign.sign_key.as_deref().or(config.sign_key.as_deref());
     let passphrase = args.sign.passphrase.passphrase_file.as_deref();
     let output = output.map_or(Path::new("."), PathBuf::as_path);
     let keys = SigningKeys::read(file.into_iter(), passphrase, output)?;

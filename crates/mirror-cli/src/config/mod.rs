@@ -59,7 +59,8 @@ pub(crate) struct Config {
     pub(crate) limit_rate: Option<NonZeroU64>,
     /// How often a transfer is tried again.
     pub(crate) retries: Option<u32>,
-    /// The file of the key that made metadata is signed with, where an entry names no other.
+    /// The file of the key that made metadata is signed with, where an entry names no other; that of
+    /// `mirror index`, too.
     pub(crate) sign_key: Option<PathBuf>,
     /// How long nothing may come.
     pub(crate) timeout: Option<Duration>,

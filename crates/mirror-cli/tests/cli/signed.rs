@@ -207,6 +207,25 @@ fn an_index_without_change_keeps_its_signature() {
 }
 
 #[test]
+fn an_index_is_signed_with_the_key_of_the_configuration() {
+    let Some(signed) = Signed::new() else { return };
+    fs::create_dir(signed.site.path("etc")).unwrap();
+    fs::write(signed.site.path("etc/mirror.toml"), "sign_key = '../site.key'\n").unwrap();
+    let ran = signed.site.run("index tree --config etc/mirror.toml");
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+    let key = || fs::read(signed.repodata("repomd.xml.key")).unwrap();
+    assert_eq!(key(), fs::read(signed.site.path("site.key.pub")).unwrap());
+    // The usual place, and a key that is said.
+    fs::write(signed.site.path("mirror.toml"), "sign_key = 'lost.key'\n").unwrap();
+    let ran = signed.site.run("index tree");
+    assert_eq!(ran.code, Some(2), "{}", ran.text());
+    assert!(ran.err.contains("lost.key"), "{}", ran.err);
+    assert_eq!(signed.site.run("keygen new.key").code, Some(0));
+    assert_eq!(signed.site.run("index tree --sign-key new.key").code, Some(0));
+    assert_eq!(key(), fs::read(signed.site.path("new.key.pub")).unwrap());
+}
+
+#[test]
 fn a_clock_that_stands_still_signs_too() {
     let Some(signed) = Signed::new() else { return };
     let mut command = signed.site.command("index tree --sign-key site.key");
