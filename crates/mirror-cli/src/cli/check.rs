@@ -11,7 +11,8 @@ Prove that what is mirrored can be installed from the mirror alone
 Of RPM repositories: every package, or those that are named, is solved for an empty host by rpm's rules \
 over nothing but the trees, and each listed package has to be there with its size, each that is there \
 has to be listed. Trees that are used together are proved together: those that are named, or those of \
-each publish group.
+each publish group. Packages that bring the same file with different content, and say nothing of it, are \
+named: where what is asked for needs both, it cannot be installed; else it is upstream's fault.
 
 Of Python packages: for each target of each set the requirements are resolved again, over nothing but \
 what the tree holds, with what it takes to build source distributions. Names what is missing, and pages \

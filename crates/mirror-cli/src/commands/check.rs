@@ -5,14 +5,14 @@ use std::fmt::Write as _;
 
 use mirror_core::path::TreePath;
 use mirror_core::source::pypi::{self, Checked, CheckedSet};
-use mirror_core::source::rpm;
+use mirror_core::source::rpm::{self, Overlap};
 use mirror_core::store::View;
 use serde::Serialize;
 
 use crate::cli::CheckArgs;
 use crate::console::{self, Tag};
 use crate::diagnostics::{Exit, Failure};
-use crate::output;
+use crate::{output, signals};
 
 /// The last line of `--json`.
 #[derive(Serialize)]
@@ -62,11 +62,14 @@ fn check(args: &CheckArgs) -> Result<Exit, Failure> {
             None => return Err(Failure::NothingToCheck { tree: tree.to_string(), root }),
         }
     }
+    let cancel = signals::watch(|| {
+        console::note(format_args!("stopping; a second Ctrl-C stops at once"));
+    })?;
     let mut repositories = Vec::new();
     for group in together.values() {
         let folders: Vec<_> = group.iter().map(|tree| (tree.as_str(), tree.under(&root))).collect();
         let folders: Vec<_> = folders.iter().map(|(name, path)| (*name, path.as_path())).collect();
-        repositories.push(rpm::check(&folders, &args.packages, &|| false)?);
+        repositories.push(rpm::check(&folders, &args.packages, &|| cancel.is_cancelled())?);
     }
     if checked.is_empty() && repositories.is_empty() {
         let tree = trees.iter().map(TreePath::to_string).collect::<Vec<_>>().join(", ");
@@ -143,6 +146,11 @@ fn repository(checked: &rpm::Checked) -> String {
     };
     for line in of_repository(checked) {
         let _ = writeln!(text, "  {line}");
+    }
+    for overlap in &checked.overlaps {
+        let Overlap { packages: [one, other], path, files } = overlap;
+        let more = if *files > 1 { format!(" and {} more", files - 1) } else { String::new() };
+        let _ = writeln!(text, "  not at once: {one} and {other}, which both bring {path}{more}");
     }
     text
 }

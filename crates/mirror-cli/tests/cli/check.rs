@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mirror_fixtures::{Package, Repository};
+use mirror_fixtures::{Package, Repository, tool};
 
 use crate::support::Site;
 
@@ -85,6 +85,86 @@ fn names_builds_with_several_contents() {
         "{}",
         ran.out
     );
+}
+
+/// Packages that share files: some that agree on them, some that do not, and some that say so.
+fn sharing() -> Vec<Package> {
+    let package = |name: &str, content: &str| {
+        let package = Package::new(name, "1", "1").file("/usr/bin/tool", content);
+        package.file("/usr/share/same", "same").directory("/usr/share/tool")
+    };
+    vec![
+        package("one", "one").link("/usr/bin/t", "tool"),
+        package("like", "one").link("/usr/bin/t", "tool"),
+        package("other", "two").link("/usr/bin/t", "elsewhere"),
+        package("excluded", "three").conflicts("one").conflicts("like").conflicts("other"),
+        package("older", "four").requires("excluded"),
+        Package::new("ghost", "1", "1").ghost("/usr/bin/tool"),
+        Package::new("all", "1", "1").requires("one").requires("other").requires("ghost"),
+    ]
+}
+
+#[test]
+fn names_packages_that_bring_the_same_file_with_different_content() {
+    let site = Site::empty();
+    Repository::new().packages(sharing()).write(site.path("mirror/one"));
+    let ran = site.run("check one --root mirror");
+    assert_eq!(
+        ran.text(),
+        "one  7 packages\n  \
+         installable on x86_64\n  \
+         not at once: excluded-1-1.noarch and older-1-1.noarch, which both bring /usr/bin/tool\n  \
+         not at once: like-1-1.noarch and other-1-1.noarch, which both bring /usr/bin/t and 1 more\n  \
+         not at once: one-1-1.noarch and other-1-1.noarch, which both bring /usr/bin/t and 1 more\n\
+         exit 0\n"
+    );
+    let ran = site.run("check one --root mirror --packages all like");
+    assert!(
+        ran.out.contains(
+            "\n  all on x86_64: one-1-1.noarch and other-1-1.noarch both bring /usr/bin/t and 1 more, \
+             with different content\n"
+        ),
+        "{}",
+        ran.out
+    );
+    assert_eq!(ran.code, Some(3));
+}
+
+#[test]
+fn says_of_shared_files_what_rpm_says() {
+    let Some(rpm) = tool("rpm") else { return };
+    let site = Site::empty();
+    let written = Repository::new().packages(sharing()).write(site.path("mirror/one"));
+    let paths: Vec<_> = written.packages().map(|package| package.path.clone()).collect();
+    let ran = site.run("check one --root mirror --json");
+    let report: serde_json::Value = serde_json::from_str(ran.out.lines().last().unwrap()).unwrap();
+    let overlaps = report["repositories"][0]["overlaps"].as_array().unwrap();
+    let names =
+        |file: &str| file.trim_start_matches("Packages/").split("-1-1").next().unwrap().to_owned();
+    for (at, one) in paths.iter().enumerate() {
+        for other in &paths[at + 1..] {
+            let root = site.path("root");
+            let ran = std::process::Command::new(&rpm)
+                .arg("--root")
+                .arg(fs::create_dir_all(&root).map(|()| root).unwrap())
+                .args(["-i", "--test", "--nodeps", "--nosignature"])
+                .args([one, other].map(|path| site.path("mirror/one").join(path)))
+                .output()
+                .unwrap();
+            let told = String::from_utf8_lossy(&ran.stderr).contains("conflicts with file");
+            let pair = [names(one), names(other)];
+            // Those that say so themselves are not named.
+            let is_said =
+                pair.contains(&"excluded".to_owned()) && !pair.contains(&"older".to_owned());
+            let is_needed =
+                pair.contains(&"older".to_owned()) && !pair.contains(&"excluded".to_owned());
+            let ours = overlaps.iter().any(|overlap| {
+                let packages = overlap["packages"].to_string();
+                pair.iter().all(|name| packages.contains(&format!("\"{name}-1-1")))
+            });
+            assert_eq!(ours, told && !is_said && !is_needed, "{pair:?}: {ran:?}");
+        }
+    }
 }
 
 fn is_rpm(path: &std::path::Path) -> bool {

@@ -477,9 +477,9 @@ mod tests {
                     step.take(&stage, &repodata).unwrap();
                 }
                 let read = |name: &str| fs::read_to_string(repodata.join(name));
-                let state = read("repomd.xml").unwrap();
-                assert!(repodata.join(format!("primary-of-{state}")).exists(), "{taken} steps");
-                if state == "new" {
+                let found = read("repomd.xml").unwrap();
+                assert!(repodata.join(format!("primary-of-{found}")).exists(), "{taken} steps");
+                if found == "new" {
                     let signature = read("repomd.xml.asc").ok();
                     assert_eq!(signature.is_some(), points.len() == 2, "{taken} steps");
                     assert_ne!(signature.as_deref(), Some("old"), "{taken} steps");

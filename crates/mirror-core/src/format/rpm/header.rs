@@ -87,8 +87,13 @@ pub(super) mod tag {
     pub(in super::super) const URL: u32 = 1020;
     pub(in super::super) const ARCH: u32 = 1022;
     pub(in super::super) const OLDFILENAMES: u32 = 1027;
+    pub(in super::super) const FILESIZES: u32 = 1028;
     pub(in super::super) const FILEMODES: u32 = 1030;
+    pub(in super::super) const FILEDIGESTS: u32 = 1035;
+    pub(in super::super) const FILELINKTOS: u32 = 1036;
     pub(in super::super) const FILEFLAGS: u32 = 1037;
+    pub(in super::super) const FILEUSERNAME: u32 = 1039;
+    pub(in super::super) const FILEGROUPNAME: u32 = 1040;
     pub(in super::super) const SOURCERPM: u32 = 1044;
     pub(in super::super) const ARCHIVESIZE: u32 = 1046;
     pub(in super::super) const CHANGELOGTIME: u32 = 1080;
@@ -98,6 +103,8 @@ pub(super) mod tag {
     pub(in super::super) const DIRINDEXES: u32 = 1116;
     pub(in super::super) const BASENAMES: u32 = 1117;
     pub(in super::super) const DIRNAMES: u32 = 1118;
+    pub(in super::super) const FILECOLORS: u32 = 1140;
+    pub(in super::super) const LONGFILESIZES: u32 = 5008;
     pub(in super::super) const LONGSIZE: u32 = 5009;
     pub(in super::super) const LONGARCHIVESIZE: u32 = 271;
     /// Of the signature header.

@@ -6,7 +6,8 @@
 //! file ([`repofile`]) and its mirrors through a [`mirrorlist`] or a [`metalink`]. An installable tree also has a `.treeinfo` ([`treeinfo`]). Packages are told apart by name, epoch,
 //! version, release and architecture ([`nevra`]), and ordered by rpm's own rules ([`version`]).
 //! What is signed of a package file are its headers' bytes ([`raw_header`]); what metadata says of it is
-//! read from them ([`header`], [`record`]). What a host has is what `rpm -qa` prints ([`installed`]).
+//! read from them ([`header`], [`record`]), and so is what rpm compares of [`files`] that two packages
+//! bring. What a host has is what `rpm -qa` prints ([`installed`]).
 //!
 //! XML is read with the documents' *local* names: a prefix may differ from the customary one.
 
@@ -20,6 +21,7 @@ mod cut;
 pub mod dependencies;
 mod entries;
 pub mod filelists;
+pub mod files;
 pub mod header;
 mod ini;
 pub mod installed;

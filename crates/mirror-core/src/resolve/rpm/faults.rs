@@ -18,6 +18,13 @@ pub enum Fault {
     Conflict(PackageId, PackageId),
 }
 
+impl Fault {
+    /// Whether two packages do not go together.
+    pub fn is_conflict(&self) -> bool {
+        matches!(self, Self::Conflict(..))
+    }
+}
+
 /// What is wrong with a set, each thing once; nothing is where all of it can be installed on an
 /// empty host. Versions of install-only packages count as conflicts only where one says so.
 pub fn faults(pool: &Pool, set: &BTreeSet<PackageId>) -> Vec<Fault> {

@@ -562,7 +562,7 @@ impl Pool {
     }
 
     /// Newer is greater.
-    pub(super) fn compare(&self, a: PackageId, b: PackageId) -> Ordering {
+    pub fn compare(&self, a: PackageId, b: PackageId) -> Ordering {
         let [a, b] = [a, b].map(|id| self.packages[id.index()].evr);
         self.compare_evrs(a, b)
     }

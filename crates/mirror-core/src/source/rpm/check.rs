@@ -1,5 +1,7 @@
 //! Whether trees of RPM packages hold all that their packages need.
 
+mod overlaps;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::io::BufReader;
@@ -7,6 +9,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+pub use self::overlaps::Overlap;
 use super::contents;
 use crate::error::{Error, Result};
 use crate::format::compression::{Decoder, decoder};
@@ -33,6 +36,9 @@ pub struct Checked {
     pub duplicates: Vec<Duplicate>,
     /// What cannot be installed from the trees alone.
     pub unproved: Vec<Unproved>,
+    /// Packages that can each be installed, and not both at once, for they bring the same file and say
+    /// nothing of it. That is upstream's fault, and none of the trees.
+    pub overlaps: Vec<Overlap>,
 }
 
 /// Something about a file.
@@ -110,17 +116,27 @@ pub fn check(
         faults: Vec::new(),
         duplicates: Vec::new(),
         unproved: Vec::new(),
+        overlaps: Vec::new(),
     };
     let mut listed = Listed::default();
     for tree in &opened {
+        if stop() {
+            return Err(Error::Cancelled);
+        }
         tree.hold(&mut checked.faults, &mut listed)?;
     }
-    checked.packages = listed.packages.len();
+    let is_source = |nevra: &str| {
+        nevra.rsplit_once('.').is_some_and(|(_, arch)| matches!(arch, "src" | "nosrc"))
+    };
+    checked.packages = listed.packages.keys().filter(|nevra| !is_source(nevra)).count();
     checked.duplicates = listed.duplicates();
     let arches = listed.hosts();
     let mut unproved: BTreeMap<String, (usize, Unproved)> = BTreeMap::new();
+    let mut overlaps = BTreeSet::new();
     for arch in &arches {
-        for found in prove_for(&opened, arch, asked, stop)? {
+        let found = prove_for(&opened, arch, asked, stop)?;
+        overlaps.extend(found.overlaps);
+        for found in found.unproved {
             let known = unproved.entry(found.package.clone()).or_insert((0, found));
             known.0 += 1;
         }
@@ -131,6 +147,7 @@ pub fn check(
     };
     let found = unproved.into_values().filter(|(count, one)| is_final(*count, &one.package));
     checked.unproved = found.map(|(_, unproved)| unproved).collect();
+    checked.overlaps = overlaps.into_iter().collect();
     checked.arches = arches;
     checked.faults.sort();
     Ok(checked)
@@ -315,36 +332,42 @@ fn pool(trees: &[Tree<'_>], arch: &str) -> Result<Pool> {
     Ok(pool)
 }
 
+/// What was found for hosts of one architecture.
+#[derive(Default)]
+struct Proved {
+    unproved: Vec<Unproved>,
+    overlaps: Vec<Overlap>,
+}
+
 fn prove_for(
     trees: &[Tree<'_>],
     arch: &str,
     asked: &[String],
     stop: &dyn Fn() -> bool,
-) -> Result<Vec<Unproved>> {
+) -> Result<Proved> {
     let pool = pool(trees, arch)?;
     let failed = |error: SolveError| match error {
         SolveError::Cancelled => Error::Cancelled,
         error => Error::metadata(trees.first().map_or("", |tree| tree.name), error),
     };
-    let arch = || arch.to_owned();
+    let mut proved = Proved::default();
+    let unproved = |package: String, why| Unproved { package, arch: arch.to_owned(), why };
     if asked.is_empty() {
         let all: Vec<PackageId> = pool.ids().filter(|id| pool.hidden(*id).is_none()).collect();
         let proof = prove(&pool, &all, stop).map_err(failed)?;
-        let words = |id| pool.nevra(id).to_string();
-        let found = proof.unproved.into_iter().map(|unproved| Unproved {
-            package: words(unproved.id),
-            arch: arch(),
-            why: unproved.problem.lines,
-        });
-        return Ok(found.collect());
+        for one in proof.unproved {
+            proved.unproved.push(unproved(pool.nevra(one.id).to_string(), one.problem.lines));
+        }
+        let newest = newest(&pool, &all);
+        let pairs = overlaps::clashes(trees, &pool, &newest, stop)?;
+        proved.overlaps = overlaps::unannounced(&pool, pairs, stop).map_err(failed)?;
+        return Ok(proved);
     }
-    let mut unproved = Vec::new();
     for text in asked.iter().collect::<BTreeSet<_>>() {
         let roots: Vec<Root> = match pool.roots(text) {
             Ok(roots) => roots,
             Err(error) => {
-                let (package, why) = (text.clone(), vec![error.to_string()]);
-                unproved.push(Unproved { package, arch: arch(), why });
+                proved.unproved.push(unproved(text.clone(), vec![error.to_string()]));
                 continue;
             }
         };
@@ -352,16 +375,38 @@ fn prove_for(
             let package = root.text.clone();
             let goal = Goal { roots: vec![root], installed: Vec::new(), weak: Weak::No };
             match goal.solve(&pool, stop) {
-                Ok(_) => {}
+                Ok(solution) => {
+                    let taken = solution.packages.iter().map(|chosen| chosen.id).collect();
+                    let pairs = overlaps::clashes(trees, &pool, &taken, stop)?;
+                    if !pairs.is_empty() {
+                        let words = |(pair, (path, files)): ([PackageId; 2], (String, usize))| {
+                            Overlap::words(&pool, pair, &path, files)
+                        };
+                        let why = pairs.into_iter().map(words).collect();
+                        proved.unproved.push(unproved(package, why));
+                    }
+                }
                 Err(SolveError::Unsolvable(problems)) => {
                     let why = problems.into_iter().flat_map(|problem| problem.lines).collect();
-                    unproved.push(Unproved { package, arch: arch(), why });
+                    proved.unproved.push(unproved(package, why));
                 }
                 Err(error) => return Err(failed(error)),
             }
         }
     }
-    Ok(unproved)
+    Ok(proved)
+}
+
+/// The newest build of each name and architecture.
+fn newest(pool: &Pool, all: &[PackageId]) -> BTreeSet<PackageId> {
+    let mut newest: HashMap<(&str, &str), PackageId> = HashMap::new();
+    for id in all {
+        let known = newest.entry((pool.name(*id), pool.arch(*id))).or_insert(*id);
+        if pool.compare(*id, *known).is_gt() {
+            *known = *id;
+        }
+    }
+    newest.into_values().collect()
 }
 
 /// What ends the reading of packages: a document that is none, or too many packages.

@@ -22,7 +22,7 @@ mod tree;
 mod trust;
 
 pub use advisories::ByAdvisory;
-pub use check::{Checked, Duplicate, Fault, Unproved, check, is_repository};
+pub use check::{Checked, Duplicate, Fault, Overlap, Unproved, check, is_repository};
 use missing::Missing;
 pub use selection::{Glob, GlobError, Selection};
 pub use trust::{Check, KeyFile, Trust};

@@ -166,7 +166,9 @@ fn cases() -> Vec<Case> {
     });
     main("a gap", behind, &|entries, store| {
         store.splice(0..0, [0; 8]);
-        entries.iter_mut().for_each(|entry| entry[2] += 8);
+        for entry in entries.iter_mut() {
+            entry[2] += 8;
+        }
     });
     add(Kind::Main, "a region of signatures", no_tag, Some(62), &|_, _| ());
     add(Kind::Main, "a region of old tools", no_tag, Some(61), &|_, _| ());

@@ -12,7 +12,7 @@ const KIND: u64 = 0o170_000;
 const FOLDER: u64 = 0o040_000;
 
 /// `RPMFILE_GHOST`.
-const GHOST: u64 = 1 << 6;
+pub(in super::super) const GHOST: u64 = 1 << 6;
 
 /// A file of a package.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,7 +66,7 @@ pub(super) fn read(headers: &Headers) -> Result<Vec<File<'_>>, FormatError> {
 }
 
 /// The paths: folders and names apart, or, in packages of rpm 3, in one.
-fn paths(headers: &Headers) -> Result<Vec<Text<'_>>, FormatError> {
+pub(in super::super) fn paths(headers: &Headers) -> Result<Vec<Text<'_>>, FormatError> {
     let most = limits::PACKAGE_ENTRIES;
     let names = headers.strings(tag::BASENAMES, most)?;
     if names.is_empty() {

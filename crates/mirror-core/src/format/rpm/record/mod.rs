@@ -21,7 +21,9 @@ mod write;
 pub use changelog::Change;
 pub use dependency::Dependency;
 pub use files::{File, FileKind, is_primary};
+pub(super) use files::{GHOST, paths};
 pub use text::Text;
+pub(super) use text::wrong;
 pub use write::{Document, Listing};
 
 /// A package as metadata describes it; texts that it does not have are empty.

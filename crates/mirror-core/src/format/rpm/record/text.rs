@@ -47,7 +47,7 @@ pub(super) fn check_name(text: &str, what: &'static str) -> Result<(), FormatErr
     Ok(())
 }
 
-pub(super) fn wrong(reason: String) -> FormatError {
+pub(in super::super) fn wrong(reason: String) -> FormatError {
     FormatError::Binary { what: "header", reason }
 }
 
