@@ -139,7 +139,7 @@ fn carry_over(kind: &str, from: &mut impl BufRead, out: &mut impl io::Write, kee
     }
 }
 
-/// What a mirror of some packages and all that they need costs: twenty of the size of BaseOS, and of a
+/// What a mirror of some packages and all that they need costs: twenty of the size of `BaseOS`, and of a
 /// large distribution; one whose names are many, and one that keeps fifty builds of each.
 fn closure(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("closure");
