@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use super::arch::family;
 use super::pool::{Dep, DepId, Expression, PackageId, Pool, TooLarge};
 use super::providers::Providers;
+use super::roots::Root;
 use super::sat::{Formula, Lists, Lit};
 use crate::format::rpm::dependencies::Kind;
 use crate::limits;
@@ -66,6 +67,7 @@ impl Encoded {
 pub(super) struct Encoder<'a> {
     providers: &'a Providers<'a>,
     pool: &'a Pool,
+    installed: &'a HashSet<PackageId>,
     formula: Formula,
     meanings: Vec<Meaning>,
     needs: Vec<(u32, u32)>,
@@ -81,15 +83,17 @@ pub(super) fn variable(id: PackageId) -> u32 {
 }
 
 impl<'a> Encoder<'a> {
-    /// All packages of the pool; what `is_installed` requires is there already, or is not asked for.
+    /// All packages of the pool; what `installed` ones require is there already, or is not asked for,
+    /// and they are there whatever hides them.
     pub(super) fn new(
         providers: &'a Providers<'a>,
-        installed: &HashSet<PackageId>,
+        installed: &'a HashSet<PackageId>,
     ) -> Result<Self, TooLarge> {
         let pool = providers.pool;
         let mut encoder = Self {
             providers,
             pool,
+            installed,
             formula: Formula::default(),
             meanings: Vec::new(),
             needs: Vec::new(),
@@ -102,7 +106,7 @@ impl<'a> Encoder<'a> {
         }
         for id in pool.ids() {
             let own = Lit::yes(variable(id));
-            if pool.hidden(id).is_some() {
+            if encoder.is_out(id) {
                 encoder.formula.clause(&[!own]);
                 continue;
             }
@@ -126,6 +130,11 @@ impl<'a> Encoder<'a> {
         Ok(encoder)
     }
 
+    /// Whether a package cannot be had.
+    fn is_out(&self, id: PackageId) -> bool {
+        self.pool.hidden(id).is_some() && !self.installed.contains(&id)
+    }
+
     fn check(&self) -> Result<(), TooLarge> {
         let limit = limits::POOL_FORMULA;
         if self.formula.size() > limit {
@@ -139,18 +148,25 @@ impl<'a> Encoder<'a> {
         self.formula.variable()
     }
 
-    /// Something that is asked for: one of these packages.
-    pub(super) fn root(&mut self, number: usize, packages: &[PackageId]) -> Lit {
-        self.one_of(Meaning::Root(number), packages)
+    /// Something that is asked for.
+    pub(super) fn root(&mut self, number: usize, root: &Root) -> Lit {
+        let own = self.variable(Meaning::Root(number));
+        let mut literals: Vec<Lit> =
+            root.packages.iter().map(|id| Lit::yes(variable(*id))).collect();
+        if let Some(others) = &root.only_with {
+            let any = Lit::yes(self.variable(Meaning::Held));
+            for other in others {
+                self.formula.implies(Lit::yes(variable(*other)), any);
+            }
+            literals.push(!any);
+        }
+        self.need(own, literals);
+        Lit::yes(own)
     }
 
     /// An installed package, or one that takes its place.
     pub(super) fn keep(&mut self, id: PackageId, packages: &[PackageId]) -> Lit {
-        self.one_of(Meaning::Keep(id), packages)
-    }
-
-    fn one_of(&mut self, meaning: Meaning, packages: &[PackageId]) -> Lit {
-        let own = self.variable(meaning);
+        let own = self.variable(Meaning::Keep(id));
         let literals = packages.iter().map(|id| Lit::yes(variable(*id)));
         self.need(own, literals.collect());
         Lit::yes(own)
@@ -326,7 +342,7 @@ impl<'a> Encoder<'a> {
         let pool = self.pool;
         for kind in [Kind::Conflicts, Kind::Obsoletes] {
             let mut of: BTreeMap<DepId, Vec<PackageId>> = BTreeMap::new();
-            for id in pool.ids().filter(|id| pool.hidden(*id).is_none()) {
+            for id in pool.ids().filter(|id| !self.is_out(*id)) {
                 for dep in pool.list(id, kind) {
                     of.entry(*dep).or_default().push(id);
                 }
@@ -355,7 +371,7 @@ impl<'a> Encoder<'a> {
             let ids: Vec<PackageId> = ids
                 .iter()
                 .copied()
-                .filter(|id| pool.hidden(*id).is_none() && !pool.is_install_only(*id))
+                .filter(|id| !self.is_out(*id) && !pool.is_install_only(*id))
                 .collect();
             let mut families: Vec<u8> = ids.iter().map(family_of).filter(|of| *of > 0).collect();
             families.sort_unstable();

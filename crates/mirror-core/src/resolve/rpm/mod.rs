@@ -137,7 +137,7 @@ impl Goal {
             assumptions.push(encoder.keep(*id, &packages));
         }
         for (number, root) in self.roots.iter().enumerate() {
-            assumptions.push(encoder.root(number, &root.packages));
+            assumptions.push(encoder.root(number, root));
         }
         let formula = encoder.finish();
         let policy = Policy::new(&providers, self.installed.iter().copied());

@@ -66,8 +66,12 @@ pub enum Hidden {
     Architecture,
     /// It belongs to a module's stream that is not enabled.
     Module,
+    /// It stands beside a package of that name that an enabled stream of a module has.
+    Shadowed,
     /// It was excluded by name.
     Excluded,
+    /// A host has it, and no repository.
+    Installed,
 }
 
 #[derive(Debug)]
@@ -154,6 +158,11 @@ impl Pool {
         Self { base: base.to_owned(), ..Self::default() }
     }
 
+    /// The base architecture of the hosts.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
     /// A repository that packages are added to; its name is for messages.
     pub fn add_repository(&mut self, name: &str) -> usize {
         self.repositories.push(name.to_owned());
@@ -201,11 +210,31 @@ impl Pool {
 
     /// Adds a package of which nothing is known but what it is: it provides its name.
     pub fn add_unknown(&mut self, repository: usize, nevra: &Nevra) -> Result<PackageId, TooLarge> {
+        self.add_made(repository, nevra, &[])
+    }
+
+    /// Adds something that goes with packages as they do with each other.
+    pub(super) fn add_made(
+        &mut self,
+        repository: usize,
+        nevra: &Nevra,
+        relations: &[(Kind, Rich)],
+    ) -> Result<PackageId, TooLarge> {
         let name = self.strings.intern(&nevra.name);
         let epoch = nevra.evr.epoch.to_string();
         let evr = self.evr([&epoch, &nevra.evr.version, &nevra.evr.release]);
         let mut lists: [Vec<DepId>; KINDS.len()] = Default::default();
         lists[0].push(self.plain(name, Some((Comparison::Equal, evr))));
+        for (kind, relation) in relations {
+            let id = match self.expression(relation) {
+                Expression::Plain(id) => id,
+                expression => {
+                    self.deps.push(Dep::Rich(expression));
+                    DepId(short(self.deps.len() - 1))
+                }
+            };
+            lists[*kind as usize].push(id);
+        }
         let pkgid = self.strings.intern("");
         let id = self.push(repository, 0, name, &nevra.arch, evr, pkgid, &lists)?;
         self.check()?;
@@ -268,6 +297,13 @@ impl Pool {
     /// Leaves a package out of all answers.
     pub fn hide(&mut self, package: PackageId, why: Hidden) {
         self.packages[package.index()].hidden.get_or_insert(why);
+    }
+
+    /// Takes all packages back that were hidden for one reason.
+    pub(super) fn show(&mut self, why: Hidden) {
+        for package in &mut self.packages {
+            package.hidden.take_if(|hidden| *hidden == why);
+        }
     }
 
     /// Sorts what was added; to be called once all is there, and again after more came.

@@ -41,7 +41,8 @@ pub fn prove(
     stop: &dyn Fn() -> bool,
 ) -> Result<Proof, SolveError> {
     let providers = Providers::new(pool);
-    let encoded = Encoder::new(&providers, &HashSet::new())?.finish();
+    let installed = HashSet::new();
+    let encoded = Encoder::new(&providers, &installed)?.finish();
     let policy = Policy::new(&providers, []);
     let mut solver = Solver::new(&encoded.formula);
     let explainer = Explainer { encoded: &encoded, providers: &providers, roots: &[] };

@@ -15,6 +15,14 @@ pub struct Root {
     pub text: String,
     /// Each of them will do; the solver takes the best.
     pub packages: Vec<PackageId>,
+    /// It is asked for only where one of these is in, too; `None` is always.
+    pub only_with: Option<Vec<PackageId>>,
+}
+
+impl Root {
+    pub(super) fn new(text: &str, packages: Vec<PackageId>) -> Self {
+        Self { text: text.to_owned(), packages, only_with: None }
+    }
 }
 
 /// What no repository has.
@@ -40,7 +48,7 @@ pub enum NotFound {
     },
 }
 
-fn meant(near: Option<&str>) -> String {
+pub(super) fn meant(near: Option<&str>) -> String {
     near.map(|near| format!(": did you mean {near}?")).unwrap_or_default()
 }
 
@@ -50,7 +58,9 @@ impl Hidden {
         match self {
             Self::Architecture => "for another architecture",
             Self::Module => "of a module stream that is not enabled",
+            Self::Shadowed => "of no module, beside those of an enabled stream",
             Self::Excluded => "excluded",
+            Self::Installed => "installed, and in no repository",
         }
     }
 }
@@ -83,20 +93,8 @@ impl Pool {
     /// patterns; or what packages provide, with or without a version; or a file's path. Each name
     /// that fits a pattern is a root of its own.
     pub fn roots(&self, text: &str) -> Result<Vec<Root>, NotFound> {
-        let (mut found, mut any_arch) = (Vec::new(), true);
-        for spec in specs(text) {
-            found = self.fitting(&spec);
-            any_arch = spec.arch.is_none();
-            if !found.is_empty() {
-                break;
-            }
-        }
-        let by_spec = !found.is_empty();
-        if found.is_empty() {
-            found = self.provided_by(text);
-        }
-        let visible: Vec<PackageId> =
-            found.iter().copied().filter(|id| self.hidden(*id).is_none()).collect();
+        let (found, by_name) = self.matching(text);
+        let visible = self.visible(&found);
         if visible.is_empty() {
             let text = text.to_owned();
             return Err(match found.first().and_then(|id| self.hidden(*id)) {
@@ -104,35 +102,63 @@ impl Pool {
                 None => NotFound::Nothing { near: self.near(&text), text },
             });
         }
-        if !by_spec {
-            return Ok(vec![Root { text: text.to_owned(), packages: visible }]);
-        }
+        let Some(any_arch) = by_name else { return Ok(vec![Root::new(text, visible)]) };
         let mut names: BTreeMap<&str, Vec<PackageId>> = BTreeMap::new();
         for id in visible {
             names.entry(self.name(id)).or_default().push(id);
         }
-        // What takes the place of a package is what its name means.
-        for packages in names.values_mut() {
-            // Who wants the 32-bit one as well says so, and gets both.
-            let rank = |id: &PackageId| self.rank(*id);
-            let best = packages.iter().map(rank).filter(|rank| *rank > 0).min();
-            if let (Some(best), true) = (best, any_arch) {
-                packages.retain(|id| rank(id) == 0 || family(rank(id)) == family(best));
+        let roots = names.into_iter().map(|(name, packages)| {
+            let packages = self.with_replacing(packages, any_arch);
+            if is_pattern(text) {
+                Root::new(&format!("{name} ({text})"), packages)
+            } else {
+                Root::new(text, packages)
             }
-            let more = self.replacing(packages);
-            packages.extend(more);
-        }
-        let roots = names.into_iter().map(|(name, packages)| Root {
-            text: if is_pattern(text) { format!("{name} ({text})") } else { text.to_owned() },
-            packages,
         });
         Ok(roots.collect())
+    }
+
+    /// The packages that a user's words match, hidden ones included; where that is by name, whether of
+    /// whatever architecture.
+    pub(super) fn matching(&self, text: &str) -> (Vec<PackageId>, Option<bool>) {
+        for spec in specs(text) {
+            let found = self.fitting(&spec);
+            if !found.is_empty() {
+                return (found, Some(spec.arch.is_none()));
+            }
+        }
+        (self.provided_by(text), None)
+    }
+
+    /// The packages of a name, and those that take their place; none where all are hidden.
+    pub(super) fn called(&self, name: &str) -> Vec<PackageId> {
+        let visible = self.visible(self.named(name));
+        if visible.is_empty() { visible } else { self.with_replacing(visible, true) }
+    }
+
+    /// Those that are not hidden.
+    pub(super) fn visible(&self, packages: &[PackageId]) -> Vec<PackageId> {
+        packages.iter().copied().filter(|id| self.hidden(*id).is_none()).collect()
+    }
+
+    /// What the name of these packages means.
+    fn with_replacing(&self, mut packages: Vec<PackageId>, any_arch: bool) -> Vec<PackageId> {
+        // Who wants the 32-bit one as well says so, and gets both.
+        let rank = |id: &PackageId| self.rank(*id);
+        let best = packages.iter().map(rank).filter(|rank| *rank > 0).min();
+        if let (Some(best), true) = (best, any_arch) {
+            packages.retain(|id| rank(id) == 0 || family(rank(id)) == family(best));
+        }
+        // What takes the place of a package is what its name means.
+        let more = self.replacing(&packages);
+        packages.extend(more);
+        packages
     }
 
     /// All that can be installed, a root for each package: what proves a whole repository.
     pub fn each(&self) -> Vec<Root> {
         let visible = self.ids().filter(|id| self.hidden(*id).is_none());
-        visible.map(|id| Root { text: self.nevra(id).to_string(), packages: vec![id] }).collect()
+        visible.map(|id| Root::new(&self.nevra(id).to_string(), vec![id])).collect()
     }
 
     fn fitting(&self, spec: &Spec<'_>) -> Vec<PackageId> {
@@ -181,11 +207,14 @@ impl Pool {
 
     /// A name that differs in a letter or two.
     fn near(&self, text: &str) -> Option<String> {
-        let far = |name: &str| distance(text, name, 2);
-        let names = self.names().filter_map(|ids| ids.first()).map(|id| self.name(*id));
-        let near = names.filter_map(|name| far(name).map(|far| (far, name))).min();
-        near.map(|(_, name)| name.to_owned())
+        near(text, self.names().filter_map(|ids| ids.first()).map(|id| self.name(*id)))
     }
+}
+
+/// The name that differs in a letter or two.
+pub(super) fn near<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let near = names.filter_map(|name| distance(text, name, 2).map(|far| (far, name))).min();
+    near.map(|(_, name)| name.to_owned())
 }
 
 /// How many letters it takes to make one text of the other, where that is at most `limit`.

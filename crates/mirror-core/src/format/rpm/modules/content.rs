@@ -144,6 +144,13 @@ fn stream(text: Text<'_>) -> Result<Stream> {
                 }
                 Ok(())
             })?,
+            "demodularized" => yaml.mapping(|yaml, key| {
+                if key != "rpms" {
+                    return yaml.skip();
+                }
+                stream.demodularized.extend(yaml.texts()?);
+                Ok(())
+            })?,
             // One mapping in version 1, a list of them in version 2.
             "dependencies" => yaml.items(|yaml| {
                 stream.dependencies.push(requirements(yaml)?);

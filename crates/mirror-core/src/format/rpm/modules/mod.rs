@@ -103,6 +103,8 @@ pub struct Stream {
     pub arch: String,
     /// Its packages, source packages and those of other architectures included: all that was built.
     pub artifacts: Vec<Nevra>,
+    /// Names of its packages that may be had of no module, too.
+    pub demodularized: Vec<String>,
     /// What it requires: one of these sets.
     pub dependencies: Vec<Vec<Requirement>>,
     /// Its profiles: the packages of each by their names.

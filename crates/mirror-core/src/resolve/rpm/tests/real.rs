@@ -12,7 +12,7 @@ use crate::format::rpm::dependencies::find_paths;
 use crate::limits;
 
 /// The folder of a real repository, beside the workspace or where `MIRROR_REAL_DATA` says.
-fn real(name: &str) -> Option<PathBuf> {
+pub(super) fn real(name: &str) -> Option<PathBuf> {
     let root = std::env::var_os("MIRROR_REAL_DATA").map_or_else(
         || Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/real"),
         PathBuf::from,
@@ -21,13 +21,15 @@ fn real(name: &str) -> Option<PathBuf> {
     folder.is_dir().then_some(folder)
 }
 
-fn pool(folder: &Path) -> Pool {
-    let file = |kind: &str| {
-        let mut all =
-            std::fs::read_dir(folder.join("repodata")).unwrap().map(|e| e.unwrap().path());
-        let path = all.find(|path| path.to_str().unwrap().contains(kind)).unwrap();
-        decoder(BufReader::new(File::open(path).unwrap()), limits::METADATA_OPEN_SIZE).unwrap()
-    };
+/// A metadata file, decompressed.
+pub(super) fn metadata(folder: &Path, kind: &str) -> impl std::io::Read + use<> {
+    let mut all = std::fs::read_dir(folder.join("repodata")).unwrap().map(|e| e.unwrap().path());
+    let path = all.find(|path| path.to_str().unwrap().contains(kind)).unwrap();
+    decoder(BufReader::new(File::open(path).unwrap()), limits::METADATA_OPEN_SIZE).unwrap()
+}
+
+pub(super) fn pool(folder: &Path) -> Pool {
+    let file = |kind: &str| metadata(folder, kind);
     let mut pool = Pool::new("x86_64");
     let repository = pool.add_repository("real");
     let mut number = 0;
@@ -53,22 +55,21 @@ fn pool(folder: &Path) -> Pool {
 }
 
 /// What dnf answers to goals: the packages, or why not.
-fn judge(folder: &Path, goals: &[(Vec<String>, Weak)]) -> Option<Vec<Result<Vec<String>, String>>> {
+pub(super) fn judge(
+    folders: &[&Path],
+    goals: &[serde_json::Value],
+) -> Option<Vec<Result<Vec<String>, String>>> {
     let works = tempfile::tempdir().unwrap();
     // dnf's modules are those of the system's Python.
     let mut python = Command::new("/usr/bin/python3");
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/resolve/rpm/tests/judge.py");
     python.arg(script).arg(works.path());
-    python.arg(format!("file://{}", folder.canonicalize().unwrap().display()));
+    for folder in folders {
+        python.arg(format!("file://{}", folder.canonicalize().unwrap().display()));
+    }
     let mut child = python.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().ok()?;
     let mut input = child.stdin.take().unwrap();
-    let lines: Vec<String> = goals
-        .iter()
-        .map(|(install, weak)| {
-            let weak = *weak == Weak::Yes;
-            serde_json::json!({ "install": install, "weak": weak }).to_string()
-        })
-        .collect();
+    let lines: Vec<String> = goals.iter().map(ToString::to_string).collect();
     let lines = lines.join("\n");
     let feeding = std::thread::spawn(move || input.write_all(lines.as_bytes()));
     let output = child.wait_with_output().unwrap();
@@ -101,7 +102,10 @@ fn solve(pool: &Pool, names: &[String], weak: Weak) -> Result<Vec<String>, Strin
 
 fn compare(folder: &Path, goals: &[(Vec<String>, Weak)]) -> Vec<String> {
     let pool = pool(folder);
-    let answers = judge(folder, goals).unwrap();
+    let asked = goals.iter().map(
+        |(install, weak)| serde_json::json!({ "install": install, "weak": *weak == Weak::Yes }),
+    );
+    let answers = judge(&[folder], &asked.collect::<Vec<_>>()).unwrap();
     assert_eq!(answers.len(), goals.len());
     let mut differences = Vec::new();
     for ((names, weak), theirs) in goals.iter().zip(answers) {

@@ -11,7 +11,7 @@ fn repository(lines: &str) -> Pool {
     repositories(&[lines])
 }
 
-fn repositories(all: &[&str]) -> Pool {
+pub(super) fn repositories(all: &[&str]) -> Pool {
     let mut pool = Pool::new("x86_64");
     for lines in all {
         let repository = pool.add_repository("test");
@@ -28,8 +28,10 @@ fn repositories(all: &[&str]) -> Pool {
     pool
 }
 
-fn document(lines: &str) -> String {
-    let mut text = "<metadata>".to_owned();
+pub(super) fn document(lines: &str) -> String {
+    let mut text = "<metadata xmlns='http://linux.duke.edu/metadata/common' \
+                    xmlns:rpm='http://linux.duke.edu/metadata/rpm'>"
+        .to_owned();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let mut parts = line.split('|').map(str::trim);
         let nevra: crate::format::rpm::nevra::Nevra = parts.next().unwrap().parse().unwrap();
@@ -80,7 +82,7 @@ fn document(lines: &str) -> String {
                 }
                 _ => format!("name='{rest}'"),
             };
-            let _ = write!(text, "<{element}><entry {entry}/></{element}>");
+            let _ = write!(text, "<rpm:{element}><rpm:entry {entry}/></rpm:{element}>");
         }
         text += "</format></package>";
     }
