@@ -184,6 +184,67 @@ fn dnf_installs_from_a_signed_part_of_a_repository() {
     assert_eq!(read("repomd.xml"), upstream);
 }
 
+/// Whatever is done to a tree, what lies beside `repomd.xml` is a signature of it, by the key beside it.
+#[test]
+fn a_signature_is_one_of_what_it_lies_beside_after_every_step() {
+    let Some(mut signed) = Signed::new() else { return };
+    signed.tree = "mirror/up";
+    assert_eq!(signed.site.run("keygen new.key").code, Some(0));
+    for key in ["site.key.pub", "new.key.pub"] {
+        signed.vendor.gpg.get(&["--import"], &fs::read(signed.site.path(key)).unwrap());
+    }
+    let state = |newest: u32| {
+        let versions = (1..=newest).map(|version| Package::new("one", &version.to_string(), "1"));
+        signed.site.rewrite(&Repository::new().packages(versions).revision(newest.into()));
+    };
+    let read = |name| fs::read(signed.repodata(name)).ok();
+    let is_signed_by = |key: &str| {
+        let [repomd, signature] = ["repomd.xml", "repomd.xml.asc"].map(|name| read(name).unwrap());
+        assert!(signed.vendor.gpg.verifies(&repomd, &signature), "{key}");
+        let key = fs::read(signed.site.path(&format!("{key}.pub"))).unwrap();
+        assert_eq!(read("repomd.xml.key"), Some(key));
+        signature
+    };
+    let run = |arguments: &str| {
+        let ran = signed.site.run(arguments);
+        assert_eq!(ran.code, Some(0), "{arguments}: {}", ran.text());
+    };
+    let sync = |more: &str| run(&signed.site.sync_arguments(&format!("--newest-only {more}")));
+
+    state(2);
+    sync("--sign-key site.key");
+    let first = is_signed_by("site.key");
+    state(3);
+    sync("--sign-key site.key");
+    assert_ne!(is_signed_by("site.key"), first);
+    // The same repository by another key, by none, and by one again.
+    sync("--sign-key new.key");
+    is_signed_by("new.key");
+    sync("");
+    assert_eq!((read("repomd.xml.asc"), read("repomd.xml.key")), (None, None));
+    sync("--sign-key site.key");
+    is_signed_by("site.key");
+    // Back to a state, with the signature that it had.
+    run("rollback up --root mirror --to 1");
+    assert_eq!(is_signed_by("site.key"), first);
+    run("rollback up --root mirror --release");
+    sync("--sign-key new.key");
+    is_signed_by("new.key");
+    run("verify --root mirror");
+    // A damaged signature is mended as what it was.
+    let before = read("repomd.xml.asc").unwrap();
+    fs::write(signed.repodata("repomd.xml.asc"), "changed").unwrap();
+    sync("--sign-key new.key");
+    assert_eq!(is_signed_by("new.key"), before);
+    // A tree of which nothing is known any more, by another key, and by none.
+    fs::remove_dir_all(signed.site.path("mirror/.mirror")).unwrap();
+    sync("--sign-key site.key");
+    is_signed_by("site.key");
+    fs::remove_dir_all(signed.site.path("mirror/.mirror")).unwrap();
+    sync("");
+    assert_eq!((read("repomd.xml.asc"), read("repomd.xml.key")), (None, None));
+}
+
 #[test]
 fn an_index_without_change_keeps_its_signature() {
     let Some(signed) = Signed::new() else { return };
