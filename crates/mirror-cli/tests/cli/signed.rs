@@ -170,6 +170,24 @@ fn dnf_installs_from_a_signed_part_of_a_repository() {
         assert_eq!(fs::read_to_string(dnf.root().join("usr/share/one")).unwrap(), "2");
         let stranger = signed.dnf(&["other.key", "vendor.key"]).unwrap();
         assert!(stranger.run(&["makecache"]).unwrap_err().contains("repomd.xml"));
+        // Changed on the way to a node: the metadata, and a package.
+        let changed = |path: &str, change: &dyn Fn(&mut Vec<u8>)| {
+            let file = signed.tree().join(path);
+            let content = fs::read(&file).unwrap();
+            let mut other = content.clone();
+            change(&mut other);
+            // The store has the same file.
+            fs::remove_file(&file).unwrap();
+            fs::write(&file, other).unwrap();
+            let dnf = signed.dnf(&["site.key.pub", "vendor.key"]).unwrap();
+            let said = dnf.run(&["install", "one"]).unwrap_err();
+            assert!(!dnf.root().join("usr/share/one").exists(), "{said}");
+            fs::write(&file, content).unwrap();
+            said
+        };
+        let said = changed("repodata/repomd.xml", &|repomd| repomd.push(b'\n'));
+        assert!(said.contains("repomd.xml"), "{said}");
+        changed("Packages/o/one-2-1.noarch.rpm", &|rpm| *rpm.last_mut().unwrap() ^= 1);
     }
     // The same again keeps its signature, also where another setting has all looked at anew.
     let again = sync("--newest-only --sign-key site.key --gpgcheck require");
@@ -195,14 +213,14 @@ fn a_signature_is_one_of_what_it_lies_beside_after_every_step() {
     }
     let state = |newest: u32| {
         let versions = (1..=newest).map(|version| Package::new("one", &version.to_string(), "1"));
-        signed.site.rewrite(&Repository::new().packages(versions).revision(newest.into()));
+        let repository = Repository::new().packages(versions).revision(newest.into());
+        signed.site.rewrite(&repository.signed_by(&signed.vendor));
     };
     let read = |name| fs::read(signed.repodata(name)).ok();
     let is_signed_by = |key: &str| {
         let [repomd, signature] = ["repomd.xml", "repomd.xml.asc"].map(|name| read(name).unwrap());
         assert!(signed.vendor.gpg.verifies(&repomd, &signature), "{key}");
-        let key = fs::read(signed.site.path(&format!("{key}.pub"))).unwrap();
-        assert_eq!(read("repomd.xml.key"), Some(key));
+        assert_eq!(read("repomd.xml.key"), fs::read(signed.site.path(key)).ok());
         signature
     };
     let run = |arguments: &str| {
@@ -213,36 +231,65 @@ fn a_signature_is_one_of_what_it_lies_beside_after_every_step() {
 
     state(2);
     sync("--sign-key site.key");
-    let first = is_signed_by("site.key");
+    let first = is_signed_by("site.key.pub");
     state(3);
     sync("--sign-key site.key");
-    assert_ne!(is_signed_by("site.key"), first);
+    assert_ne!(is_signed_by("site.key.pub"), first);
     // The same repository by another key, by none, and by one again.
     sync("--sign-key new.key");
-    is_signed_by("new.key");
+    is_signed_by("new.key.pub");
     sync("");
     assert_eq!((read("repomd.xml.asc"), read("repomd.xml.key")), (None, None));
+    // All of it, which is upstream's, and a part again.
+    run(&signed.site.sync_arguments("--sign-key site.key"));
+    is_signed_by("vendor.key");
     sync("--sign-key site.key");
-    is_signed_by("site.key");
+    is_signed_by("site.key.pub");
     // Back to a state, with the signature that it had.
     run("rollback up --root mirror --to 1");
-    assert_eq!(is_signed_by("site.key"), first);
+    assert_eq!(is_signed_by("site.key.pub"), first);
     run("rollback up --root mirror --release");
     sync("--sign-key new.key");
-    is_signed_by("new.key");
+    is_signed_by("new.key.pub");
     run("verify --root mirror");
     // A damaged signature is mended as what it was.
     let before = read("repomd.xml.asc").unwrap();
     fs::write(signed.repodata("repomd.xml.asc"), "changed").unwrap();
     sync("--sign-key new.key");
-    assert_eq!(is_signed_by("new.key"), before);
+    assert_eq!(is_signed_by("new.key.pub"), before);
     // A tree of which nothing is known any more, by another key, and by none.
     fs::remove_dir_all(signed.site.path("mirror/.mirror")).unwrap();
     sync("--sign-key site.key");
-    is_signed_by("site.key");
+    is_signed_by("site.key.pub");
     fs::remove_dir_all(signed.site.path("mirror/.mirror")).unwrap();
     sync("");
     assert_eq!((read("repomd.xml.asc"), read("repomd.xml.key")), (None, None));
+}
+
+/// A key that lives longer now is another file beside the same metadata.
+#[test]
+fn the_public_key_is_published_as_it_is_now() {
+    let Some(signed) = Signed::new() else { return };
+    let gpg = &signed.vendor.gpg;
+    let key = gpg.make("site", "ed25519", "1y", &[]);
+    let versions = ["1", "2"].map(|version| Package::new("one", version, "1"));
+    signed.site.rewrite(&Repository::new().packages(versions));
+    let sync = || {
+        let secret = gpg.get(&["--armor", "--export-secret-keys", &key], b"");
+        fs::write(signed.site.path("gpg.key"), secret).unwrap();
+        let ran = signed.site.sync("--newest-only --sign-key gpg.key");
+        assert_eq!(ran.code, Some(0), "{}", ran.text());
+        let read = |name| fs::read(signed.site.path("mirror/up/repodata").join(name)).unwrap();
+        (ran.out, read("repomd.xml.key"), read("repomd.xml.asc"))
+    };
+    let (_, before, signature) = sync();
+    assert!(sync().0.contains("unchanged"));
+    gpg.get(&["--quick-set-expire", &key, "9y"], b"");
+    let (said, after, kept) = sync();
+    assert!(said.contains("published"), "{said}");
+    assert_ne!(after, before);
+    assert_eq!(kept, signature, "it still counts");
+    assert!(sync().0.contains("unchanged"));
 }
 
 #[test]

@@ -176,8 +176,10 @@ impl Source for RpmSource {
         let fingerprint = format!("rpm 1 treeinfo={} {}", self.treeinfo, self.selection);
         #[cfg(feature = "signatures")]
         if let Some(key) = &self.key {
-            // Who signs what is made here makes other files.
-            return format!("{fingerprint} signed={}", key.fingerprint());
+            // Who signs what is made here makes other files, and so does a key that says something else of
+            // itself: that it lives longer.
+            let public = Sha256::of(key.public().as_bytes()).hex();
+            return format!("{fingerprint} signed={} key={}", key.fingerprint(), &public[..16]);
         }
         fingerprint
     }
