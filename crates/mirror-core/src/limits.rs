@@ -157,6 +157,9 @@ pub const GOAL_STEPS: usize = 5_000_000;
 /// Most packages that a host has installed (most seen: 7,000).
 pub const INSTALLED: usize = 100_000;
 
+/// Most packages of a list of them that people write (most seen: 60).
+pub const LISTED_PACKAGES: usize = 100_000;
+
 /// Longest rich dependency, in bytes (longest seen: 700).
 pub const RICH_LEN: usize = 64 << 10;
 

@@ -8,6 +8,8 @@
 //! What is signed of a package file are its headers' bytes ([`raw_header`]); what metadata says of it is
 //! read from them ([`header`], [`record`]), and so is what rpm compares of [`files`] that two packages
 //! bring. What a host has is what `rpm -qa` prints ([`installed`]).
+//! read from them ([`header`], [`record`]). What a host has is what `rpm -qa` prints ([`installed`]), what
+//! is wanted a list that people write ([`package_list`]).
 //!
 //! XML is read with the documents' *local* names: a prefix may differ from the customary one.
 
@@ -32,6 +34,7 @@ pub mod mirrorlist;
 pub mod modules;
 pub mod nevra;
 pub mod other;
+pub mod package_list;
 mod plain;
 pub mod primary;
 pub mod raw_header;
