@@ -9,6 +9,7 @@ mod diagnostics;
 mod environment;
 mod human;
 mod output;
+mod package_lists;
 mod progress;
 mod signals;
 mod suggest;

@@ -2,15 +2,23 @@
 
 use std::fmt::Write as _;
 
+use serde::Serialize;
+
 use crate::cli::ReposArgs;
-use crate::config::{KeyListing, PresetListing, ReleaseListing, RepoListing};
+use crate::config::{ConfigError, KeyListing, PresetListing, ReleaseListing, RepoListing};
 use crate::console;
 use crate::diagnostics::{Exit, Failure};
 use crate::human::table;
 use crate::output::json_line;
+use crate::package_lists::{SHIPPED, ShippedList, shipped};
 
-/// Lists the presets, or the repositories of one.
+/// Lists the presets, or the repositories of one, or the lists of packages.
 pub(super) fn run(args: &ReposArgs) -> Result<Exit, Failure> {
+    if args.lists {
+        let text = lists(args.name.as_deref(), args.json)?;
+        console::print(&text).map_err(Failure::Output)?;
+        return Ok(Exit::Done);
+    }
     let config = super::load_config(&args.config)?;
     let presets = config.list(args.name.as_deref())?;
     let text = match (&args.name, args.json) {
@@ -20,6 +28,50 @@ pub(super) fn run(args: &ReposArgs) -> Result<Exit, Failure> {
     };
     console::print(&text).map_err(Failure::Output)?;
     Ok(Exit::Done)
+}
+
+/// A line for each list of packages, or one as it is.
+fn lists(name: Option<&str>, json: bool) -> Result<String, Failure> {
+    let named = match name {
+        None => SHIPPED.to_vec(),
+        Some(name) => {
+            let known = SHIPPED.map(|list| list.name.to_owned()).to_vec();
+            let unknown = || ConfigError::NoSuchList { name: name.to_owned(), known };
+            vec![shipped(name).ok_or_else(unknown)?]
+        }
+    };
+    if json {
+        return Ok(named.into_iter().map(|list| json_line(&Listing::of(list))).collect());
+    }
+    if let (Some(_), [one]) = (name, &named[..]) {
+        return Ok(one.text.to_owned());
+    }
+    let mut text = String::new();
+    for list in named {
+        let _ = writeln!(text, "{}: {}\n  {}\n", list.name, list.title(), list.repositories());
+    }
+    text += "`mirror repos --lists NAME` prints one, to be changed and given as a file.\n";
+    Ok(text)
+}
+
+/// A list of packages, for programs.
+#[derive(Serialize)]
+struct Listing {
+    name: &'static str,
+    title: &'static str,
+    repositories: &'static str,
+    packages: Vec<String>,
+}
+
+impl Listing {
+    fn of(list: ShippedList) -> Self {
+        Self {
+            name: list.name,
+            title: list.title(),
+            repositories: list.repositories(),
+            packages: list.packages(),
+        }
+    }
 }
 
 /// A line for each preset.

@@ -434,6 +434,14 @@ pub(crate) enum ConfigError {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// A list of packages that is neither ours nor a file.
+    #[error("no list of packages is called {name:?}")]
+    NoSuchList {
+        /// The list.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
     /// No requirement is named, and no file says what to do.
     #[error("nothing to mirror: no requirement and no file is named, and no [pypi.SET]")]
     NoSets,
@@ -559,6 +567,8 @@ impl ConfigError {
                     format!("there is {}", known.join(", "))
                 })
             }),
+            Self::NoSuchList { name, known } => did_you_mean(name, known)
+                .or_else(|| Some(format!("there is {}, or any file", known.join(", ")))),
             Self::NoSets => Some(
                 "name a requirement or a file, as in `mirror pypi -r requirements.txt --python 3.11`, or \
                  list sets in mirror.toml"

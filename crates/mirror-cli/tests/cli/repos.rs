@@ -31,3 +31,25 @@ fn json_is_a_preset_a_line() {
     assert!(names.len() > 5 && names.contains(&"rocky".into()), "{names:?}");
     assert_eq!(site.run("repos epel --json").out.lines().count(), 1);
 }
+
+#[test]
+fn lists_of_packages_are_shown_and_printed_as_they_are() {
+    let site = Site::empty();
+    let ran = site.run("repos --lists");
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert!(ran.out.contains("\nkubernetes-el9: Kubernetes node on EL 9: "), "{ran:?}");
+    let ran = site.run("repos --lists kubernetes-el9");
+    assert_eq!(ran.out, include_str!("../../src/package_lists/kubernetes-el9.txt"));
+    let ran = site.run("repos --lists --json");
+    assert_eq!(ran.out.lines().count(), 3);
+    let ran = site.run("repos --lists kubernetes-el10 --json");
+    let list: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert!(list["packages"].as_array().unwrap().contains(&"kubelet".into()), "{list}");
+    let ran = site.run("repos --lists kubernetes-el11");
+    assert_eq!(ran.code, Some(2));
+    assert_eq!(
+        ran.err,
+        "error: no list of packages is called \"kubernetes-el11\"\n\
+         hint: did you mean kubernetes-el10?\n"
+    );
+}
