@@ -39,6 +39,9 @@ pub const PACKAGE_SIGNATURES: usize = 16;
 /// Most keys of a key file (most seen: 60).
 pub const KEYS: usize = 1_000;
 
+/// Most self-signatures of a key file that are verified.
+pub const SELF_SIGNATURES: usize = 1_000;
+
 /// Most packets of a key or signature file (most seen: 900, a key with many certifications).
 pub const PACKETS: usize = 10_000;
 

@@ -26,7 +26,9 @@ pub struct KeyError(String);
 #[derive(Debug, Clone, Default)]
 pub struct Keys(BTreeMap<Fingerprint, Key>);
 
-/// A key: the primary one and all that is signed by it.
+/// A key: the primary one and all that is signed by it. What it has not signed itself is dropped when it
+/// is read: so each of its statements is verified once, however many files are held against it, and what
+/// others put into its file costs nothing later.
 #[derive(Debug, Clone)]
 pub struct Key {
     fingerprint: Fingerprint,
@@ -75,7 +77,16 @@ impl Id {
 pub(super) struct Subkey {
     pub(super) key: PublicSubkey,
     fingerprint: pgp::types::Fingerprint,
-    signatures: Vec<Signature>,
+    bindings: Vec<Binding>,
+    revocations: Vec<Signature>,
+}
+
+/// A key's word that a subkey is its own.
+#[derive(Debug, Clone, PartialEq)]
+struct Binding {
+    signature: Signature,
+    /// Whether the subkey says the same.
+    is_backed: bool,
 }
 
 /// What of a key the signatures that follow are of; users and subkeys by their number.
@@ -125,7 +136,7 @@ impl Keys {
     /// kinds, and keys of versions that are not known, are passed over.
     pub fn read(bytes: &[u8]) -> Result<Self, KeyError> {
         let mut keys = Self::default();
-        let mut passed_over = None;
+        let (mut passed_over, mut verified) = (None, 0);
         for block in armor::blocks(bytes, KEY_BLOCK).map_err(KeyError)? {
             let mut key: Option<Key> = None;
             // None: what is signed did not parse, and its signatures are of nothing else.
@@ -139,9 +150,18 @@ impl Keys {
                         part = Some(Part::Primary);
                     }
                     Ok(Some(Packet::Signature(signature))) => {
-                        if let Some(key) = &mut key {
-                            key.sign(part, signature);
+                        let Some(key) = key.as_mut().filter(|key| is_claimed(&signature, key))
+                        else {
+                            continue;
+                        };
+                        verified += 1;
+                        if verified > limits::SELF_SIGNATURES {
+                            let most = limits::SELF_SIGNATURES;
+                            let reason =
+                                format!("over {most} self-signatures, the bound for a file");
+                            return Err(KeyError(reason));
                         }
+                        key.sign(part, signature);
                     }
                     Ok(Some(Packet::UserId(id))) => {
                         part = key.as_mut().map(|key| Part::User(key.user(Id::Name(id))));
@@ -255,7 +275,7 @@ impl Key {
     pub fn name(&self, now: i64) -> String {
         let named = self.users.iter().filter_map(|user| {
             let Id::Name(id) = &user.id else { return None };
-            let newest = self.newest_of(user, now)?;
+            let newest = user.newest(now)?;
             Some((newest.is_primary(), created(newest), id))
         });
         let best = named.max_by_key(|(primary, created, _)| (*primary, *created));
@@ -264,17 +284,42 @@ impl Key {
         plain.chars().filter(|c| !c.is_control()).take(NAME_LEN).collect()
     }
 
-    /// Puts a signature to what it is of. A revocation of the whole key says itself what it is of,
-    /// wherever it stands.
+    /// Puts a signature to what it is of, if this key has made it. A revocation of the whole key says
+    /// itself what it is of, wherever it stands.
     fn sign(&mut self, part: Option<Part>, signature: Signature) {
-        let signatures = match part {
-            _ if signature.typ() == Some(SignatureType::KeyRevocation) => &mut self.signatures,
-            None => return,
-            Some(Part::Primary) => &mut self.signatures,
-            Some(Part::User(at)) => &mut self.users[at].signatures,
-            Some(Part::Subkey(at)) => &mut self.subkeys[at].signatures,
-        };
-        signatures.push(signature);
+        use SignatureType::{Key, KeyRevocation, SubkeyBinding, SubkeyRevocation};
+        let (primary, kind) = (&self.primary, signature.typ());
+        match part {
+            Some(Part::User(at)) if kind != Some(KeyRevocation) => {
+                let user = &mut self.users[at];
+                let fits = match &user.id {
+                    Id::Name(id) => signature.verify_certification(primary, Tag::UserId, id),
+                    Id::Attribute(id) => {
+                        signature.verify_certification(primary, Tag::UserAttribute, id)
+                    }
+                };
+                user.signatures.extend(fits.is_ok().then_some(signature));
+            }
+            Some(Part::Subkey(at)) if kind != Some(KeyRevocation) => {
+                let subkey = &mut self.subkeys[at];
+                let fits = signature.verify_subkey_binding(primary, &subkey.key).is_ok();
+                if fits && kind == Some(SubkeyRevocation) {
+                    subkey.revocations.push(signature);
+                } else if fits && kind == Some(SubkeyBinding) {
+                    let is_backed = signature.embedded_signature().is_some_and(|back| {
+                        back.typ() == Some(SignatureType::KeyBinding)
+                            && back.verify_primary_key_binding(&subkey.key, primary).is_ok()
+                    });
+                    subkey.bindings.push(Binding { signature, is_backed });
+                }
+            }
+            None if kind != Some(KeyRevocation) => {}
+            _ if matches!(kind, Some(Key | KeyRevocation)) => {
+                let fits = signature.verify_key(primary).is_ok();
+                self.signatures.extend(fits.then_some(signature));
+            }
+            _ => {}
+        }
     }
 
     /// The number of a user. One that is there twice is one: what is said of it holds for both, a
@@ -292,7 +337,8 @@ impl Key {
         let fingerprint = key.fingerprint();
         let at = self.subkeys.iter().position(|known| known.fingerprint == fingerprint);
         at.unwrap_or_else(|| {
-            self.subkeys.push(Subkey { key, fingerprint, signatures: Vec::new() });
+            let (bindings, revocations) = (Vec::new(), Vec::new());
+            self.subkeys.push(Subkey { key, fingerprint, bindings, revocations });
             self.subkeys.len() - 1
         })
     }
@@ -305,7 +351,8 @@ impl Key {
         }
         for subkey in other.subkeys {
             let at = self.subkey(subkey.key);
-            merge(&mut self.subkeys[at].signatures, subkey.signatures);
+            merge(&mut self.subkeys[at].bindings, subkey.bindings);
+            merge(&mut self.subkeys[at].revocations, subkey.revocations);
         }
     }
 
@@ -316,7 +363,7 @@ impl Key {
             signers.push(Component::Primary);
         }
         for (at, subkey) in self.subkeys.iter().enumerate() {
-            if names(signature, &subkey.key) && self.binding(subkey, now).is_some() {
+            if names(signature, &subkey.key) && subkey.binding(now).is_some() {
                 signers.push(Component::Subkey(at));
             }
         }
@@ -332,7 +379,7 @@ impl Key {
     /// What it says of itself, as [`Key::newest`], if it stands.
     fn statements(&self, now: i64) -> Result<[Option<&Signature>; 2], Fault> {
         let key = self.fingerprint;
-        if let Some(revocation) = self.revocation(SignatureType::KeyRevocation, &self.signatures) {
+        if let Some(revocation) = self.revocation() {
             return Err(Fault::KeyRevoked { key, reason: reason(revocation) });
         }
         let (first, second) = self.newest(now);
@@ -346,8 +393,8 @@ impl Key {
     /// All of it, as a binary key file has it, if it or one of its subkeys is revoked: what has to be
     /// kept so that this is not forgotten.
     pub(crate) fn if_revoked(&self) -> Option<Vec<u8>> {
-        let is_revoked = self.revocation(SignatureType::KeyRevocation, &self.signatures).is_some()
-            || self.subkeys.iter().any(|subkey| self.revocation_of(subkey).is_some());
+        let is_revoked = self.revocation().is_some()
+            || self.subkeys.iter().any(|subkey| !subkey.revocations.is_empty());
         is_revoked.then(|| self.write().ok()).flatten()
     }
 
@@ -367,7 +414,10 @@ impl Key {
         }
         for subkey in &self.subkeys {
             subkey.key.to_writer_with_header(&mut bytes)?;
-            sign(&subkey.signatures, &mut bytes)?;
+            sign(&subkey.revocations, &mut bytes)?;
+            for binding in &subkey.bindings {
+                binding.signature.to_writer_with_header(&mut bytes)?;
+            }
         }
         Ok(bytes)
     }
@@ -414,59 +464,29 @@ impl Key {
     fn fitness_of_subkey(&self, subkey: &Subkey, now: i64) -> Result<Option<End>, Fault> {
         let key = Fingerprint::of(&subkey.fingerprint).unwrap_or(self.fingerprint);
         let unfit = |reason: &str| Fault::Unfit { key, reason: reason.to_owned() };
-        if let Some(revocation) = self.revocation_of(subkey) {
+        if let Some(revocation) = subkey.revocations.first() {
             return Err(Fault::KeyRevoked { key, reason: reason(revocation) });
         }
-        let binding = self.binding(subkey, now).ok_or_else(|| unfit("is bound to no key"))?;
-        if has_flags(binding) && !binding.key_flags().sign() {
+        let Binding { signature, is_backed } =
+            subkey.binding(now).ok_or_else(|| unfit("is bound to no key"))?;
+        if has_flags(signature) && !signature.key_flags().sign() {
             return Err(unfit("is not one that may sign"));
         }
-        let back = binding.embedded_signature().filter(|back| {
-            back.typ() == Some(SignatureType::KeyBinding)
-                && counts(back, now)
-                && back.verify_primary_key_binding(&subkey.key, &self.primary).is_ok()
-        });
+        let back = signature.embedded_signature().filter(|back| *is_backed && counts(back, now));
         if back.is_none() {
             return Err(unfit("has no back-signature that counts"));
         }
-        Ok(End::of(key, &subkey.key, binding.key_expiration_time()))
-    }
-
-    fn revocation_of<'a>(&self, subkey: &'a Subkey) -> Option<&'a Signature> {
-        subkey.signatures.iter().find(|signature| {
-            signature.typ() == Some(SignatureType::SubkeyRevocation)
-                && signature.verify_subkey_binding(&self.primary, &subkey.key).is_ok()
-        })
-    }
-
-    /// The newest binding of a subkey.
-    fn binding<'a>(&self, subkey: &'a Subkey, now: i64) -> Option<&'a Signature> {
-        let binds = |signature: &&Signature| {
-            signature.typ() == Some(SignatureType::SubkeyBinding)
-                && counts(signature, now)
-                && signature.verify_subkey_binding(&self.primary, &subkey.key).is_ok()
-        };
-        subkey.signatures.iter().filter(binds).max_by_key(|signature| created(signature))
+        Ok(End::of(key, &subkey.key, signature.key_expiration_time()))
     }
 
     /// Whether each of its subkeys is bound to it, now or at some time.
     pub(super) fn has_bound_all(&self) -> bool {
-        self.subkeys.iter().all(|subkey| {
-            subkey.signatures.iter().any(|signature| {
-                signature.typ() == Some(SignatureType::SubkeyBinding)
-                    && signature.verify_subkey_binding(&self.primary, &subkey.key).is_ok()
-            })
-        })
+        self.subkeys.iter().all(|subkey| !subkey.bindings.is_empty())
     }
 
-    fn revocation<'a>(
-        &self,
-        kind: SignatureType,
-        signatures: &'a [Signature],
-    ) -> Option<&'a Signature> {
-        signatures.iter().find(|signature| {
-            signature.typ() == Some(kind) && signature.verify_key(&self.primary).is_ok()
-        })
+    fn revocation(&self) -> Option<&Signature> {
+        let is_one = |signature: &&Signature| signature.typ() == Some(SignatureType::KeyRevocation);
+        self.signatures.iter().find(is_one)
     }
 
     /// The newest of its self-signatures: that which says what the key is for and how long, and that
@@ -474,42 +494,39 @@ impl Key {
     /// in version 6 the direct one.
     fn newest(&self, now: i64) -> (Option<&Signature>, Option<&Signature>) {
         let is_direct = |signature: &&Signature| {
-            signature.typ() == Some(SignatureType::Key)
-                && counts(signature, now)
-                && signature.verify_key(&self.primary).is_ok()
+            signature.typ() == Some(SignatureType::Key) && counts(signature, now)
         };
         let direct =
             self.signatures.iter().filter(is_direct).max_by_key(|signature| created(signature));
-        let of_users = self.users.iter().filter_map(|user| self.newest_of(user, now));
+        let of_users = self.users.iter().filter_map(|user| user.newest(now));
         let of_users = of_users.max_by_key(|signature| created(signature));
         match self.fingerprint {
             Fingerprint::V4(_) => (of_users, direct),
             Fingerprint::V6(_) => (direct, of_users),
         }
     }
+}
 
+impl User {
     /// The newest self-signature of a name that is not taken back.
-    fn newest_of<'a>(&self, user: &'a User, now: i64) -> Option<&'a Signature> {
-        let fits = |signature: &&Signature| {
-            counts(signature, now)
-                && match &user.id {
-                    Id::Name(id) => {
-                        signature.verify_certification(&self.primary, Tag::UserId, id).is_ok()
-                    }
-                    Id::Attribute(id) => signature
-                        .verify_certification(&self.primary, Tag::UserAttribute, id)
-                        .is_ok(),
-                }
-        };
+    fn newest(&self, now: i64) -> Option<&Signature> {
         let is_revocation =
             |signature: &Signature| signature.typ() == Some(SignatureType::CertRevocation);
         // Of two in the same second the revocation counts, in whatever order they stand.
-        let newest = user
+        let newest = self
             .signatures
             .iter()
-            .filter(fits)
+            .filter(|signature| counts(signature, now))
             .max_by_key(|signature| (created(signature), is_revocation(signature)))?;
         (!is_revocation(newest)).then_some(newest)
+    }
+}
+
+impl Subkey {
+    /// The newest binding.
+    fn binding(&self, now: i64) -> Option<&Binding> {
+        let count = self.bindings.iter().filter(|binding| counts(&binding.signature, now));
+        count.max_by_key(|binding| created(&binding.signature))
     }
 }
 
@@ -517,12 +534,19 @@ impl Key {
 const NAME_LEN: usize = 200;
 
 /// Puts signatures to others, each once.
-fn merge(signatures: &mut Vec<Signature>, others: Vec<Signature>) {
+fn merge<T: PartialEq>(signatures: &mut Vec<T>, others: Vec<T>) {
     for signature in others {
         if !signatures.contains(&signature) {
             signatures.push(signature);
         }
     }
+}
+
+/// Whether a self-signature may be by this key: it names it, or nobody.
+fn is_claimed(signature: &Signature, key: &Key) -> bool {
+    let is_nobodys =
+        signature.issuer_key_id().is_empty() && signature.issuer_fingerprint().is_empty();
+    is_nobodys || names(signature, &key.primary)
 }
 
 /// Whether the signature says that this key made it. One that names nobody is nobody's.

@@ -184,6 +184,32 @@ fn a_revoked_key_does_not_count() {
     ));
 }
 
+/// Who cannot sign in the key's name can still fill its file, beside a repository that anybody serves.
+#[test]
+fn what_a_key_has_not_signed_is_dropped_when_it_is_read() {
+    let Some(gpg) = Gpg::new() else { return };
+    let key = gpg.make("full", "ed25519", "never", &[AT_NOW]);
+    let file = gpg.get(&["--export", &key], b"");
+    let last = packets::split(&file).map(Result::unwrap).last().unwrap();
+    assert!(last.is_signature());
+    let mut forged = file[file.len() - last.len()..].to_vec();
+    *forged.last_mut().unwrap() ^= 1;
+    let with = |junk: usize| [&file[..], &forged.repeat(junk)].concat();
+    let keys = Keys::read(&with(limits::SELF_SIGNATURES - 1)).unwrap();
+    let fingerprint: Fingerprint = key.parse().unwrap();
+    assert!(format!("{keys:?}").len() < 2 * format!("{:?}", Keys::read(&file).unwrap()).len());
+    assert_eq!(keys.get(&fingerprint).unwrap().standing(NOW), Ok(()));
+    let error = Keys::read(&with(limits::SELF_SIGNATURES)).unwrap_err().to_string();
+    assert_eq!(error, "no OpenPGP key file: over 1000 self-signatures, the bound for a file");
+    // Those of others are not even looked at.
+    let other = gpg.make("other", "ed25519", "never", &[AT_NOW]);
+    let other = gpg.get(&["--export", &other], b"");
+    let certified = packets::split(&other).map(Result::unwrap).last().unwrap();
+    let certified = &other[other.len() - certified.len()..];
+    let crowd = [&file[..], &certified.repeat(2 * limits::SELF_SIGNATURES)].concat();
+    assert!(Keys::read(&crowd).is_ok());
+}
+
 #[test]
 fn a_revoked_key_is_written_to_be_remembered() {
     let Some(gpg) = Gpg::new() else { return };
