@@ -330,6 +330,25 @@ pub enum Error {
         /// What was wrong with the last state that was read.
         source: Box<Error>,
     },
+    /// What a tree was chosen together with is another each time that it is read.
+    #[error("{0}: what it is chosen together with changed each time that it was read")]
+    Outdated(String),
+    /// One of several upstreams that are chosen from together.
+    #[error(
+        "{other} could not be read, and what is asked of both cannot be chosen without it: {reason}"
+    )]
+    Without {
+        /// Its tree, or where it lies.
+        other: String,
+        /// Why it could not be.
+        reason: String,
+    },
+    /// What is asked of repositories together cannot be had of them.
+    #[error("what is asked for cannot be had: {}", first(.0))]
+    NotChosen(
+        /// Why, a problem a text.
+        Vec<String>,
+    ),
     /// A digest that metadata gives does not parse.
     #[error("{file}: {source}")]
     Digest {
@@ -695,6 +714,15 @@ fn those(unsolved: usize, targets: usize, first: &str) -> String {
         (_, 1) => first.to_owned(),
         (1, _) => format!("1 of {targets} targets, {first}"),
         _ => format!("{unsolved} of {targets} targets"),
+    }
+}
+
+/// The first of some problems.
+fn first(problems: &[String]) -> String {
+    match problems {
+        [] => String::new(),
+        [one] => one.clone(),
+        [one, rest @ ..] => format!("{one}, and {} more", rest.len()),
     }
 }
 

@@ -130,6 +130,8 @@ pub struct MadeFrom {
     pub signature: Option<Sha256>,
     /// What upstream lists and does not have, in the order of the paths: it is asked for again.
     pub lacking: Vec<Lacking>,
+    /// The states of the upstreams that it was chosen from together, as one digest, where it was.
+    pub chosen_for: Option<Sha256>,
 }
 
 /// A file that upstream lists and does not have.

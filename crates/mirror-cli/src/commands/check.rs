@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use mirror_core::manifest::StoredManifest;
 use mirror_core::path::TreePath;
 use mirror_core::source::pypi::{self, Checked, CheckedSet};
 use mirror_core::source::rpm::{self, Overlap};
@@ -69,7 +70,10 @@ fn check(args: &CheckArgs) -> Result<Exit, Failure> {
     for group in together.values() {
         let folders: Vec<_> = group.iter().map(|tree| (tree.as_str(), tree.under(&root))).collect();
         let folders: Vec<_> = folders.iter().map(|(name, path)| (*name, path.as_path())).collect();
-        repositories.push(rpm::check(&folders, &args.packages, &|| cancel.is_cancelled())?);
+        let kept = Kept::of(&view, group);
+        let is_kept = |tree: &str, path: &str| kept.has(tree, path);
+        let stop = || cancel.is_cancelled();
+        repositories.push(rpm::check(&folders, &args.packages, &is_kept, &stop)?);
     }
     if checked.is_empty() && repositories.is_empty() {
         let tree = trees.iter().map(TreePath::to_string).collect::<Vec<_>>().join(", ");
@@ -109,6 +113,25 @@ fn check(args: &CheckArgs) -> Result<Exit, Failure> {
         );
     }
     Ok(Exit::Incomplete)
+}
+
+/// The files of earlier generations, which are served for a while after another took their place.
+struct Kept(BTreeMap<String, Vec<StoredManifest>>);
+
+impl Kept {
+    fn of(view: &View, trees: &[&TreePath]) -> Self {
+        let of_tree = |tree: &TreePath| {
+            let ids = view.generations(tree).unwrap_or_default().into_iter();
+            // Of one that cannot be read nothing is known to be kept.
+            ids.filter_map(|id| Some(view.generation(tree, id).ok()?.manifest)).collect()
+        };
+        Self(trees.iter().map(|tree| (tree.to_string(), of_tree(tree))).collect())
+    }
+
+    fn has(&self, tree: &str, path: &str) -> bool {
+        let manifests = self.0.get(tree).into_iter().flatten();
+        manifests.into_iter().any(|manifest| manifest.get(path).is_some())
+    }
 }
 
 /// The trees that are used together with one: those of its publish group, and of a copy those that

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use mirror_fixtures::{Package, Repository, tool};
+use mirror_fixtures::{Package, Repository, samples, tool};
 
 use crate::support::Site;
 
@@ -182,4 +182,15 @@ fn walk(folder: &std::path::Path) -> Vec<std::path::PathBuf> {
         }
     }
     found
+}
+
+#[test]
+fn what_an_earlier_generation_still_serves_is_no_finding() {
+    let (mut repository, site) = (samples::plain(3), Site::of(&samples::plain(3)));
+    assert_eq!(site.sync("").code, Some(0));
+    repository.update(samples::plain_package(1, "2"));
+    site.rewrite(&repository);
+    assert_eq!(site.sync("").code, Some(0));
+    let ran = site.run("check --root mirror");
+    assert_eq!(ran.text(), "up  3 packages\n  installable on x86_64\nexit 0\n");
 }

@@ -1,6 +1,7 @@
 //! One run: resolve, plan, check, fetch, publish, report.
 
 mod again;
+mod companions;
 mod fetch;
 mod finish;
 mod publish;
@@ -11,6 +12,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use futures::{StreamExt as _, stream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::fetching::{self, Fetched, Patience, Units};
@@ -20,7 +22,7 @@ use crate::error::Result;
 use crate::manifest::{Manifest, StoredManifest};
 use crate::plan::Plan;
 use crate::report::{Report, Reporter, TreeReport};
-use crate::source::Room;
+use crate::source::{Room, Turn};
 
 /// Sources that are read at once; each of their transfers counts against the connections.
 const SOURCES: usize = 8;
@@ -32,6 +34,8 @@ pub(super) struct Run<'a> {
     reporter: Arc<dyn Reporter>,
     /// What is free on the disk, and promised to nobody.
     room: Arc<Room>,
+    /// For each source that is being read.
+    seats: Semaphore,
     /// What the client had counted when the run began.
     requests_before: u64,
     received_before: u64,
@@ -68,8 +72,8 @@ impl<'a> Run<'a> {
     pub(super) fn new(mirror: &'a Mirror, jobs: &'a [Job], reporter: Arc<dyn Reporter>) -> Self {
         let (requests_before, received_before) =
             (mirror.client.requests(), mirror.client.received());
-        let room = Arc::default();
-        Self { mirror, jobs, reporter, room, requests_before, received_before }
+        let (room, seats) = (Arc::default(), Semaphore::new(SOURCES));
+        Self { mirror, jobs, reporter, room, seats, requests_before, received_before }
     }
 
     pub(super) async fn go(self, mode: Mode, transfers: &mut JoinSet<()>) -> Result<Report> {
@@ -84,9 +88,40 @@ impl<'a> Run<'a> {
 
     async fn resolve_all(&self) -> Result<Vec<Tree<'a>>> {
         let held = self.held_groups()?;
-        let resolving = self.jobs.iter().map(|job| self.resolve(job, held.contains(&job.group)));
-        let mut trees = Vec::with_capacity(self.jobs.len());
-        let mut resolved = stream::iter(resolving).buffered(SOURCES);
+        let mut trees = self.resolve_jobs(self.jobs.iter().collect(), &held, Turn::First).await?;
+        for _ in 0..again::MOVES {
+            let outdated = companions::outdated(&trees);
+            if outdated.is_empty() {
+                break;
+            }
+            let jobs = outdated.iter().map(|at| trees[*at].job).collect();
+            let resolved = self.resolve_jobs(jobs, &held, Turn::Again).await?;
+            for (at, tree) in outdated.into_iter().zip(resolved) {
+                trees[at] = tree;
+            }
+        }
+        Ok(trees)
+    }
+
+    /// Reads the upstreams of jobs, so many at once as there are seats: those that wait for their
+    /// companions take none.
+    async fn resolve_jobs(
+        &self,
+        jobs: Vec<&'a Job>,
+        held: &HashSet<String>,
+        turn: Turn,
+    ) -> Result<Vec<Tree<'a>>> {
+        for job in &jobs {
+            job.source.begin(turn);
+        }
+        let mut trees = Vec::with_capacity(jobs.len());
+        let all = jobs.len().max(1);
+        let resolving = jobs.into_iter().map(async |job| {
+            // They are never closed.
+            let _seat = self.seats.acquire().await.ok();
+            self.resolve(job, held.contains(&job.group)).await
+        });
+        let mut resolved = stream::iter(resolving).buffered(all);
         while let Some(tree) = resolved.next().await {
             trees.push(tree?);
         }

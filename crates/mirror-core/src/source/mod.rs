@@ -19,6 +19,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The future that [`Source::resolve`] returns.
 pub use futures::future::BoxFuture;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use url::Url;
 
@@ -58,6 +59,15 @@ pub enum Sizes {
     },
 }
 
+/// When a source is resolved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Turn {
+    /// As a run begins: what is known of an earlier one is void.
+    First,
+    /// Later in it.
+    Again,
+}
+
 /// Resolves an upstream to a manifest.
 pub trait Source: Send + Sync {
     /// Which upstream this is: the same for every run, whatever is selected of it. A tree keeps it,
@@ -92,6 +102,29 @@ pub trait Source: Send + Sync {
 
     /// Reads the upstream.
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>>;
+
+    /// The key of the sources that this one chooses its files together with, where it does: a run
+    /// resolves them at the same time, and again together.
+    fn companions(&self) -> Option<usize> {
+        None
+    }
+
+    /// A run is about to resolve this source, and all of its companions that are in the run.
+    fn begin(&self, turn: Turn) {
+        let _ = turn;
+    }
+
+    /// The run goes on without this source, which was not resolved: its companions are not to wait
+    /// for it.
+    fn give_up(&self, why: &str) {
+        let _ = why;
+    }
+
+    /// Whether what it resolved last was chosen for states of its companions that are not theirs any
+    /// more.
+    fn is_outdated(&self) -> bool {
+        false
+    }
 
     /// Asks a source to leave out what needs files that could not be had, or what [`Source::finish`]
     /// found wanting, where it can do without: the next [`Source::resolve`] is of what is left then.
@@ -140,6 +173,7 @@ pub struct Context<'a> {
     previous: Option<&'a StoredManifest>,
     published: Option<&'a StoredManifest>,
     allow_older: bool,
+    seats: Option<&'a Semaphore>,
     remarks: Mutex<Remarks>,
     keeping: Mutex<JoinSet<()>>,
 }
@@ -185,6 +219,7 @@ impl<'a> Context<'a> {
             previous,
             published: previous,
             allow_older: false,
+            seats: None,
             remarks: Mutex::default(),
             keeping: Mutex::default(),
         }
@@ -195,6 +230,24 @@ impl<'a> Context<'a> {
     pub(crate) fn over(mut self, published: Option<&'a StoredManifest>, allow_older: bool) -> Self {
         (self.published, self.allow_older) = (published, allow_older);
         self
+    }
+
+    /// As one of those that take these seats.
+    pub(crate) fn seated(mut self, seats: &'a Semaphore) -> Self {
+        self.seats = Some(seats);
+        self
+    }
+
+    /// Waits for others without keeping them from being read: only so many sources are at once.
+    pub(crate) async fn aside<T>(&self, waiting: impl Future<Output = T>) -> T {
+        let Some(seats) = self.seats else { return waiting.await };
+        seats.add_permits(1);
+        let result = waiting.await;
+        // It is never closed.
+        if let Ok(seat) = seats.acquire().await {
+            seat.forget();
+        }
+        result
     }
 
     /// The generation that is published, if its fingerprint is the source's.

@@ -11,6 +11,7 @@
 //! keys FINGERPRINT …                       the keys that upstream may sign with
 //! under SETTINGS                           what was asked for when the signature was judged
 //! made-from SHA256 [SHA256]                upstream's entry point and signature, where the tree has others
+//! chosen-for SHA256                        the states of the upstreams that it was chosen from together
 //! bases URL URL …                          one line for each set of base URLs, numbered from 0
 //! files COUNT
 //! ROLE SIZE SHA256 BASES PATH [KEY=VALUE …]     tab between the fields; BASES a number or -
@@ -98,6 +99,9 @@ pub(super) fn write(manifest: &StoredManifest, group: &str, published: &str) -> 
             let _ = write!(out, " {signature}");
         }
         out.push('\n');
+        if let Some(states) = &made_from.chosen_for {
+            let _ = writeln!(out, "chosen-for {states}");
+        }
     }
     let mut sets = Sets::default();
     let mut lines = String::with_capacity(manifest.entries.len() * 160);
@@ -257,8 +261,12 @@ fn parse(body: &str, id: u64) -> Option<Generation> {
                 let mut digests = value.split(' ').map(Sha256::from_hex);
                 let entry_point = digests.next()??;
                 let signature = digests.next().map_or(Some(None), |found| found.map(Some))?;
-                let lacking = Vec::new();
-                manifest.made_from = Some(MadeFrom { entry_point, signature, lacking });
+                let (lacking, chosen_for) = (Vec::new(), None);
+                let made_from = MadeFrom { entry_point, signature, lacking, chosen_for };
+                manifest.made_from = Some(made_from);
+            }
+            "chosen-for" => {
+                manifest.made_from.as_mut()?.chosen_for = Some(Sha256::from_hex(value)?);
             }
             "bases" => {
                 let urls = value.split(' ').filter(|url| !url.is_empty()).map(Url::parse);
@@ -408,7 +416,8 @@ mod tests {
             ),
         ] {
             let entry_point = Sha256::of(b"repomd");
-            manifest.made_from = Some(MadeFrom { entry_point, signature, lacking });
+            let chosen_for = signature.map(|_| Sha256::of(b"chosen"));
+            manifest.made_from = Some(MadeFrom { entry_point, signature, lacking, chosen_for });
             let text = write(&manifest, "g", "now");
             assert_eq!(read(Path::new("g"), 7, text.as_bytes()).unwrap().manifest, manifest);
             assert_eq!(read_heading(text.as_bytes(), 7).unwrap().files, 3);

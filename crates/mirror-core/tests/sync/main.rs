@@ -5,6 +5,7 @@
 
 mod advisories;
 mod answers;
+mod closure;
 mod crash;
 mod damage;
 mod disk;

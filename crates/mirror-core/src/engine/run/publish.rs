@@ -22,6 +22,7 @@ impl<'a> Run<'a> {
         for tree in &mut members {
             self.check_sizes(tree)?;
         }
+        self.fail_outdated(&mut members);
         if !members.iter().any(|tree| failed(tree) || lacking(tree)) {
             for tree in &mut members {
                 self.finish(tree).await?;

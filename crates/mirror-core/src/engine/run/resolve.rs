@@ -157,6 +157,7 @@ impl<'a> Run<'a> {
             }
             let (tree_name, generation) = (&*tree.name, tree.report.generation);
             self.reporter.on_event(&Event::Held { tree: tree_name, generation });
+            job.source.give_up("it is held at the generation that it was rolled back to");
             return Ok(tree);
         }
         self.reporter.on_event(&Event::Resolving { tree: &tree.name });
@@ -174,6 +175,7 @@ impl<'a> Run<'a> {
         let (reason, kind) = (error.to_string(), error.kind());
         let (tree_name, path) = (&*tree.name, "");
         self.reporter.on_event(&Event::Failed { tree: tree_name, path, reason: &reason });
+        tree.job.source.give_up(&reason);
         tree.report.failures.push(Failure { path: None, reason, kind });
     }
 
@@ -244,6 +246,7 @@ impl<'a> Run<'a> {
         let upstream = tree.upstream.to_string();
         Context::new(store, client, &self.room, &*self.reporter, &tree.name, upstream, previous)
             .over(tree.guard.as_deref(), self.mirror.allow.older)
+            .seated(&self.seats)
     }
 
     fn tell_signature(&self, tree: &mut Tree<'a>, judgement: Option<&Judgement>) {

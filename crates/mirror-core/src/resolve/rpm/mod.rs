@@ -176,6 +176,23 @@ impl Goal {
         Ok(Solution { packages: self.reasons(&providers, taken, &is_in), notes })
     }
 
+    /// The best package of each root, whatever it needs: of several versions the newest, for each by
+    /// itself.
+    pub fn named(&self, pool: &Pool) -> Solution {
+        let providers = Providers::new(pool);
+        let policy = Policy::new(&providers, self.installed.iter().copied());
+        let mut asked: BTreeMap<PackageId, Vec<String>> = BTreeMap::new();
+        for root in &self.roots {
+            let mut packages = root.packages.clone();
+            policy.best(&mut packages);
+            if let Some(id) = packages.first() {
+                asked.entry(*id).or_default().push(root.text.clone());
+            }
+        }
+        let chosen = |(id, asked)| Chosen { id, asked, needed: Vec::new() };
+        Solution { packages: asked.into_iter().map(chosen).collect(), notes: Vec::new() }
+    }
+
     /// Roots of which not the newest version could be taken.
     fn passed_over(&self, pool: &Pool, is_in: &dyn Fn(PackageId) -> bool) -> Vec<String> {
         let mut notes = Vec::new();

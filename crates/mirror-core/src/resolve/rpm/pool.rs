@@ -72,6 +72,8 @@ pub enum Hidden {
     Excluded,
     /// A host has it, and no repository.
     Installed,
+    /// Upstream lists it, and has it no more.
+    Lost,
 }
 
 #[derive(Debug)]

@@ -61,6 +61,7 @@ impl Hidden {
             Self::Shadowed => "of no module, beside those of an enabled stream",
             Self::Excluded => "excluded",
             Self::Installed => "installed, and in no repository",
+            Self::Lost => "lost by upstream",
         }
     }
 }

@@ -11,14 +11,14 @@ use serde::Serialize;
 
 pub use self::overlaps::Overlap;
 use super::contents;
+use super::pool::{Document, Opened, Repository};
 use crate::error::{Error, Result};
-use crate::format::compression::{Decoder, decoder};
-use crate::format::rpm::dependencies::{find_paths, read_packages};
+use crate::format::compression::decoder;
 use crate::format::rpm::repomd::{Record, Repomd};
 use crate::format::rpm::{FormatError, excerpt};
 use crate::limits;
 use crate::path::RepoPath;
-use crate::resolve::rpm::{Goal, PackageId, Pool, Root, SolveError, TooLarge, Weak, prove};
+use crate::resolve::rpm::{Goal, PackageId, Pool, Root, SolveError, Weak, prove};
 
 /// What a check of trees that are used together found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -96,11 +96,13 @@ pub fn is_repository(folder: &Path) -> bool {
 /// Holds trees, each with its name and folder, against their own metadata: each package that is listed
 /// is there with its size, no other is there, and each can be installed from these trees together and
 /// nothing else. With `asked`, which are names as `dnf install` takes them, those are proved instead of
-/// every package. Contents are not hashed: that is what `verify` does. `stop` is asked from time to
+/// every package. What is there of an earlier state that is still served `is_kept` knows, by tree and
+/// path below it. Contents are not hashed: that is what `verify` does. `stop` is asked from time to
 /// time whether to end. Blocks.
 pub fn check(
     trees: &[(&str, &Path)],
     asked: &[String],
+    is_kept: &dyn Fn(&str, &str) -> bool,
     stop: &dyn Fn() -> bool,
 ) -> Result<Checked> {
     let mut opened = Vec::new();
@@ -123,7 +125,7 @@ pub fn check(
         if stop() {
             return Err(Error::Cancelled);
         }
-        tree.hold(&mut checked.faults, &mut listed)?;
+        tree.hold(&mut checked.faults, &mut listed, is_kept)?;
     }
     let is_source = |nevra: &str| {
         nevra.rsplit_once('.').is_some_and(|(_, arch)| matches!(arch, "src" | "nosrc"))
@@ -199,7 +201,7 @@ impl Tree<'_> {
         self.repomd.record(kind)
     }
 
-    fn open(&self, record: &Record) -> Result<BufReader<Decoder<BufReader<File>>>> {
+    fn open(&self, record: &Record) -> Result<Opened> {
         let at = self.at(&record.href);
         let path = RepoPath::new(&record.href)
             .map_err(|source| Error::Path { file: at.clone(), source })?
@@ -210,8 +212,18 @@ impl Tree<'_> {
             .map_err(|error| Error::metadata(&at, FormatError::from(error)))
     }
 
+    fn document(&self, kind: &str) -> Option<Document<'_>> {
+        let record = self.record(kind)?;
+        Some(Document { at: self.at(&record.href), open: Box::new(|| self.open(record)) })
+    }
+
     /// Compares what is listed with what is there.
-    fn hold(&self, faults: &mut Vec<Fault>, listed: &mut Listed) -> Result<()> {
+    fn hold(
+        &self,
+        faults: &mut Vec<Fault>,
+        listed: &mut Listed,
+        is_kept: &dyn Fn(&str, &str) -> bool,
+    ) -> Result<()> {
         let mut known: HashSet<String> = HashSet::new();
         for record in &self.repomd.records {
             self.look(&record.href, record.size, faults);
@@ -243,7 +255,7 @@ impl Tree<'_> {
             Ok::<_, FormatError>(())
         })
         .map_err(|error| Error::metadata(&at, error))?;
-        self.strangers(&known, faults);
+        self.strangers(&|path| known.contains(path) || is_kept(self.name, path), faults);
         Ok(())
     }
 
@@ -267,7 +279,7 @@ impl Tree<'_> {
     }
 
     /// Packages that are there, and that no client is told of.
-    fn strangers(&self, known: &HashSet<String>, faults: &mut Vec<Fault>) {
+    fn strangers(&self, is_known: &dyn Fn(&str) -> bool, faults: &mut Vec<Fault>) {
         let mut folders = vec![String::new()];
         while let Some(folder) = folders.pop() {
             // What cannot be listed holds nothing that is missed here.
@@ -284,7 +296,7 @@ impl Tree<'_> {
                 if kind.as_ref().is_ok_and(std::fs::FileType::is_dir) {
                     folders.push(path);
                 } else if Path::new(name).extension().is_some_and(|end| end == "rpm")
-                    && !known.contains(&path)
+                    && !is_known(&path)
                 {
                     let reason = "there, and not listed".to_owned();
                     faults.push(Fault { path: self.at(&path), reason });
@@ -295,41 +307,13 @@ impl Tree<'_> {
 }
 
 /// All packages of the trees, with the files that others ask for by path.
-fn pool(trees: &[Tree<'_>], arch: &str) -> Result<Pool> {
-    let mut pool = Pool::new(arch);
-    let mut ids: HashMap<String, Vec<PackageId>> = HashMap::new();
-    for tree in trees {
-        let Some(primary) = tree.record("primary") else { continue };
-        let repository = pool.add_repository(tree.name);
-        let (at, mut number) = (tree.at(&primary.href), 0);
-        read_packages(tree.open(primary)?, |package, relations| {
-            if let Some(id) = pool.add(repository, number, &package, relations)? {
-                ids.entry(pool.pkgid(id).to_owned()).or_default().push(id);
-            }
-            number += 1;
-            Ok::<_, Stop>(())
-        })
-        .map_err(|stop| stop.error(&at))?;
-    }
-    pool.finish();
-    let wanted: HashSet<String> = pool.unknown_paths().into_iter().collect();
-    if wanted.is_empty() {
-        return Ok(pool);
-    }
-    for tree in trees {
-        let Some(filelists) = tree.record("filelists") else { continue };
-        let at = tree.at(&filelists.href);
-        let reader = tree.open(filelists)?;
-        find_paths(reader, &wanted, |package, path| {
-            for id in ids.get(&package.pkgid).into_iter().flatten() {
-                pool.add_path(*id, path);
-            }
-            Ok::<_, FormatError>(())
-        })
-        .map_err(|error| Error::metadata(&at, error))?;
-    }
-    pool.finish();
-    Ok(pool)
+fn pool(trees: &[Tree<'_>], arch: &str, stop: &dyn Fn() -> bool) -> Result<Pool> {
+    let repositories = trees.iter().filter_map(|tree| {
+        let (primary, filelists) = (tree.document("primary")?, tree.document("filelists"));
+        Some(Repository { name: tree.name, primary, filelists })
+    });
+    let repositories: Vec<_> = repositories.collect();
+    super::pool::pool(arch, &repositories, &[], stop)
 }
 
 /// What was found for hosts of one architecture.
@@ -345,7 +329,7 @@ fn prove_for(
     asked: &[String],
     stop: &dyn Fn() -> bool,
 ) -> Result<Proved> {
-    let pool = pool(trees, arch)?;
+    let pool = pool(trees, arch, stop)?;
     let failed = |error: SolveError| match error {
         SolveError::Cancelled => Error::Cancelled,
         error => Error::metadata(trees.first().map_or("", |tree| tree.name), error),
@@ -407,31 +391,4 @@ fn newest(pool: &Pool, all: &[PackageId]) -> BTreeSet<PackageId> {
         }
     }
     newest.into_values().collect()
-}
-
-/// What ends the reading of packages: a document that is none, or too many packages.
-enum Stop {
-    Format(FormatError),
-    TooLarge(TooLarge),
-}
-
-impl From<FormatError> for Stop {
-    fn from(error: FormatError) -> Self {
-        Self::Format(error)
-    }
-}
-
-impl From<TooLarge> for Stop {
-    fn from(error: TooLarge) -> Self {
-        Self::TooLarge(error)
-    }
-}
-
-impl Stop {
-    fn error(self, at: &str) -> Error {
-        match self {
-            Self::Format(error) => Error::metadata(at, error),
-            Self::TooLarge(error) => Error::metadata(at, error),
-        }
-    }
 }

@@ -27,9 +27,13 @@ pub(super) struct Missing {
 }
 
 impl Missing {
-    /// What is to be left out now.
-    pub(super) fn take(&mut self) -> BTreeMap<RepoPath, String> {
-        self.now = self.next.take().unwrap_or_default();
+    /// What is to be left out now. With `goes_on`, what was left out is so still where nothing is said
+    /// of it: it may be others for whose sake the source is resolved again.
+    pub(super) fn take(&mut self, goes_on: bool) -> BTreeMap<RepoPath, String> {
+        match self.next.take() {
+            None if goes_on => {}
+            next => self.now = next.unwrap_or_default(),
+        }
         self.now.clone()
     }
 

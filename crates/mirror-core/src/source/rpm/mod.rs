@@ -7,6 +7,7 @@
 mod advisories;
 mod age;
 mod check;
+mod closure;
 pub(crate) mod contents;
 mod judge;
 mod jury;
@@ -14,15 +15,18 @@ mod layout;
 mod location;
 mod missing;
 mod packages;
+mod pool;
 mod records;
 mod regenerate;
 mod resolve;
 mod selection;
+mod together;
 mod tree;
 mod trust;
 
 pub use advisories::ByAdvisory;
 pub use check::{Checked, Duplicate, Fault, Overlap, Unproved, check, is_repository};
+pub use closure::{Answer, AskedFor, Brought, Closure, Taken};
 use missing::Missing;
 pub use selection::{Glob, GlobError, Selection};
 pub use trust::{Check, KeyFile, Trust};
@@ -32,7 +36,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures::future::BoxFuture;
 use url::Url;
 
-use super::{Context, Resolution, Source};
+use super::{Context, Resolution, Source, Turn};
 use crate::digest::Sha256;
 use crate::error::{Result, redact};
 use crate::manifest::{Entry, StoredEntry};
@@ -100,6 +104,8 @@ pub struct RpmSource {
     trust: Trust,
     allow_missing: bool,
     missing: Arc<Mutex<Missing>>,
+    /// Where its packages are chosen together with those of others.
+    seat: Option<closure::Seat>,
     /// Who judges the packages of what was resolved last.
     bench: Bench,
     #[cfg(feature = "signatures")]
@@ -117,6 +123,7 @@ impl RpmSource {
             trust,
             allow_missing: false,
             missing: Arc::default(),
+            seat: None,
             bench: Bench::default(),
             #[cfg(feature = "signatures")]
             key: None,
@@ -154,6 +161,15 @@ impl RpmSource {
         self
     }
 
+    /// Only the packages that are chosen by `closure`, which other repositories are given too, for hosts
+    /// of these base architectures. What the selection drops is not to be chosen. A run that has some of
+    /// the repositories chooses of those.
+    #[must_use]
+    pub fn chosen_with(mut self, closure: &Arc<Closure>, arches: &[String]) -> Self {
+        self.seat = Some(closure::Seat::take(closure, self.location.identity(), arches));
+        self
+    }
+
     fn missing(&self) -> MutexGuard<'_, Missing> {
         self.missing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -173,7 +189,11 @@ impl Source for RpmSource {
 
     fn fingerprint(&self) -> String {
         // Trust is not of it: the files are the same, whoever vouches for them.
-        let fingerprint = format!("rpm 1 treeinfo={} {}", self.treeinfo, self.selection);
+        let mut fingerprint = format!("rpm 1 treeinfo={} {}", self.treeinfo, self.selection);
+        if let Some(seat) = &self.seat {
+            fingerprint.push(' ');
+            fingerprint.push_str(&seat.fingerprint());
+        }
         #[cfg(feature = "signatures")]
         if let Some(key) = &self.key {
             // Who signs what is made here makes other files, and so does a key that says something else of
@@ -185,8 +205,42 @@ impl Source for RpmSource {
     }
 
     fn resolve<'a>(&'a self, context: &'a Context<'a>) -> BoxFuture<'a, Result<Resolution>> {
-        let missing = self.missing().take();
-        Box::pin(async { resolve::Resolving::begin(self, context, missing).await?.settle().await })
+        let missing = self.missing().take(self.seat.is_some());
+        let resolving =
+            async || resolve::Resolving::begin(self, context, missing).await?.settle().await;
+        let Some(seat) = &self.seat else { return Box::pin(resolving()) };
+        Box::pin(async move {
+            let identity = format!("{} {}", self.identity(), self.fingerprint());
+            let _entered = seat.enter(context.tree(), identity);
+            let resolution = resolving().await;
+            if let Err(error) = &resolution {
+                seat.fail(&error.to_string());
+            }
+            resolution
+        })
+    }
+
+    fn companions(&self) -> Option<usize> {
+        self.seat.as_ref().map(closure::Seat::key)
+    }
+
+    fn begin(&self, turn: Turn) {
+        if let Some(seat) = &self.seat {
+            if turn == Turn::First {
+                *self.missing() = Missing::default();
+            }
+            seat.begin(turn);
+        }
+    }
+
+    fn give_up(&self, why: &str) {
+        if let Some(seat) = &self.seat {
+            seat.fail(why);
+        }
+    }
+
+    fn is_outdated(&self) -> bool {
+        self.seat.as_ref().is_some_and(closure::Seat::is_outdated)
     }
 
     /// Where it is allowed to, and all that failed are files that upstream does not have.

@@ -12,6 +12,7 @@ use super::judge::{Judge, SIGNATURE};
 use super::layout::Layout;
 use super::packages::{self, path};
 use super::regenerate::Left;
+use super::together::Choice;
 use super::{Location, RpmSource, age, records};
 use crate::digest::{Digest, Sha256};
 use crate::error::{Error, Result, redact};
@@ -22,7 +23,7 @@ use crate::format::rpm::modules::{Membership, Modules};
 use crate::format::rpm::nevra::Nevra;
 use crate::format::rpm::repomd::Repomd;
 use crate::limits;
-use crate::manifest::{Entry, Lacking, MadeFrom, Manifest, Origin, Remote, Role};
+use crate::manifest::{Entry, MadeFrom, Manifest, Origin, Remote, Role};
 use crate::part::Expected;
 use crate::path::RepoPath;
 use crate::signature::Judgement;
@@ -150,12 +151,13 @@ impl<'a> Resolving<'a> {
             Some(repomd) => repomd,
             None => self.pin_unless(self.known()).await?,
         };
-        let mut seen = Seen::No;
+        let (mut seen, mut is_same) = (Seen::No, false);
         if self.is_same(&repomd) && self.is_judged_alike() {
             seen = self.signature_if_checked().await?;
-            if self.is_same_signature(seen) && self.lacks_the_same().await? {
-                return Ok(Resolution::Unchanged);
-            }
+            is_same = self.is_same_signature(seen) && self.lacks_the_same().await?;
+        }
+        if self.is_same_for_all(&repomd, is_same).await? {
+            return Ok(Resolution::Unchanged);
         }
         if self.known() == Some(repomd.sha256) {
             // What was known was not stored again.
@@ -194,10 +196,13 @@ impl<'a> Resolving<'a> {
         let (primary, listed) = self.list_packages(&files).await?;
         let streams = self.streams(&files).await?;
         let named = self.builds_named(&files).await?;
-        let (taken, lacking) = self.choose(&listed, &streams, named.as_ref())?;
+        let selected = self.select(&listed, &streams, named.as_ref());
+        let of = (primary, &listed);
+        let Choice { taken, lacking, chosen_for } =
+            self.choose(&repomd, &files, of, selected).await?;
         let dropped = taken.iter().filter(|taken| !**taken).count();
         let is_whole = dropped == 0 && listed.moved.is_empty();
-        let made_from = if is_whole && !files.iter().any(|file| file.is_moved) {
+        let is_made = if is_whole && !files.iter().any(|file| file.is_moved) {
             self.stored(REPOMD, repomd, Role::EntryPoint)?;
             for (name, found) in [(SIGNATURE, beside.signature), (KEY, beside.key)] {
                 if let Some(found) = found {
@@ -205,7 +210,7 @@ impl<'a> Resolving<'a> {
                 }
             }
             self.entries.extend(files.iter().map(records::Listed::entry));
-            None
+            false
         } else {
             let left = Left::new(&listed, &taken);
             self.regenerate(&parsed, &files, primary, left).await?;
@@ -213,8 +218,7 @@ impl<'a> Resolving<'a> {
             for read in read.into_iter().flatten() {
                 self.context.let_go(read.sha256);
             }
-            let signature = beside.signature.map(|signature| signature.sha256);
-            Some(MadeFrom { entry_point: repomd.sha256, signature, lacking })
+            true
         };
         let chosen = listed.entries.into_iter().zip(taken).filter(|(_, taken)| *taken);
         self.entries.extend(chosen.map(|(entry, _)| entry));
@@ -223,10 +227,12 @@ impl<'a> Resolving<'a> {
         }
         let manifest = Manifest::new(std::mem::take(&mut self.entries), &url)?;
         let manifest = manifest.judged(beside.judgement).switching(path(&url, "repodata")?);
-        Ok(match made_from {
-            Some(made_from) => manifest.made_from(made_from),
-            None => manifest,
-        })
+        if !is_made && chosen_for.is_none() {
+            return Ok(manifest);
+        }
+        let signature = beside.signature.map(|signature| signature.sha256);
+        let entry_point = repomd.sha256;
+        Ok(manifest.made_from(MadeFrom { entry_point, signature, lacking, chosen_for }))
     }
 
     /// Fetches `repomd.xml`: the state of the repository that all else is held to.
@@ -421,20 +427,19 @@ impl<'a> Resolving<'a> {
         reading.await.map_err(|error| Error::Client(error.into()))?
     }
 
-    /// For each package whether it is taken, and those that are not because upstream lacks them.
-    fn choose(
+    /// For each package whether it is selected.
+    fn select(
         &self,
         listed: &packages::Listed,
         streams: &Membership,
         named: Option<&HashSet<Nevra>>,
-    ) -> Result<(Vec<bool>, Vec<Lacking>)> {
+    ) -> Vec<bool> {
         let selected = |candidates: &[Nevra]| self.source.selection.takes(candidates, streams);
-        let taken = match (&listed.candidates, named) {
+        match (&listed.candidates, named) {
             (Some(candidates), None) => selected(candidates),
             (Some(candidates), Some(named)) => among(candidates, named, selected),
             (None, _) => vec![true; listed.entries.len()],
-        };
-        self.leave_out_missing(listed, taken)
+        }
     }
 
     pub(super) fn urls(&self, name: &str) -> Result<Vec<Url>> {
