@@ -69,6 +69,12 @@ pub(crate) enum Failure {
         /// The tree.
         tree: String,
     },
+    /// A tree of which the packages are chosen together with those of others.
+    #[error("{tree}: its packages are chosen together with those of other repositories")]
+    ChosenTogether {
+        /// The tree.
+        tree: String,
+    },
     /// Nothing says which tree.
     #[error("which tree is not said, and there are several")]
     WhichTree {
@@ -252,6 +258,7 @@ impl Failure {
             | Self::UnitPath(_)
             | Self::NoSuchTree { .. }
             | Self::NoUpstream { .. }
+            | Self::ChosenTogether { .. }
             | Self::WhichTree { .. }
             | Self::NoPackages { .. }
             | Self::NothingToCheck { .. }
@@ -354,6 +361,9 @@ impl Failure {
                 Some(did_you_mean(name, known))
             }
             Self::WhichTree { known } => Some(format!("name one of {}", known.join(", "))),
+            Self::ChosenTogether { .. } => {
+                Some("`mirror sync --dry-run` says what would change in all of them".to_owned())
+            }
             Self::NoUpstream { tree } => Some(format!(
                 "give it a [[repo]] in mirror.toml with path = {tree:?}, or as part of a preset"
             )),

@@ -1,6 +1,7 @@
 //! `mirror`: builds and serves the mirrors an isolated site lives on.
 
 mod answers;
+mod chosen;
 mod cli;
 mod commands;
 mod config;

@@ -4,6 +4,7 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::{Args, ValueHint};
+use mirror_core::resolve::rpm::ModuleStream;
 
 use super::keygen::SignArgs;
 use super::shared::{OutputArgs, Place, PublicationArgs, TransferArgs};
@@ -21,6 +22,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   mirror sync rocky --repo baseos appstream extras
   mirror sync rocky --release 9 --arch x86_64 aarch64 --root /srv/mirror
+  mirror sync rocky kubernetes --repo baseos appstream kubernetes --packages kubeadm @core --closed
   mirror sync --repo-file vendor.repo
   mirror sync --url https://example.com/repo/ --path vendor/tools
   mirror sync --dry-run";
@@ -112,6 +114,23 @@ pub(crate) struct SelectionArgs {
     /// Only the packages of the advisories for these CVEs
     #[arg(long = "cve", value_name = "ID", num_args = 1.., value_delimiter = ',')]
     pub(crate) cves: Vec<String>,
+    /// Only these packages, chosen of all repositories that are named, as `dnf install` takes them:
+    /// names, patterns, what packages provide, files, @groups, @^environments; of each the newest
+    #[arg(long, value_name = "PACKAGE", num_args = 1.., value_delimiter = ',')]
+    pub(crate) packages: Vec<String>,
+    /// With all that those packages need, so that they can be installed from these mirrors alone
+    #[arg(long)]
+    pub(crate) closed: bool,
+    /// Whether what packages recommend counts as needed [default: yes]
+    #[arg(long, value_name = "yes|no", value_parser = super::values::yes_or_no)]
+    pub(crate) weak: Option<bool>,
+    /// The streams of modules that packages may be of, such as nodejs:20 [default: the default ones]
+    #[arg(long = "stream", value_name = "MODULE:STREAM", num_args = 1.., value_delimiter = ',')]
+    pub(crate) streams: Vec<ModuleStream>,
+    /// What the hosts have installed already, as `rpm -qa` prints it: it need not come again
+    /// [default: nothing]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(crate) installed: Option<PathBuf>,
     /// With .treeinfo and the files that it lists, which an installer boots from
     #[arg(long)]
     pub(crate) treeinfo: bool,

@@ -37,6 +37,14 @@ pub(super) fn lock_wait(text: &str) -> Result<LockWait, String> {
     }
 }
 
+pub(super) fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text {
+        "yes" => Ok(true),
+        "no" => Ok(false),
+        _ => Err("expected yes or no".to_owned()),
+    }
+}
+
 /// The Enterprise Linux of `el8`.
 pub(super) fn release(text: &str) -> Result<u32, String> {
     let number = text.strip_prefix("el").and_then(|number| number.parse().ok());

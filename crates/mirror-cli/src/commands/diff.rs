@@ -12,6 +12,7 @@ use mirror_core::store::View;
 use mirror_core::{Diff, Error, Job, Options, Point, State, diff, last_change};
 use serde::Serialize;
 
+use super::closures::Closures;
 use super::signing::SigningKeys;
 use super::{named_trees, open, run::repository};
 use crate::cli::{DiffArgs, Format, PointArg};
@@ -95,7 +96,10 @@ fn upstream(args: &DiffArgs, config: &Config, root: &Path, old: &Point) -> Resul
     };
     let configured = upstreams.into_iter().find(|upstream| upstream.tree == old.tree);
     let job = match configured {
-        Some(upstream) => repository(upstream, &SigningKeys::default()),
+        Some(upstream) if upstream.asked.is_some() => {
+            return Err(Failure::ChosenTogether { tree: old.tree.to_string() });
+        }
+        Some(upstream) => repository(upstream, &SigningKeys::default(), &Closures::default()),
         None => unconfigured(&View::glance(root), &old.tree)?,
     };
     let runtime = super::runtime()?;

@@ -22,6 +22,7 @@ pub(super) fn check(args: &SyncArgs, config: &Config) -> Result<(), Failure> {
         ("--repo-file", &files),
         ("--include", &selection.include),
         ("--exclude", &selection.exclude),
+        ("--packages", &selection.packages),
         ("--advisory", &selection.advisories),
         ("--cve", &selection.cves),
         ("--key", &args.trust.keys),
@@ -60,7 +61,7 @@ fn is_meant(args: &SyncArgs, presets: &[PresetListing], option: &str, word: &str
         }
         "--repo-file" => Path::new(word).exists(),
         // A package may well be called so, where it is clear what it is a package of.
-        "--include" | "--exclude" => {
+        "--include" | "--exclude" | "--packages" => {
             !(args.presets.is_empty() && upstream.repo_files.is_empty() && upstream.urls.is_empty())
         }
         _ => false,

@@ -2,6 +2,7 @@
 
 mod calendar;
 mod check;
+mod closures;
 mod completions;
 mod diff;
 mod index;

@@ -7,15 +7,17 @@ use std::time::{Duration, Instant};
 use mirror_core::path::TreePath;
 use mirror_core::report::{Outcome, Report, SetFailure};
 use mirror_core::source::pypi::{Answer, PypiSource, Set, SetName};
-use mirror_core::source::rpm::RpmSource;
+use mirror_core::source::rpm::{self, RpmSource};
 use mirror_core::store::Retention;
 use mirror_core::{Allow, Error, Job, Mode, Options};
 use tokio_util::sync::CancellationToken;
 
+use super::closures::Closures;
 use super::open;
 use super::python_sets::{Asked, Gathered, gather};
 use super::signing::SigningKeys;
 use crate::answers;
+use crate::chosen;
 use crate::cli::{OutputArgs, PublicationArgs, TransferArgs};
 use crate::config::{Config, Upstream};
 use crate::console::{self, Tag};
@@ -53,6 +55,8 @@ pub(super) struct Done {
     pub(super) report: Report,
     /// What was chosen of each set for each target.
     pub(super) answers: Vec<Answer>,
+    /// What was chosen of repositories for what was asked for by name.
+    chosen: Vec<rpm::Answer>,
     took: Duration,
 }
 
@@ -74,8 +78,8 @@ pub(super) fn run(work: Work, terms: &Terms<'_>) -> Result<Done, Failure> {
     // What a cancelled run still does in the background, it does to its end.
     drop(runtime);
     progress.finish();
-    let (report, answers) = ran?;
-    Ok(Done { report, answers, took: begun.elapsed() })
+    let (report, answers, chosen) = ran?;
+    Ok(Done { report, answers, chosen, took: begun.elapsed() })
 }
 
 /// The trees of the sets, each once.
@@ -92,10 +96,11 @@ async fn make(
     terms: &Terms<'_>,
     progress: &Arc<Progress>,
     cancel: &CancellationToken,
-) -> Result<(Report, Vec<Answer>), Failure> {
+) -> Result<(Report, Vec<Answer>, Vec<rpm::Answer>), Failure> {
     let mut options = options(terms, &work.upstreams)?;
     let files = work.upstreams.iter().filter_map(|upstream| upstream.sign_key.as_deref());
     let keys = SigningKeys::read(files, terms.passphrase_file, terms.root)?;
+    let closures = Closures::read(&work.upstreams)?;
     let gathered = gather(&work.sets, &options.fetch, terms.transfer.ca_files.is_empty());
     let gathered =
         cancel.run_until_cancelled(gathered).await.unwrap_or(Err(Error::Cancelled.into()))?;
@@ -103,7 +108,7 @@ async fn make(
         set.tell(terms.output, progress)?;
     }
     options.fetch.access.extend(gathered.iter().flat_map(|set| set.access.clone()));
-    let (jobs, sources) = jobs(work.upstreams, gathered, work.removed, &keys);
+    let (jobs, sources) = jobs(work.upstreams, gathered, work.removed, &keys, &closures);
     let open = open(terms.root, options, |line| progress.note(line));
     let mirror = cancel.run_until_cancelled(open).await.unwrap_or(Err(Error::Cancelled))?;
     let mode = if terms.publication.dry_run { Mode::DryRun } else { Mode::Apply };
@@ -122,7 +127,7 @@ async fn make(
         }
     };
     let answers = sources.iter().flat_map(|source| source.answers()).collect();
-    Ok((report, answers))
+    Ok((report, answers, closures.answers()))
 }
 
 /// The settings: option, configuration, default.
@@ -143,9 +148,10 @@ fn jobs(
     gathered: Vec<Gathered>,
     removed: Option<(TreePath, Vec<SetName>)>,
     keys: &SigningKeys,
+    closures: &Closures,
 ) -> (Vec<Job>, Vec<Arc<PypiSource>>) {
     let mut jobs: Vec<Job> =
-        upstreams.into_iter().map(|upstream| repository(upstream, keys)).collect();
+        upstreams.into_iter().map(|upstream| repository(upstream, keys, closures)).collect();
     let mut trees: Vec<(TreePath, Vec<Set>, Vec<SetName>)> = Vec::new();
     let mut at = |tree: TreePath| {
         let known = trees.iter().position(|(known, ..)| *known == tree);
@@ -172,7 +178,7 @@ fn jobs(
     (jobs, sources)
 }
 
-pub(super) fn repository(upstream: Upstream, keys: &SigningKeys) -> Job {
+pub(super) fn repository(upstream: Upstream, keys: &SigningKeys, closures: &Closures) -> Job {
     let key = upstream.sign_key.as_deref().and_then(|path| keys.get(path));
     let source = RpmSource::new(upstream.location)
         .select(upstream.selection)
@@ -180,6 +186,7 @@ pub(super) fn repository(upstream: Upstream, keys: &SigningKeys) -> Job {
         .with_treeinfo(upstream.treeinfo)
         .allow_missing(upstream.allow_missing)
         .sign_with(key);
+    let source = closures.join(source, upstream.asked.as_ref(), &upstream.arches);
     Job::new(source, upstream.tree).in_group(&upstream.group)
 }
 
@@ -190,7 +197,9 @@ impl Done {
         let text = if terms.output.json {
             let complete = report.is_complete();
             let answers: String = self.answers.iter().map(answers::json).collect();
-            answers + &output::json_line(&Last::Report { dry_run, complete, report })
+            answers
+                + &chosen::json(&self.chosen)
+                + &output::json_line(&Last::Report { dry_run, complete, report })
         } else if terms.output.quiet {
             for problem in output::problems(report) {
                 console::tell(Tag::Error, problem);
@@ -198,16 +207,20 @@ impl Done {
             String::new()
         } else {
             let chosen = if dry_run { answers::tables(&self.answers) } else { String::new() };
-            chosen + &output::summary(report, self.took, dry_run)
+            chosen
+                + &chosen::tables(&self.chosen, dry_run)
+                + &output::summary(report, self.took, dry_run)
         };
         console::print(&text).map_err(Failure::Output)?;
         // The tables and the lines of JSON have them already.
         if !dry_run && !terms.output.json && !terms.output.quiet {
-            for warning in answers::warnings(&self.answers) {
+            let warnings = answers::warnings(&self.answers);
+            for warning in warnings.into_iter().chain(chosen::warnings(&self.chosen)) {
                 console::tell(Tag::Warning, warning);
             }
         }
-        for (title, lines) in answers::unsolved(&self.answers) {
+        let unsolved = answers::unsolved(&self.answers).into_iter();
+        for (title, lines) in unsolved.chain(chosen::unsolved(&self.chosen)) {
             console::tell(Tag::Error, title);
             for line in lines {
                 console::note(format_args!("  {line}"));
@@ -216,7 +229,8 @@ impl Done {
         for SetFailure { set, failure, .. } in self.failed_otherwise() {
             console::tell(Tag::Error, format_args!("set {set}: {}", failure.reason));
         }
-        for hint in answers::hint(&self.answers).into_iter().chain(output::hints(report)) {
+        let hints = answers::hint(&self.answers).into_iter().chain(chosen::hint(&self.chosen));
+        for hint in hints.chain(output::hints(report)) {
             console::tell(Tag::Hint, hint);
         }
         Ok(())

@@ -6,7 +6,7 @@ use super::lists;
 use super::python_sets;
 use super::run::{self, Done, Terms, Work};
 use crate::cli::SyncArgs;
-use crate::config::Wanted;
+use crate::config::{Packages, Wanted};
 use crate::console::{self, Tag};
 use crate::diagnostics::{Exit, Failure};
 use crate::environment;
@@ -73,6 +73,13 @@ fn wanted(args: &SyncArgs) -> Wanted {
         security: selection.security,
         advisories: selection.advisories.clone(),
         cves: selection.cves.clone(),
+        packages: Packages {
+            names: selection.packages.clone(),
+            closed: selection.closed,
+            weak: selection.weak,
+            streams: selection.streams.clone(),
+            installed: selection.installed.clone(),
+        },
         treeinfo: selection.treeinfo,
         allow_missing: args.groups.allow_missing,
         group: args.groups.group.clone(),

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use mirror_core::format::rpm::FormatError;
 use mirror_core::path::PathError;
 use mirror_core::resolve::pypi::{Distribution, TargetError};
+use mirror_core::resolve::rpm::NotAStream;
 use mirror_core::signature::FingerprintError;
 use mirror_core::source::pypi::SetNameError;
 use mirror_core::source::rpm::GlobError;
@@ -100,6 +101,16 @@ pub(super) enum Setting {
     Advisory,
     /// `--cve`.
     Cve,
+    /// `--packages`.
+    Packages,
+    /// `--closed`.
+    Closed,
+    /// `--weak`.
+    Weak,
+    /// `--stream`.
+    Stream,
+    /// `--installed`.
+    Installed,
     /// `--treeinfo`.
     Treeinfo,
     /// `--allow-missing`.
@@ -154,6 +165,16 @@ impl Setting {
             Self::Advisory => "--advisory",
             Self::Cve if file => "`cves`",
             Self::Cve => "--cve",
+            Self::Packages if file => "`packages`",
+            Self::Packages => "--packages",
+            Self::Closed if file => "`closed`",
+            Self::Closed => "--closed",
+            Self::Weak if file => "`weak`",
+            Self::Weak => "--weak",
+            Self::Stream if file => "`streams`",
+            Self::Stream => "--stream",
+            Self::Installed if file => "`installed`",
+            Self::Installed => "--installed",
             Self::Treeinfo if file => "`treeinfo`",
             Self::Treeinfo => "--treeinfo",
             Self::AllowMissing if file => "`allow_missing`",
@@ -247,6 +268,36 @@ pub(crate) enum ConfigError {
         setting: &'static str,
         /// What it applies to.
         applies: &'static str,
+    },
+    /// A setting of packages that are asked for by name, where none is.
+    #[error("{setting} is about packages that are asked for by name, and none is")]
+    NothingAsked {
+        /// The setting, as it is called there.
+        setting: &'static str,
+    },
+    /// A setting of dependencies, where they do not count.
+    #[error("{setting} is about what packages need, and they are asked for without that")]
+    NotClosed {
+        /// The setting, as it is called there.
+        setting: &'static str,
+    },
+    /// Packages that are asked for by name of repositories that they cannot be chosen from together.
+    #[error("{packages} chooses packages for hosts of one kind, and {found} are named")]
+    AskedOfSeveral {
+        /// The setting, as it is called there.
+        packages: &'static str,
+        /// What there are several of, or that does not belong to any.
+        found: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// What should be a stream of a module is none.
+    #[error("{setting}: {source}")]
+    Stream {
+        /// The setting, as it is called there.
+        setting: &'static str,
+        /// What is wrong.
+        source: NotAStream,
     },
     /// A URL without a place to put its tree.
     #[error("{url} has no path below the root to go to")]
@@ -507,6 +558,11 @@ impl ConfigError {
             Self::Unused { setting, .. } if matches!(said, Said::Options) => Some(format!(
                 "name one beside {setting}; what mirror.toml lists has it in its own section there"
             )),
+            Self::NothingAsked { .. } => Some(ask(said)),
+            Self::NotClosed { .. } => {
+                Some(format!("add {}", in_place(said, "--closed", "closed = true")))
+            }
+            Self::AskedOfSeveral { hint, .. } => Some((*hint).to_owned()),
             Self::NoPath { .. } => Some(format!(
                 "add {}, the tree's path below the root; `.` is the root itself",
                 word(Setting::Path)
@@ -583,6 +639,12 @@ impl ConfigError {
 const TARGETS: &str = "--target el9 ubuntu24.04 stands for the Pythons of a distribution, --python 3.11 \
                        3.12 for those on x86_64 Linux with glibc 2.28 or newer unless --platform says \
                        otherwise; `target`, `python` and `platform` of mirror.toml do the same";
+
+/// How to ask for packages by name.
+fn ask(said: Said) -> String {
+    let option = "--packages kubeadm containerd @core";
+    format!("name them: {}", in_place(said, option, "packages = \"kubeadm containerd @core\""))
+}
 
 fn in_place(said: Said, option: &'static str, key: &'static str) -> &'static str {
     if said == Said::File { key } else { option }

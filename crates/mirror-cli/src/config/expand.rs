@@ -5,6 +5,7 @@
 //! architecture that was named.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use mirror_core::format::rpm::repofile::{Variables, split_list};
 use mirror_core::path::TreePath;
@@ -51,7 +52,41 @@ pub(super) fn upstreams(
     if let Some(offer) = url_offer(wanted, said)? {
         request.make(&offer, &offer.repos[0], &mut upstreams)?;
     }
+    ask_together(wanted, said, &mut upstreams)?;
     Ok(upstreams)
+}
+
+/// Asks all of these repositories together for the packages that are wanted by name: they are then one
+/// group.
+fn ask_together(
+    wanted: &Wanted,
+    said: Said,
+    upstreams: &mut [Upstream],
+) -> Result<(), ConfigError> {
+    wanted.packages.check(said)?;
+    if !wanted.packages.is_asked() {
+        return Ok(());
+    }
+    let several = |found: String, hint| {
+        let packages = Setting::Packages.said(said);
+        Err(ConfigError::AskedOfSeveral { packages, found, hint })
+    };
+    if wanted.release.len() > 1 {
+        let hint = "each release has a closure of its own: name one at a time, or list each in a \
+                    [[repo]]";
+        return several(format!("releases {}", wanted.release.join(", ")), hint);
+    }
+    if wanted.source {
+        let hint = "source packages are installed on no host: mirror them without names";
+        return several("source packages".to_owned(), hint);
+    }
+    let asked = Arc::new(wanted.packages.clone());
+    let group = upstreams.first().map(|first| first.group.clone()).unwrap_or_default();
+    for upstream in upstreams {
+        upstream.asked = Some(Arc::clone(&asked));
+        upstream.group.clone_from(&group);
+    }
+    Ok(())
 }
 
 /// Trees have one owner and never contain one another.
@@ -262,6 +297,9 @@ impl Request<'_> {
             // Packages of all architectures lie together: the selection holds them apart.
             upstream.selection.arches.clone_from(arches);
         }
+        if !arches.is_empty() {
+            upstream.arches.clone_from(arches);
+        }
         upstreams.push(upstream);
         Ok(())
     }
@@ -323,6 +361,8 @@ impl Request<'_> {
             },
             location,
             selection: self.selection.clone(),
+            asked: None,
+            arches: vec![arch.to_owned()],
             treeinfo: self.wanted.treeinfo,
             allow_missing: self.wanted.allow_missing,
             trust: words.trust()?,

@@ -7,18 +7,19 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mirror_core::fetch;
+use mirror_core::resolve::rpm::ModuleStream;
 use mirror_core::signature::Fingerprint;
 use mirror_core::store::LockWait;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use toml::Spanned;
 
 use super::access::{HostSection, is_open_to_all};
-use super::error::{ConfigError, Place};
+use super::error::{ConfigError, Place, Said, Setting};
 use super::preset::Preset;
 use super::pypi::PypiTable;
 use super::trust::Gpgcheck;
 use super::values::{OneOrMany, RATES, Words, rate, time, without_password};
-use super::{Config, RepoEntry, Wanted};
+use super::{Config, Packages, RepoEntry, Wanted};
 
 /// Most retries that may be asked for.
 pub(crate) const MOST_RETRIES: u32 = 100;
@@ -79,6 +80,14 @@ struct RepoSection {
     advisories: Words,
     #[serde(default)]
     cves: Words,
+    #[serde(default)]
+    packages: Words,
+    #[serde(default)]
+    closed: bool,
+    weak: Option<bool>,
+    #[serde(default)]
+    streams: Words,
+    installed: Option<PathBuf>,
     #[serde(default)]
     treeinfo: bool,
     #[serde(default)]
@@ -209,6 +218,13 @@ impl RepoSection {
             security: self.security,
             advisories: self.advisories.0,
             cves: self.cves.0,
+            packages: Packages {
+                names: self.packages.0,
+                closed: self.closed,
+                weak: self.weak,
+                streams: streams(&self.streams.0)?,
+                installed: self.installed.map(|path| folder.join(path)),
+            },
             treeinfo: self.treeinfo,
             allow_missing: self.allow_missing,
             group: self.group,
@@ -218,6 +234,12 @@ impl RepoSection {
             sign_key: self.sign_key.map(|path| folder.join(path)),
         })
     }
+}
+
+fn streams(words: &[String]) -> Result<Vec<ModuleStream>, ConfigError> {
+    let streams = words.iter().map(|word| word.parse());
+    let setting = Setting::Stream.said(Said::File);
+    streams.collect::<Result<_, _>>().map_err(|source| ConfigError::Stream { setting, source })
 }
 
 /// Keys, of which those that are files lie below `folder`.

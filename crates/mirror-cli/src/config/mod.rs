@@ -13,6 +13,7 @@ mod file;
 pub(crate) mod indexes;
 mod listing;
 mod offer;
+mod packages;
 mod preset;
 pub(crate) mod pypi;
 mod repo_file;
@@ -23,6 +24,7 @@ mod values;
 
 use std::num::{NonZeroU64, NonZeroUsize};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mirror_core::fetch::Access;
@@ -35,6 +37,7 @@ pub(crate) use error::{ConfigError, Place};
 use error::{Said, Setting};
 pub(crate) use file::MOST_RETRIES;
 pub(crate) use listing::{KeyListing, PresetListing, ReleaseListing, RepoListing};
+pub(crate) use packages::Packages;
 pub(crate) use preset::PresetTable;
 pub(crate) use pypi::{PypiEntry, PypiSettings, PypiWanted};
 pub(crate) use trust::Gpgcheck;
@@ -123,6 +126,8 @@ pub(crate) struct Wanted {
     pub(crate) advisories: Vec<String>,
     /// Only the packages of advisories for these CVEs.
     pub(crate) cves: Vec<String>,
+    /// Packages that are asked for by name, of all these repositories together.
+    pub(crate) packages: Packages,
     /// With `.treeinfo` and its files.
     pub(crate) treeinfo: bool,
     /// Without the packages that upstream lost.
@@ -152,6 +157,10 @@ pub(crate) struct Upstream {
     pub(crate) location: Location,
     /// Which packages.
     pub(crate) selection: Selection,
+    /// What is asked for by name: the same of all that it is asked of together.
+    pub(crate) asked: Option<Arc<Packages>>,
+    /// The architectures of the hosts that it is asked for.
+    pub(crate) arches: Vec<String>,
     /// With `.treeinfo` and its files.
     pub(crate) treeinfo: bool,
     /// Without the packages that upstream lost.
@@ -263,7 +272,9 @@ impl Wanted {
 
     /// The first setting that says something.
     fn first_setting(&self) -> Option<Setting> {
+        let packages = self.packages.settings();
         let said = [
+            (Setting::Packages, self.packages.is_asked()),
             (Setting::Repo, !self.repos.is_empty()),
             (Setting::Release, !self.release.is_empty()),
             (Setting::Arch, !self.arches.is_empty()),
@@ -284,6 +295,6 @@ impl Wanted {
             (Setting::Gpgcheck, self.gpgcheck.is_some()),
             (Setting::Key, !self.keys.is_empty()),
         ];
-        said.into_iter().find(|(_, said)| *said).map(|(setting, _)| setting)
+        said.into_iter().chain(packages).find(|(_, said)| *said).map(|(setting, _)| setting)
     }
 }

@@ -6,6 +6,7 @@ mod access;
 mod advisories;
 mod carry;
 mod check;
+mod closed;
 mod diff;
 mod generated;
 mod help;

@@ -1,0 +1,71 @@
+//! Packages that are asked for by name: from the user's words to what repositories share.
+
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
+use std::sync::Arc;
+
+use mirror_core::Error;
+use mirror_core::format::rpm::installed::{self, Installed};
+use mirror_core::resolve::rpm::{Extent, PackageSet, Weak};
+use mirror_core::source::rpm::{Answer, Closure, RpmSource};
+
+use crate::config::{ConfigError, Packages, Upstream};
+use crate::diagnostics::Failure;
+
+/// What is asked for, each with the repositories that it is asked of.
+#[derive(Debug, Default)]
+pub(super) struct Closures(Vec<(Arc<Packages>, Arc<Closure>)>);
+
+impl Closures {
+    /// What is asked of the upstreams, with the files that it names.
+    pub(super) fn read(upstreams: &[Upstream]) -> Result<Self, Failure> {
+        let mut closures: Vec<(Arc<Packages>, Arc<Closure>)> = Vec::new();
+        for asked in upstreams.iter().filter_map(|upstream| upstream.asked.as_ref()) {
+            if !closures.iter().any(|(known, _)| Arc::ptr_eq(known, asked)) {
+                let closure = Closure::new(vec![set(asked)?]);
+                closures.push((Arc::clone(asked), Arc::new(closure)));
+            }
+        }
+        Ok(Self(closures))
+    }
+
+    /// The source, which takes what is asked for of the upstream, where anything is.
+    pub(super) fn join(
+        &self,
+        source: RpmSource,
+        asked: Option<&Arc<Packages>>,
+        arches: &[String],
+    ) -> RpmSource {
+        let mut closures = self.0.iter();
+        match asked.and_then(|asked| closures.find(|(known, _)| Arc::ptr_eq(known, asked))) {
+            Some((_, closure)) => source.chosen_with(closure, arches),
+            None => source,
+        }
+    }
+
+    /// What came of it.
+    pub(super) fn answers(&self) -> Vec<Answer> {
+        self.0.iter().flat_map(|(_, closure)| closure.answers()).collect()
+    }
+}
+
+fn set(asked: &Packages) -> Result<PackageSet, Failure> {
+    let Packages { names, closed, weak, streams, installed } = asked;
+    let installed = installed.as_deref().map(read_installed).transpose()?;
+    Ok(PackageSet {
+        name: String::new(),
+        packages: names.clone(),
+        extent: if *closed { Extent::Closed } else { Extent::Named },
+        weak: if *weak == Some(false) { Weak::No } else { Weak::Yes },
+        streams: streams.clone(),
+        installed: installed.unwrap_or_default(),
+    })
+}
+
+fn read_installed(path: &Path) -> Result<Vec<Installed>, Failure> {
+    let file = File::open(path);
+    let file = file.map_err(|source| ConfigError::Read { path: path.to_owned(), source })?;
+    let read = installed::read(BufReader::new(file));
+    read.map_err(|error| Error::metadata(&path.display().to_string(), error).into())
+}

@@ -1,0 +1,174 @@
+//! `mirror sync --packages … --closed`.
+
+use std::fs;
+
+use mirror_fixtures::{Package, Repository, tool};
+
+use crate::judges::Dnf;
+use crate::servers::embedded;
+use crate::support::{Ran, Site, assert_snapshot};
+
+fn package(name: &str) -> Package {
+    Package::new(name, "1", "1").arch("x86_64")
+}
+
+/// Two repositories of which neither is closed without the other, in one `.repo` file.
+fn site() -> Site {
+    let site = Site::empty();
+    let base = [
+        package("glibc"),
+        Package::new("lib", "1", "1").arch("x86_64").requires("glibc"),
+        Package::new("lib", "2", "1").arch("x86_64").requires("glibc"),
+        package("shell").provides("/bin/sh"),
+        package("words").file("/usr/share/dict/words", "a\n"),
+        package("locale").requires("glibc"),
+        package("docs"),
+        package("aspell"),
+        package("unwanted"),
+    ];
+    let apps = [
+        package("app")
+            .requires("lib >= 2")
+            .requires("/usr/share/dict/words")
+            .requires("(locale if shell)")
+            .recommends("docs"),
+        package("tool").requires("/bin/sh").requires("(aspell or words)"),
+        package("lonely").requires("nowhere"),
+        package("unwanted-app"),
+    ];
+    Repository::new().packages(base).write(site.served("../base"));
+    Repository::new().packages(apps).write(site.served("../apps"));
+    let url = site.upstream.url();
+    let section = |name: &str| format!("[{name}]\nname={name}\nbaseurl={url}/{name}/\n");
+    fs::write(site.path("site.repo"), section("base") + &section("apps")).unwrap();
+    site
+}
+
+fn sync(site: &Site, more: &str) -> Ran {
+    site.run(&format!("sync --repo-file site.repo --root mirror --arch x86_64 {more}"))
+}
+
+#[test]
+fn mirrors_what_is_asked_for_with_what_it_needs() {
+    let site = site();
+    let dry = sync(&site, "--packages tool app --closed --dry-run --quiet");
+    assert_eq!(dry.text(), "exit 0\n");
+    let dry = sync(&site, "--packages tool app --closed --dry-run");
+    assert!(
+        dry.out.starts_with(
+            "x86_64: 9 packages, 2 asked for and 7 needed by them\n  \
+             tool  tool-1-1.x86_64\n  app   app-1-1.x86_64\n\nbase  planned "
+        ),
+        "{}",
+        dry.text()
+    );
+    let ran = sync(&site, "--packages tool app --closed");
+    assert_eq!(
+        ran.out,
+        "x86_64: 9 packages, 2 asked for and 7 needed by them\n\
+         base  published   10 files, 12.27 KiB: 6 new; unsigned\n\
+         apps  published   6 files, 5.80 KiB: 2 new; unsigned\n\
+         received [SIZE] in 14 requests, [TIME]\n"
+    );
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+    let ran = sync(&site, "--packages tool app --closed");
+    assert!(ran.out.starts_with("base  unchanged "), "{}", ran.text());
+
+    let ran = sync(&site, "--packages tool app --closed --weak no --json");
+    let line = ran.out.lines().find(|line| line.starts_with("{\"event\":\"chosen\"")).unwrap();
+    let chosen: serde_json::Value = serde_json::from_str(line).unwrap();
+    assert_eq!((&chosen["arch"], &chosen["asked"][0]["text"]), (&"x86_64".into(), &"tool".into()));
+    let packages = chosen["packages"].as_array().unwrap();
+    let lib = packages.iter().find(|one| one["package"] == "lib-2-1.x86_64").unwrap();
+    assert_eq!((&lib["tree"], &lib["asked"]), (&"base".into(), &serde_json::json!([])));
+    let brought = serde_json::json!(
+        [{"by": "app-1-1.x86_64", "dependency": "lib >= 2", "is_weak": false}]
+    );
+    assert_eq!(lib["brought"], brought);
+    assert!(!line.contains("docs"), "{line}");
+}
+
+#[test]
+fn says_all_that_cannot_be_had() {
+    let site = site();
+    // In which order the trees come to their ends is left to chance.
+    let told = |ran: Ran| format!("{}{}", ran.out, &ran.err[ran.err.find("error:").unwrap()..]);
+    let unknown = sync(&site, "--packages app lonely tol kubeadm --closed");
+    assert_eq!(unknown.code, Some(1));
+    assert_snapshot("closed-unknown.txt", &told(unknown));
+    let unsolved = sync(&site, "--packages app lonely --closed");
+    assert_eq!(unsolved.code, Some(1));
+    assert_snapshot("closed-unsolved.txt", &told(unsolved));
+    assert!(!site.path("mirror/base").exists());
+}
+
+#[test]
+fn what_makes_no_sense_is_said_with_what_to_do() {
+    let site = site();
+    for (more, message, hint) in [
+        (
+            "--closed",
+            "--closed is about packages that are asked for by name, and none is",
+            "name them: --packages kubeadm containerd @core",
+        ),
+        (
+            "--packages app --weak no",
+            "--weak is about what packages need, and they are asked for without that",
+            "add --closed",
+        ),
+        (
+            "--packages app --closed --release 9 10",
+            "--packages chooses packages for hosts of one kind, and releases 9, 10 are named",
+            "each release has a closure of its own: name one at a time, or list each in a [[repo]]",
+        ),
+    ] {
+        let ran = sync(&site, more);
+        assert_eq!(ran.text(), format!("error: {message}\nhint: {hint}\nexit 2\n"));
+    }
+    let ran = sync(&site, "--packages app --stream nodejs");
+    assert_eq!(ran.code, Some(2), "{}", ran.text());
+    let ran = site.run("sync --packages app --closed");
+    assert!(ran.err.starts_with("error: --packages applies to a preset"), "{}", ran.text());
+}
+
+#[test]
+fn a_section_of_the_configuration_asks_as_well() {
+    let site = site();
+    let text = "root = \"mirror\"\n[[repo]]\nrepo_file = \"site.repo\"\npackages = \"app\"\n\
+                closed = true\nweak = false\n";
+    fs::write(site.path("mirror.toml"), text).unwrap();
+    let ran = site.run("sync");
+    assert!(ran.out.contains(": 4 packages, 1 asked for and 3 needed by them\n"), "{}", ran.text());
+    let ran = site.run("diff base --upstream");
+    assert_eq!(
+        ran.text(),
+        "error: base: its packages are chosen together with those of other repositories\n\
+         hint: `mirror sync --dry-run` says what would change in all of them\nexit 2\n"
+    );
+}
+
+#[test]
+fn dnf_installs_what_was_asked_for_from_the_trees_alone() {
+    let Some(program) = tool("dnf") else { return };
+    for (asked, weak) in [("app", "yes"), ("app", "no"), ("tool app", "yes"), ("tool", "no")] {
+        let site = site();
+        let ran = sync(&site, &format!("--packages {asked} --closed --weak {weak}"));
+        assert_eq!(ran.code, Some(0), "{}", ran.text());
+        let checked = site.run("check --root mirror");
+        assert_eq!(checked.code, Some(0), "{}", checked.text());
+        let server = embedded(&site);
+        let dnf = Dnf::new(program.clone(), &server.url, &["base", "apps"]);
+        let words: Vec<&str> = asked.split(' ').collect();
+        let weak = format!("--setopt=install_weak_deps={}", if weak == "yes" { 1 } else { 0 });
+        dnf.run(&[&["install", &weak], &words[..]].concat());
+        // Nothing is there that it did not take.
+        let list = |arguments: &[&str]| {
+            let mut found: Vec<String> = dnf.run(arguments).lines().map(str::to_owned).collect();
+            found.sort();
+            found
+        };
+        let format = "--qf=%{name}-%{evr}.%{arch}";
+        let installed = list(&["repoquery", "--installed", format]);
+        assert_eq!(list(&["repoquery", "--available", format]), installed);
+    }
+}
