@@ -212,7 +212,8 @@ pub(super) fn unannounced(
         }
         solved += 1;
         if solved <= SOLVED {
-            let root = |id| Root { text: pool.nevra(id).to_string(), packages: vec![id] };
+            let root =
+                |id| Root { text: pool.nevra(id).to_string(), packages: vec![id], only_with: None };
             let roots = pair.map(root).into();
             let goal = Goal { roots, installed: Vec::new(), weak: Weak::No };
             match goal.solve(pool, stop) {
