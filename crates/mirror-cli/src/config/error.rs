@@ -616,13 +616,12 @@ impl ConfigError {
             Self::EmptySet { .. } => {
                 Some("as in requirements = [\"ansible>=9\"], or files = \"requirements.txt\"".to_owned())
             }
-            Self::NoSuchSet { name, known } => did_you_mean(name, known).or_else(|| {
-                Some(if known.is_empty() {
-                    format!("name what it is to hold: `mirror pypi -r requirements.txt --set {name}`")
-                } else {
-                    format!("there is {}", known.join(", "))
-                })
-            }),
+            Self::NoSuchSet { name, known } if known.is_empty() => {
+                Some(format!("name what it is to hold: `mirror pypi -r requirements.txt --set {name}`"))
+            }
+            Self::NoSuchSet { name, known } => {
+                did_you_mean(name, known).or_else(|| Some(format!("there is {}", known.join(", "))))
+            }
             Self::NoSuchList { name, known } => did_you_mean(name, known)
                 .or_else(|| Some(format!("there is {}, or any file", known.join(", ")))),
             Self::NoSets => Some(

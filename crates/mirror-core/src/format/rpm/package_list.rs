@@ -5,6 +5,7 @@
 //! (`@Core System`) and what packages provide with a version (`name >= 1`) have a line of their own.
 
 use std::io::BufRead;
+use std::path::Path;
 
 use super::lines::{each_line, unexpected};
 use super::rich::Comparison;
@@ -35,7 +36,7 @@ pub fn read(reader: impl BufRead) -> Result<Vec<Entry>, FormatError> {
             let is_word = word.len() <= limits::FILE_PATH
                 && !word.starts_with('-')
                 && !word.contains("://")
-                && !word.ends_with(".rpm")
+                && Path::new(&word).extension().is_none_or(|end| end != "rpm")
                 && !word.chars().any(char::is_control);
             if !is_word {
                 return Err(unexpected(number, "the name of a package", &word));
