@@ -533,9 +533,9 @@ impl ConfigError {
         let word = |setting: Setting| setting.said(said);
         match self {
             Self::Entry { error, .. } => error.hint_said(Said::File),
-            Self::UnknownKey { key, known, .. } if is_of_a_set(key, known) => {
-                Some(format!("{key} is said of one set: put it below [pypi.NAME], such as [pypi.tools]"))
-            }
+            Self::UnknownKey { key, known, .. } if is_of_a_set(key, known) => Some(format!(
+                "{key} is said of one set: put it below [pypi.NAME], such as [pypi.tools]"
+            )),
             Self::UnknownKey { key, known, .. } => did_you_mean(key, known),
             Self::Unknown { item, found, known, elsewhere, .. } => {
                 if !elsewhere.is_empty() {
@@ -598,6 +598,13 @@ impl ConfigError {
             Self::NoneEnabled { .. } => {
                 Some(format!("name those to mirror with {}", word(Setting::Repo)))
             }
+            _ => self.hint_of_lists(said),
+        }
+    }
+
+    /// The same for Python packages, and for sets and lists of packages.
+    fn hint_of_lists(&self, said: Said) -> Option<String> {
+        match self {
             Self::Target { source: TargetError::Distribution { found: name, .. }, .. } => {
                 let known: Vec<_> = Distribution::ALL.iter().map(|one| one.name.to_owned()).collect();
                 rebuild_of(name)

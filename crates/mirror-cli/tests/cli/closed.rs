@@ -159,7 +159,7 @@ fn dnf_installs_what_was_asked_for_from_the_trees_alone() {
         let server = embedded(&site);
         let dnf = Dnf::new(program.clone(), &server.url, &["base", "apps"]);
         let words: Vec<&str> = asked.split(' ').collect();
-        let weak = format!("--setopt=install_weak_deps={}", if weak == "yes" { 1 } else { 0 });
+        let weak = format!("--setopt=install_weak_deps={}", i32::from(weak == "yes"));
         dnf.run(&[&["install", &weak], &words[..]].concat());
         // Nothing is there that it did not take.
         let list = |arguments: &[&str]| {
