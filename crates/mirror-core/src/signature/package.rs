@@ -129,17 +129,19 @@ pub enum Refusal {
 
 impl Refusal {
     /// Whether nothing is known against the package: it is as good as unsigned for who has no key of
-    /// its signer, or no program for its algorithm, or must not rely on that.
+    /// its signer, or no program for its algorithm, or must not rely on that, or for whom nothing vouches
+    /// for more than its header.
     pub fn tells_nothing(&self) -> bool {
         matches!(
             self,
-            Self::Signature(
-                Fault::WrongKey { .. }
-                    | Fault::NoKey(_)
-                    | Fault::Unsupported { .. }
-                    | Fault::Weak { .. }
-                    | Fault::Unusable { .. }
-            )
+            Self::HeaderOnly(_)
+                | Self::Signature(
+                    Fault::WrongKey { .. }
+                        | Fault::NoKey(_)
+                        | Fault::Unsupported { .. }
+                        | Fault::Weak { .. }
+                        | Fault::Unusable { .. }
+                )
         )
     }
 }

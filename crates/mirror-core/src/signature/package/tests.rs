@@ -261,6 +261,36 @@ fn what_is_no_package_is_named() {
     drop(judged(&changed));
 }
 
+/// Packages from before rpm 4.14, whose headers name no digest of the payload, signed again since.
+#[test]
+fn a_header_that_is_signed_alone_says_nothing_of_the_rest() {
+    let Some(keyring) = Keyring::new() else { return };
+    let vendor = keyring.signer("vendor", "never", NOW);
+    let keys = Keys::read(&keyring.keys(&[&vendor])).unwrap();
+    // Tags that nothing reads, in place of those of the payload's digests, and of the header's, which
+    // is another one then.
+    let mut old = package("old");
+    let digests = [(PAYLOAD_DIGEST, 5_091), (PAYLOAD_SHA512, 5_120), (269, 270), (273, 274)];
+    for (tag, other) in digests {
+        // With the type of texts, which is no part of any value.
+        for kind in [6_u32, 8] {
+            let entry = [u32::to_be_bytes(tag), kind.to_be_bytes()].concat();
+            if let Some(at) = old.windows(8).position(|bytes| bytes == entry) {
+                old[at..at + 4].copy_from_slice(&u32::to_be_bytes(other));
+            }
+        }
+    }
+    let signed = signed_at(&vendor, &old, NOW);
+    let trusted = [vendor.key.parse().unwrap()];
+    let judged =
+        |vouched| verify(&mut Cursor::new(&signed), vouched, &keys, &trusted, NOW).unwrap();
+    let alone = judged(None);
+    assert!(alone.to_string().starts_with("only its header is signed"), "{alone}");
+    assert!(matches!(alone, Verdict::Refused(refusal) if refusal.tells_nothing()));
+    let vouched = Vouched::read(&mut &signed[..], &Sha256::of(&signed).into()).unwrap();
+    assert!(matches!(judged(vouched), Verdict::Good(_)));
+}
+
 #[test]
 fn proof_is_a_digest_that_cannot_be_forged() {
     let package = package("proof");
