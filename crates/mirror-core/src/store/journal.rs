@@ -303,7 +303,7 @@ fn steps(from: &Path, entry_points: &[(String, Sha256)]) -> Result<Vec<Step>> {
     let mut points: Vec<_> = entry_points.iter().map(|(name, _)| name).collect();
     points.sort_unstable();
     let signatures = points.iter().map(|name| format!("{name}.asc"));
-    let stale = signatures.filter(|signature| !is_there_at(&from.join(signature)));
+    let stale = signatures.filter(|signature| !is_entry_point(signature));
     steps.extend(stale.map(|name| Step::Remove(name.into())));
     steps.extend(points.iter().rev().map(|name| Step::Put((*name).into())));
     Ok(steps)
@@ -477,9 +477,9 @@ mod tests {
                     step.take(&stage, &repodata).unwrap();
                 }
                 let read = |name: &str| fs::read_to_string(repodata.join(name));
-                let found = read("repomd.xml").unwrap();
-                assert!(repodata.join(format!("primary-of-{found}")).exists(), "{taken} steps");
-                if found == "new" {
+                let now = read("repomd.xml").unwrap();
+                assert!(repodata.join(format!("primary-of-{now}")).exists(), "{taken} steps");
+                if now == "new" {
                     let signature = read("repomd.xml.asc").ok();
                     assert_eq!(signature.is_some(), points.len() == 2, "{taken} steps");
                     assert_ne!(signature.as_deref(), Some("old"), "{taken} steps");
