@@ -56,7 +56,7 @@ fn mirrors_what_is_asked_for_with_what_it_needs() {
     let dry = sync(&site, "--packages tool app --closed --dry-run");
     assert!(
         dry.out.starts_with(
-            "x86_64: 9 packages, 2 asked for and 7 needed by them\n  \
+            "x86_64: 8 packages, 2 asked for and 6 needed by them\n  \
              tool  tool-1-1.x86_64\n  app   app-1-1.x86_64\n\nbase  planned "
         ),
         "{}",
@@ -65,7 +65,7 @@ fn mirrors_what_is_asked_for_with_what_it_needs() {
     let ran = sync(&site, "--packages tool app --closed");
     assert_eq!(
         ran.out,
-        "x86_64: 9 packages, 2 asked for and 7 needed by them\n\
+        "x86_64: 8 packages, 2 asked for and 6 needed by them\n\
          base  published   10 files, 12.27 KiB: 6 new; unsigned\n\
          apps  published   6 files, 5.80 KiB: 2 new; unsigned\n\
          received [SIZE] in 14 requests, [TIME]\n"

@@ -182,7 +182,13 @@ impl Goal {
         let providers = Providers::new(pool);
         let policy = Policy::new(&providers, self.installed.iter().copied());
         let mut asked: BTreeMap<PackageId, Vec<String>> = BTreeMap::new();
-        for root in &self.roots {
+        let (plain, conditional): (Vec<_>, Vec<_>) =
+            self.roots.iter().partition(|root| root.only_with.is_none());
+        for root in plain.into_iter().chain(conditional) {
+            let is_in = |id: &PackageId| asked.contains_key(id) || self.installed.contains(id);
+            if root.only_with.as_ref().is_some_and(|with| !with.iter().any(is_in)) {
+                continue;
+            }
             let mut packages = root.packages.clone();
             policy.best(&mut packages);
             if let Some(id) = packages.first() {
