@@ -17,7 +17,7 @@ use mirror_core::resolve::rpm::{Extent, PackageSet, Weak};
 use mirror_core::source::rpm::{Answer, Closure, RpmSource, Selection, check};
 use mirror_core::{Error, Job, Mirror, Mode};
 use mirror_fixtures::upstream::Upstream;
-use mirror_fixtures::{Package, Repository, Written};
+use mirror_fixtures::{Extra, Package, Repository, Written};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -89,8 +89,13 @@ impl Sites {
         closure: &Arc<Closure>,
         made: impl Fn(&str, RpmSource) -> RpmSource,
     ) -> Vec<Job> {
-        let arches = ["x86_64".to_owned()];
         let job = |(name, upstream, _): &(String, Upstream, Written)| {
+            let arches: &[&str] = match name.rsplit_once('-') {
+                Some((_, "arm")) => &["aarch64"],
+                Some((_, "both")) => &["x86_64", "aarch64"],
+                _ => &["x86_64"],
+            };
+            let arches: Vec<String> = arches.iter().map(|&arch| arch.to_owned()).collect();
             let source = source(&upstream.url()).chosen_with(closure, &arches);
             Job::new(made(name, source), TreePath::new(name).unwrap()).in_group("site")
         };
@@ -219,6 +224,8 @@ async fn names_alone_bring_the_newest_of_each() {
     assert_eq!(ran.outcomes(), [Outcome::Published; 2], "{:#?}", ran.report);
     assert_eq!(sites.packages("apps"), ["app-1-1", "lonely-1-1"]);
     assert_eq!(sites.packages("base"), ["lib-2-1", "locale-1-1", "shell-1-1"]);
+    let words = ran.answers[0].asked.iter().map(|asked| (&*asked.text, asked.packages.len()));
+    assert_eq!(words.collect::<Vec<_>>(), [("app", 1), ("l*", 3), ("/bin/sh", 1)]);
 }
 
 #[tokio::test]
@@ -303,6 +310,47 @@ async fn more_members_than_are_read_at_once_wait_for_each_other() {
     let ran = sites.run(set(&["one-7"])).await;
     assert_eq!(ran.outcomes(), [Outcome::Published; 20], "{:#?}", ran.report);
     assert_eq!(ran.answers[0].packages.len(), 20);
+}
+
+#[tokio::test]
+async fn each_architecture_is_solved_by_itself_and_shares_what_lies_together() {
+    let of = |name: &str, arch: &str| package(name).arch(arch);
+    let base = |arch: &str| Repository::new().packages([of("lib", arch), of("unwanted", arch)]);
+    let both = ["x86_64", "aarch64"].map(|arch| of("app", arch).requires("lib"));
+    let noarch = [package("data"), package("none")];
+    let both = Repository::new().packages(both).packages(noarch);
+    let sites =
+        Sites::new(&[("x86", base("x86_64")), ("base-arm", base("aarch64")), ("apps-both", both)]);
+    let ran = sites.run(set(&["app", "data"])).await;
+    assert_eq!(ran.outcomes(), [Outcome::Published; 3], "{:#?}", ran.report);
+    assert_eq!(sites.packages("x86"), ["lib-1-1"]);
+    assert_eq!(sites.packages("base-arm"), ["lib-1-1"]);
+    assert_eq!(sites.packages("apps-both"), ["app-1-1", "app-1-1", "data-1-1"]);
+    let arches: Vec<_> = ran.answers.iter().map(|answer| answer.arch.as_str()).collect();
+    assert_eq!(arches, ["aarch64", "x86_64"]);
+    sites.assert_sound();
+}
+
+#[tokio::test]
+async fn groups_are_what_the_metadata_of_any_of_them_says() {
+    let (base, apps) = pair();
+    let comps = Extra::Content {
+        kind: "group".to_owned(),
+        name: "comps.xml".to_owned(),
+        content: b"<comps><group><id>core</id><name>Core</name><packagelist>\
+                   <packagereq type='mandatory'>app</packagereq>\
+                   <packagereq type='default'>extra</packagereq>\
+                   <packagereq type='optional'>lonely</packagereq>\
+                   </packagelist></group></comps>"
+            .to_vec(),
+    };
+    let sites = Sites::new(&[("base", base.with(comps)), ("apps", apps)]);
+    let ran = sites.run(set(&["@core"])).await;
+    assert_eq!(ran.outcomes(), [Outcome::Published; 2], "{:#?}", ran.report);
+    assert_eq!(sites.packages("apps"), ["app-1-1"]);
+    assert_eq!(sites.packages("base"), ["docs-1-1", "extra-1-1", "lib-2-1", "words-1-1"]);
+    assert_eq!(ran.answers[0].asked[0].text, "@core");
+    assert_eq!(ran.answers[0].asked[0].packages, ["app-1-1.noarch", "extra-1-1.noarch"]);
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use mirror_core::report::{Event, Outcome, Report, Reporter};
 use mirror_core::resolve::rpm::PackageSet;
 use mirror_core::source::rpm::{Closure, RpmSource};
-use mirror_core::{Mirror, Mode};
+use mirror_core::{Mirror, Mode, Target};
 use mirror_fixtures::upstream::Fault;
 use mirror_fixtures::{Package, Repository};
 use tokio_util::sync::CancellationToken;
@@ -232,4 +232,37 @@ async fn one_that_never_stands_still_ends_in_bounded_time() {
     assert_eq!(ran.outcomes()[0], Outcome::Failed, "{:#?}", ran.report);
     assert!(!ran.outcomes().contains(&Outcome::Published));
     assert!(!sites.root().join("apps/repodata").exists());
+}
+
+#[tokio::test]
+async fn the_same_sources_serve_run_after_run() {
+    let (mut base, apps) = pair();
+    let mut sites = Sites::new(&[("base", base.clone()), ("apps", apps)]);
+    let closure = Arc::new(Closure::new(vec![set(&["app"])]));
+    let jobs = sites.jobs(&closure, |_, source| source);
+    let cancel = CancellationToken::new();
+    let run = async || {
+        let mirror = Mirror::open(&sites.root(), patient()).await.unwrap();
+        let report = mirror.sync(&jobs, Mode::Apply, Arc::new(()), &cancel).await.unwrap();
+        Ran { report, answers: closure.answers() }
+    };
+    assert_eq!(run().await.outcomes(), [Outcome::Published; 2]);
+    assert_eq!(run().await.outcomes(), [Outcome::Unchanged; 2]);
+    // One that was rolled back is held, and nobody waits for it.
+    let mirror = Mirror::open(&sites.root(), patient()).await.unwrap();
+    let target = Target { name: Some("site".into()), to: None };
+    let back = mirror.rollback(&target, Mode::Apply, &()).await;
+    drop(mirror);
+    assert!(back.is_err(), "there is nothing to go back to: {back:?}");
+    base.add(lib("3"));
+    sites.write("base", &base);
+    let mirror = Mirror::open(&sites.root(), patient()).await.unwrap();
+    let report = mirror.sync(&jobs, Mode::Apply, Arc::new(()), &cancel).await.unwrap();
+    assert!(report.is_complete(), "{report:#?}");
+    mirror.rollback(&target, Mode::Apply, &()).await.unwrap();
+    let report = mirror.sync(&jobs, Mode::Apply, Arc::new(()), &cancel).await.unwrap();
+    let outcomes: Vec<_> = report.trees.iter().map(|tree| tree.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Held; 2]);
+    drop(mirror);
+    assert_eq!(sites.packages("base"), ["docs-1-1", "lib-2-1", "words-1-1"]);
 }

@@ -1,6 +1,6 @@
 //! From the members' metadata to what is taken of each.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::{BufReader, Seek as _};
 use std::path::Path;
@@ -282,10 +282,14 @@ fn describe(
 ) {
     let words = |id| pool.nevra(id).to_string();
     let mut packages: Vec<Taken> = Vec::with_capacity(solution.packages.len());
-    let mut stands_for: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    let mut stands_for: HashMap<&str, Vec<String>> = HashMap::new();
     for chosen in &solution.packages {
-        for text in &chosen.asked {
-            stands_for.entry(text).or_default().push(words(chosen.id));
+        let mut asked: Vec<String> = Vec::new();
+        for text in chosen.asked.iter().map(|text| word(text)) {
+            if !asked.iter().any(|known| known == text) {
+                stands_for.entry(text).or_default().push(words(chosen.id));
+                asked.push(text.to_owned());
+            }
         }
         let brought = chosen.needed.iter().map(|needed| Brought {
             by: words(needed.by),
@@ -296,17 +300,24 @@ fn describe(
         packages.push(Taken {
             package: words(chosen.id),
             tree: tree.unwrap_or_default(),
-            asked: chosen.asked.clone(),
+            asked,
             brought: brought.collect(),
         });
     }
     packages.sort_by(|a, b| a.package.cmp(&b.package));
     answer.packages = packages;
-    for root in &goal.roots {
-        if answer.asked.iter().any(|asked| asked.text == root.text) {
-            continue;
+    let mut said = HashSet::new();
+    for text in goal.roots.iter().map(|root| word(&root.text)) {
+        if said.insert(text) {
+            let mut packages = stands_for.remove(text).unwrap_or_default();
+            packages.sort();
+            answer.asked.push(AskedFor { text: text.to_owned(), packages });
         }
-        let packages = stands_for.remove(root.text.as_str()).unwrap_or_default();
-        answer.asked.push(AskedFor { text: root.text.clone(), packages });
     }
+}
+
+/// The user's word behind a root's text, which is `NAME (WORD)` where one word stands for several names.
+fn word(text: &str) -> &str {
+    let inner = text.strip_suffix(')').and_then(|text| text.split_once(" ("));
+    inner.map_or(text, |(_, word)| word)
 }
