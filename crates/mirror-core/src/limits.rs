@@ -85,6 +85,11 @@ pub const RATIO: u64 = 250;
 /// Decompressed bytes below which [`RATIO`] is not looked at: small files compress oddly well.
 pub const RATIO_FREE_SIZE: u64 = 16 << 20;
 
+/// Whether so many bytes from so many compressed ones are out of proportion.
+pub const fn is_out_of_proportion(opened: u64, compressed: u64) -> bool {
+    opened > RATIO_FREE_SIZE && opened / RATIO > compressed
+}
+
 /// Largest window that a zstd or xz stream may ask a decoder to hold, as a power of two in bytes
 /// (128 MiB; `zstd --long` and `xz -9` stay below).
 pub const WINDOW_LOG: u32 = 27;
@@ -109,8 +114,8 @@ pub const INI_ENTRIES: usize = 10_000;
 /// streamed (largest seen: 700 kB, a package of many dependencies).
 pub const PACKAGE_BLOCK: usize = 8 << 20;
 
-/// Largest `<package>` element that is carried over into metadata of our own, in bytes (largest seen:
-/// 14 MB, a filelists with 120,000 files).
+/// Largest `<package>` element that is carried over into metadata of our own, or made for it, in bytes
+/// (largest seen: 14 MB, a filelists with 120,000 files).
 pub const PACKAGE_ELEMENT: usize = 64 << 20;
 
 /// Most bytes of a filelists or other that are held because primary has its packages in another order.
@@ -142,6 +147,15 @@ pub const HEADER_STORE: usize = 256 << 20;
 /// Longest path of a file in a package, in bytes (Linux's `PATH_MAX`; longest seen: 400). A header
 /// names a folder once, however many files it holds.
 pub const FILE_PATH: usize = 4096;
+
+/// Most files, dependencies and changelog entries of a package that is listed, together: each takes
+/// some 200 bytes of memory (most seen: 120,000).
+pub const LISTED_ITEMS: usize = 1_000_000;
+
+/// Longest text of a package that is listed, in bytes (longest seen: a description of 130 kB). Written as
+/// XML, where a character may take six times as much, it is below [`XML_TOKEN`].
+pub const LISTED_TEXT: usize = 512 << 10;
+
 /// Most dependencies, and most files, that the packages of a goal have together (seen: 1,500,000 of
 /// 60,000 packages).
 pub const POOL_RELATIONS: usize = 64_000_000;

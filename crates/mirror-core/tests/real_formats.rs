@@ -302,7 +302,7 @@ fn same(theirs: &[HashMap<String, String>; 3], packages: &[PathBuf]) -> usize {
         let listing = Listing { record: &record, checksum, size, time, href: &href };
         for (document, theirs) in Document::ALL.into_iter().zip(theirs) {
             let mut ours = Vec::new();
-            listing.write(document, &mut ours);
+            listing.write(document, &mut ours).unwrap();
             let ours = String::from_utf8(ours).unwrap();
             let theirs = &theirs[&checksum.hex()];
             assert_eq!(ours.trim_end(), theirs.trim_end(), "{}", path.display());

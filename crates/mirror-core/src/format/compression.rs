@@ -143,7 +143,29 @@ pub enum DecodeError {
 /// Opens `reader`, however it is compressed, up to `limit` bytes of decompressed content.
 ///
 /// Fails where the first bytes cannot be read.
-pub fn decoder<R: BufRead>(mut reader: R, limit: u64) -> io::Result<BufReader<Decoder<R>>> {
+pub fn decoder<R: BufRead>(reader: R, limit: u64) -> io::Result<BufReader<Decoder<R>>> {
+    open(reader, limit, Proportion::Bounded)
+}
+
+/// Opens what this program has compressed itself, in whatever proportion to its content.
+pub(crate) fn decoder_of_ours<R: BufRead>(reader: R) -> io::Result<BufReader<Decoder<R>>> {
+    open(reader, u64::MAX, Proportion::Any)
+}
+
+/// How large content may be, held against its compressed size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Proportion {
+    /// Up to [`limits::RATIO`].
+    Bounded,
+    /// However large.
+    Any,
+}
+
+fn open<R: BufRead>(
+    mut reader: R,
+    limit: u64,
+    proportion: Proportion,
+) -> io::Result<BufReader<Decoder<R>>> {
     let mut magic = Vec::with_capacity(MAGIC_LEN);
     (&mut reader).take(MAGIC_LEN as u64).read_to_end(&mut magic)?;
     let compression = Compression::from_magic(&magic);
@@ -164,7 +186,7 @@ pub fn decoder<R: BufRead>(mut reader: R, limit: u64) -> io::Result<BufReader<De
         }
         Compression::Bzip2 => Stream::Bzip2(bzip2::bufread::MultiBzDecoder::new(input)),
     };
-    let decoder = Decoder { stream, compression, limit, opened: 0 };
+    let decoder = Decoder { stream, compression, limit, proportion, opened: 0 };
     Ok(BufReader::with_capacity(BUFFER_SIZE, decoder))
 }
 
@@ -173,6 +195,7 @@ pub struct Decoder<R: BufRead> {
     stream: Stream<R>,
     compression: Compression,
     limit: u64,
+    proportion: Proportion,
     opened: u64,
 }
 
@@ -188,8 +211,8 @@ impl<R: BufRead> Decoder<R> {
         }
         let compressed = self.stream.input().consumed;
         if self.compression != Compression::None
-            && self.opened > limits::RATIO_FREE_SIZE
-            && self.opened / limits::RATIO > compressed
+            && self.proportion == Proportion::Bounded
+            && limits::is_out_of_proportion(self.opened, compressed)
         {
             return Err(DecodeError::Ratio {
                 compression: self.compression,

@@ -1,14 +1,14 @@
 //! The three documents that list packages, written side by side.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead as _, BufReader, BufWriter, Write};
+use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread::{self, JoinHandle};
 
 use crate::digest::Algorithm;
 use crate::error::{Error, Result};
-use crate::format::compression::{Compression, decoder};
+use crate::format::compression::{Compression, DecodeError, decoder, decoder_of_ours};
 use crate::format::rpm::metadata_file::{MetadataFile, Written};
 use crate::format::rpm::record::Document;
 use crate::limits;
@@ -18,6 +18,10 @@ const PIECE: usize = 256 << 10;
 
 /// Pieces that may wait for a document's thread.
 const PIECES: usize = 4;
+
+/// How a document is compressed instead that is so repetitive that readers would take it for a
+/// decompression bomb: gzip looks back by little, so that few texts are found again.
+const LESS_DENSE: [Compression; 2] = [Compression::Gzip, Compression::None];
 
 /// How metadata files are written.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +60,14 @@ struct Sink {
     path: PathBuf,
     piece: Vec<u8>,
     pieces: SyncSender<Vec<u8>>,
-    thread: JoinHandle<io::Result<Written>>,
+    thread: JoinHandle<io::Result<Made>>,
+}
+
+/// A document that was written.
+struct Made {
+    written: Written,
+    /// Whether it may be that a reader takes it for a decompression bomb.
+    is_dense: bool,
 }
 
 impl Documents {
@@ -95,7 +106,7 @@ impl Documents {
     }
 
     /// Ends the documents. Where there are fewer packages than were announced, they are made anew: the
-    /// number stands at their beginning.
+    /// number stands at their beginning. So is one that our own reader would not open.
     pub(super) fn finish(self) -> Result<[Written; 3]> {
         let Self { form, sinks, announced, packages } = self;
         let mut written = Vec::new();
@@ -104,11 +115,17 @@ impl Documents {
             sink.hand_over();
             drop(sink.pieces);
             let result = sink.thread.join().unwrap_or_else(|_| Err(io::Error::other("panicked")));
-            let mut result = result.map_err(Error::io("write", &sink.path))?;
+            let mut made = result.map_err(Error::io("write", &sink.path))?;
             if packages != announced {
-                result = recount(sink.document, &sink.path, form, packages)?;
+                made = remake(sink.document, &sink.path, form, packages)?;
             }
-            written.push(result);
+            for compression in LESS_DENSE {
+                if !made.is_dense || opens(&sink.path)? {
+                    break;
+                }
+                made = remake(sink.document, &sink.path, Form { compression, ..form }, packages)?;
+            }
+            written.push(made.written);
         }
         // There are three sinks.
         written.try_into().map_err(|_| Error::Cancelled)
@@ -123,32 +140,66 @@ impl Sink {
     }
 }
 
-fn write(
-    mut file: MetadataFile<BufWriter<File>>,
-    pieces: &Receiver<Vec<u8>>,
-) -> io::Result<Written> {
+fn write(mut file: MetadataFile<BufWriter<File>>, pieces: &Receiver<Vec<u8>>) -> io::Result<Made> {
+    let mut is_dense = false;
     while let Ok(piece) = pieces.recv() {
-        file.write_all(&piece)?;
+        is_dense |= put(&mut file, |file| file.write_all(&piece))?.1;
     }
-    finish(file)
+    Ok(Made { written: finish(file)?, is_dense })
 }
 
-/// Writes a document again, with another number of packages at its beginning.
-fn recount(document: Document, path: &Path, form: Form, packages: u64) -> Result<Written> {
-    let anew = path.with_extension("anew");
-    let copy = || -> io::Result<Written> {
+/// Writes a piece, and tells whether a reader may find that out of proportion: to get at any of it, all
+/// is read that came of the pieces before.
+fn put<T>(
+    file: &mut MetadataFile<BufWriter<File>>,
+    write: impl FnOnce(&mut MetadataFile<BufWriter<File>>) -> io::Result<T>,
+) -> io::Result<(T, bool)> {
+    let (_, compressed) = file.sizes();
+    let done = write(file)?;
+    let (opened, _) = file.sizes();
+    Ok((done, limits::is_out_of_proportion(opened, compressed)))
+}
+
+/// Whether our own reader opens a document.
+fn opens(path: &Path) -> Result<bool> {
+    let open = || -> io::Result<u64> {
         let file = BufReader::new(File::open(path)?);
-        let mut reader = decoder(file, limits::METADATA_OPEN_SIZE)?;
+        io::copy(&mut decoder(file, limits::METADATA_OPEN_SIZE)?, &mut io::sink())
+    };
+    let is_ratio = |error: &io::Error| {
+        let cause = error.get_ref().and_then(|cause| cause.downcast_ref());
+        matches!(cause, Some(DecodeError::Ratio { .. }))
+    };
+    match open() {
+        Ok(_) => Ok(true),
+        Err(error) if is_ratio(&error) => Ok(false),
+        Err(error) => Err(Error::io("read", path)(error)),
+    }
+}
+
+/// Writes a document again, of so many packages and in that form.
+fn remake(document: Document, path: &Path, form: Form, packages: u64) -> Result<Made> {
+    let anew = path.with_extension("anew");
+    let mut file = form.create(&anew)?;
+    let copy = move || -> io::Result<Made> {
+        let mut reader = decoder_of_ours(BufReader::new(File::open(path)?))?;
         // The declaration and the root element's tag.
         for _ in 0..2 {
             reader.skip_until(b'\n')?;
         }
-        let mut file = form.create(&anew).map_err(io::Error::other)?;
         document.write_start(&mut file, packages)?;
-        io::copy(&mut reader, &mut file)?;
+        let mut is_dense = false;
+        loop {
+            let mut piece = (&mut reader).take(PIECE as u64);
+            let (copied, is_piece_dense) = put(&mut file, |file| io::copy(&mut piece, file))?;
+            is_dense |= is_piece_dense;
+            if copied == 0 {
+                break;
+            }
+        }
         let written = finish(file)?;
         fs::rename(&anew, path)?;
-        Ok(written)
+        Ok(Made { written, is_dense })
     };
     copy().map_err(Error::io("write", path))
 }

@@ -142,11 +142,10 @@ fn attempt(found: &Found, terms: Terms<'_>) -> Result<Entry, Fault> {
         time: before.mtime(),
         href: found.href.as_str(),
     };
-    let elements = Document::ALL.map(|document| {
-        let mut element = Vec::new();
-        listing.write(document, &mut element);
-        element
-    });
+    let mut elements = [const { Vec::new() }; 3];
+    for (document, element) in Document::ALL.into_iter().zip(&mut elements) {
+        listing.write(document, element).map_err(refused)?;
+    }
     Ok(Entry { elements, nevra: record.nevra(), checksum: listing.checksum })
 }
 

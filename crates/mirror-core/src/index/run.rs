@@ -162,6 +162,13 @@ impl<'a> Run<'a> {
         let mut records = Vec::new();
         for (document, written) in Document::ALL.into_iter().zip(written) {
             let kind = document.kind();
+            if written.compression != self.form.compression {
+                let (wanted, instead) = (self.form.compression.name(), written.compression.name());
+                self.warn(format!(
+                    "{kind}: is {instead}, for as {wanted} it would be so small that clients may take \
+                     it for a decompression bomb"
+                ));
+            }
             let record = written.record(kind, &format!("{kind}.xml"), self.options.time);
             stage.name(kind, &record.href)?;
             records.push(record);

@@ -516,3 +516,41 @@ fn events_tell_what_is_done() {
     assert!(log.contains(&"failed bad.rpm".to_owned()));
     assert_eq!(log.last().unwrap(), "publishing");
 }
+
+/// A text of one letter is a decompression bomb to whoever reads the metadata.
+#[test]
+fn no_package_makes_metadata_that_cannot_be_read() {
+    let letters = |count: usize| "a".repeat(count);
+    let folder = Folder::new(&[
+        Package::new("long", "1", "1").description(&letters(18 << 20)),
+        samples::plain_package(1, "1"),
+    ]);
+    let indexed = folder.index(&options()).unwrap();
+    assert_eq!((indexed.packages, indexed.refused.len()), (1, 1));
+    let reason = "is too large: expected at most 524288 bytes of one text of a package";
+    assert_eq!(indexed.refused[0].reason, reason);
+
+    for number in 0..35 {
+        let package = Package::new(&format!("wordy-{number}"), "1", "1");
+        folder.add("", &package.description(&letters(500_000)));
+    }
+    let options = Options { compression: Some(Compression::Zstd), ..options() };
+    let indexed = folder.index(&options).unwrap();
+    assert_eq!((indexed.packages, indexed.refused.len()), (36, 1));
+    assert!(indexed.warnings[0].starts_with("primary: is plain, for as zstd"), "{indexed:?}");
+    assert!(folder.document("primary").contains("packages=\"36\""));
+    let update = Options { update: true, ..options.clone() };
+    assert_eq!(folder.index(&update).unwrap().reused, 36);
+
+    // What repeats itself from far away is found by some and not by others.
+    let folder = Folder::new(&[]);
+    let numbers = (0..8_000_u32).map(|n| format!("{:x} ", n.wrapping_mul(2_654_435_761)));
+    let text: String = numbers.collect();
+    for number in 0..320 {
+        let package = Package::new(&format!("alike-{number}"), "1", "1");
+        folder.add("", &package.changelog("me", 1, &text[..55_000]));
+    }
+    let indexed = folder.index(&options).unwrap();
+    assert!(indexed.warnings[0].starts_with("other: is gzip, for as zstd"), "{indexed:?}");
+    assert_eq!(folder.document("other").matches("<changelog").count(), 320);
+}

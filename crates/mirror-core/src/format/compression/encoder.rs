@@ -66,6 +66,17 @@ impl<W: Write> Encoder<W> {
         self.compression
     }
 
+    /// What is written to.
+    pub(crate) fn get_ref(&self) -> &W {
+        match &self.stream {
+            Stream::None(out) => out,
+            Stream::Gzip(stream) => stream.get_ref(),
+            Stream::Xz(stream) => stream.get_ref(),
+            Stream::Zstd(stream) => stream.get_ref(),
+            Stream::Bzip2(stream) => stream.get_ref(),
+        }
+    }
+
     /// Writes what is left, and gives the writer back.
     pub fn finish(self) -> io::Result<W> {
         match self.stream {

@@ -68,6 +68,11 @@ impl<W: Write> MetadataFile<W> {
         })
     }
 
+    /// Bytes that were taken so far, and those that came of them: the compressor may hold some back.
+    pub fn sizes(&self) -> (u64, u64) {
+        (self.open.size, self.encoder.get_ref().measure.size)
+    }
+
     /// Writes what is left, and gives the writer back.
     pub fn finish(self) -> io::Result<(W, Written)> {
         let compression = self.encoder.compression();

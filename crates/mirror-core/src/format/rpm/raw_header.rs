@@ -199,6 +199,11 @@ impl RawHeader {
 }
 
 impl<'a> Value<'a> {
+    /// How many items it has.
+    pub fn count(&self) -> usize {
+        self.count
+    }
+
     /// Its bytes, if it is of bytes.
     pub fn binary(&self) -> Result<&'a [u8], FormatError> {
         match (self.kind, self.data.get(..self.count)) {

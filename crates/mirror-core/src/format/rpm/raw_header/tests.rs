@@ -166,7 +166,7 @@ fn cases() -> Vec<Case> {
     });
     main("a gap", behind, &|entries, store| {
         store.splice(0..0, [0; 8]);
-        for entry in entries.iter_mut() {
+        for entry in entries {
             entry[2] += 8;
         }
     });

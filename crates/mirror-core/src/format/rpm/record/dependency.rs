@@ -146,6 +146,10 @@ impl<'a> Raw<'a> {
     /// The dependency; `None` where its epoch is no number.
     fn parse(&self, what: &str) -> Result<Option<Dependency<'a>>, FormatError> {
         let Some((epoch, version, release)) = split(self.version) else { return Ok(None) };
+        if self.name.len() > limits::RICH_LEN {
+            let what = "bytes of a dependency";
+            return Err(FormatError::Limit { what, limit: limits::RICH_LEN as u64 });
+        }
         Ok(Some(Dependency {
             name: text(self.name, what)?,
             comparison: comparison(self.flags),

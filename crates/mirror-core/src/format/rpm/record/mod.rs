@@ -11,6 +11,7 @@ use std::borrow::Cow;
 
 use super::FormatError;
 use super::header::{Headers, tag};
+use crate::limits;
 
 mod changelog;
 mod dependency;
@@ -93,6 +94,7 @@ impl<'a> Record<'a> {
     /// A package without a name, version, release or architecture, lists that do not fit one another,
     /// control characters, and more than the bounds of [`limits`](crate::limits) are errors.
     pub fn read(headers: &'a Headers, changelogs: usize) -> Result<Self, FormatError> {
+        check_items(headers, changelogs)?;
         let text = |tag, what| text::text(headers.first(tag)?, what);
         let needed = |tag, what: &'static str| {
             let text = text(tag, what)?;
@@ -163,6 +165,31 @@ impl<'a> Record<'a> {
         let Self { name, epoch, version, release, arch, .. } = self;
         format!("{name}-{epoch}:{version}-{release}.{arch}")
     }
+}
+
+/// What is listed item by item is all held until it is written.
+fn check_items(headers: &Headers, changelogs: usize) -> Result<(), FormatError> {
+    let dependencies = [
+        tag::PROVIDES,
+        tag::REQUIRES,
+        tag::CONFLICTS,
+        tag::OBSOLETES,
+        tag::SUGGESTS,
+        tag::ENHANCES,
+        tag::RECOMMENDS,
+        tag::SUPPLEMENTS,
+    ];
+    let count = |tag| Ok::<_, FormatError>(headers.get(tag)?.map_or(0, |value| value.count()));
+    let mut items = count(tag::CHANGELOGTIME)?.min(changelogs);
+    let files = [tag::BASENAMES, tag::OLDFILENAMES];
+    for tag in dependencies.map(|[names, ..]| names).into_iter().chain(files) {
+        items = items.saturating_add(count(tag)?);
+    }
+    if items > limits::LISTED_ITEMS {
+        let what = "files, dependencies and changelog entries of a package";
+        return Err(FormatError::Limit { what, limit: limits::LISTED_ITEMS as u64 });
+    }
+    Ok(())
 }
 
 /// Whether it is a source package: it says so, or says nothing and has its files in no folder, which is

@@ -21,7 +21,7 @@ fn elements(package: &Package) -> String {
     let listing = Listing { record: &record, checksum, size, time: 7, href: "a b&c/ü.rpm" };
     let mut out = Vec::new();
     for document in Document::ALL {
-        listing.write(document, &mut out);
+        listing.write(document, &mut out).unwrap();
     }
     String::from_utf8(out).unwrap()
 }
@@ -211,6 +211,28 @@ fn one_long_folder_does_not_fill_the_memory() {
     let folder = [vec![b'/'; limits::FILE_PATH], vec![0]].concat();
     let entries = [(1116, 4, 1, &indexes[..4]), (1117, 8, 1, &b"a\0"[..]), (1118, 8, 1, &folder)];
     assert!(with(&entries).unwrap_err().contains("at most 4096 bytes of a file's path"));
+}
+
+#[test]
+fn what_is_listed_is_bounded_in_number_and_length() {
+    // Less than each tag may have, and too much in sum.
+    let count = u32::try_from(limits::LISTED_ITEMS / 4).unwrap();
+    let (names, flags) = (b"a\0".repeat(count as usize), vec![0; 4 * count as usize]);
+    let of = |tags: tag::Dependency| {
+        [(tags[0], 8, count, &names[..]), (tags[1], 4, count, &flags), (tags[2], 8, count, &names)]
+    };
+    let kinds = [tag::PROVIDES, tag::CONFLICTS, tag::OBSOLETES, tag::SUGGESTS, tag::ENHANCES];
+    let error = with(&kinds.map(of).concat()).unwrap_err();
+    assert!(error.contains("at most 1000000 files, dependencies and changelog entries"), "{error}");
+    let long = |len: usize| [vec![b'a'; len], vec![0]].concat();
+    let (name, zero) = (long(limits::RICH_LEN + 1), [0; 4]);
+    let entries = [(1047, 8, 1, &name[..]), (1112, 4, 1, &zero[..]), (1113, 8, 1, &b"\0"[..])];
+    assert!(with(&entries).unwrap_err().contains("at most 65536 bytes of a dependency"));
+    let text = long(limits::LISTED_TEXT + 1);
+    assert!(with(&[(1005, 9, 1, &text)]).unwrap_err().contains("at most 524288 bytes of one text"));
+    let last = u64::MAX.to_be_bytes();
+    let entries = [(1080, 5, 1, &last[..]), (1081, 8, 1, &b"a\0"[..]), (1082, 8, 1, &b"x\0"[..])];
+    assert!(with(&entries).unwrap_err().contains("has the time 18446744073709551615"));
 }
 
 #[test]

@@ -9,7 +9,9 @@ use std::io::{self, Write};
 use super::dependency::word;
 use super::{Dependency, FileKind, Record, is_primary};
 use crate::digest::Digest;
+use crate::format::rpm::FormatError;
 use crate::format::rpm::repomd::checksum_type;
+use crate::limits;
 
 /// The documents that list packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,9 +82,11 @@ pub struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// Adds the package's element of a document, with the new line behind it.
-    pub fn write(&self, document: Document, out: &mut Vec<u8>) {
-        let mut xml = Xml { out };
+    /// Adds the package's element of a document, with the new line behind it. One over
+    /// [`limits::PACKAGE_ELEMENT`] is an error: nobody could carry it over.
+    pub fn write(&self, document: Document, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        let end = out.len().saturating_add(limits::PACKAGE_ELEMENT);
+        let mut xml = Xml { out, end };
         match document {
             Document::Primary => self.primary(&mut xml),
             Document::Filelists => {
@@ -103,6 +107,11 @@ impl Listing<'_> {
                 xml.raw("</package>\n");
             }
         }
+        if xml.out.len() > end {
+            let (what, limit) = ("bytes of a package's metadata", limits::PACKAGE_ELEMENT as u64);
+            return Err(FormatError::Limit { what, limit });
+        }
+        Ok(())
     }
 
     /// How a package begins in filelists and other.
@@ -168,11 +177,15 @@ impl Listing<'_> {
 
 struct Xml<'o> {
     out: &'o mut Vec<u8>,
+    /// Once `out` is longer, nothing is added.
+    end: usize,
 }
 
 impl Xml<'_> {
     fn raw(&mut self, markup: &str) {
-        self.out.extend_from_slice(markup.as_bytes());
+        if self.out.len() <= self.end {
+            self.out.extend_from_slice(markup.as_bytes());
+        }
     }
 
     fn text(&mut self, text: &str) {
