@@ -76,7 +76,7 @@ impl Builder {
         let Some(carried) = &mut self.carried else { return false };
         while let Ok(Some(joined)) = carried.next() {
             let package = &joined.package;
-            if package.href != found.href.as_str() {
+            if package.base.is_some() || package.href != found.href.as_str() {
                 continue;
             }
             let (Some(filelists), Some(other)) = (joined.filelists, joined.other) else {

@@ -94,8 +94,8 @@ impl Existing {
     }
 
     /// Finds out which packages of `found` are listed as they are: at the same place, of the same size
-    /// and time, with a digest of the same kind. One that is not older than the metadata may have been
-    /// changed since it was read.
+    /// and time, with a digest of the same kind. One that was changed since the metadata was begun, or
+    /// maybe, may have been read before that.
     ///
     /// They have to come in the same order, so that the old documents are read along with the new ones
     /// being written: those that do not are not among them.
@@ -108,14 +108,15 @@ impl Existing {
             self.verified(self.record(document)?)?;
         }
         let path = self.verified(self.record(Document::Primary)?)?;
-        let written = fs::metadata(&path).map_err(|error| error.to_string())?.mtime();
+        let begun = fs::metadata(&path).map_err(|error| error.to_string())?;
+        let begun = (begun.mtime(), begun.mtime_nsec());
         let (known, listed) = known(open(&path)?).map_err(|error| error.to_string())?;
         let mut place = None;
         let mut is_everything = listed == found.len();
         let packages = found.iter().map(|found| {
-            let same = known.get(found.href.as_str()).filter(|known| {
+            let same = known.get(found.href.as_str()).and_then(Option::as_ref).filter(|known| {
                 let state = (known.size, known.time, known.algorithm);
-                state == (found.size, found.time, algorithm) && found.time < written
+                state == (found.size, found.time, algorithm) && found.is_before(begun)
             });
             is_everything &= same.is_some();
             let next = same.filter(|known| place.is_none_or(|place| known.place > place));
@@ -177,20 +178,22 @@ fn fits(document: Document, root: &Root) -> Result<(), String> {
     if theirs == ours { Ok(()) } else { Err(format!("{} has a root of its own", document.kind())) }
 }
 
-/// The packages of a primary by their paths, and how many it lists in all.
-fn known(document: Opened) -> Result<(HashMap<String, Known>, usize), FormatError> {
+/// The packages of a primary by their paths, and how many it lists in all. `None` is known of one that
+/// has to be read: it is listed without a size or time, or twice.
+fn known(document: Opened) -> Result<(HashMap<String, Option<Known>>, usize), FormatError> {
     let mut packages = Packages::new(document)?;
     let mut known = HashMap::new();
     let mut place = 0;
     while let Some((package, element)) = packages.next()? {
         place += 1;
-        // One that lies elsewhere is not ours to look at, and one without a size or time is read.
-        let (None, Some(size), Some(time)) = (package.base, package.size, file_time(element))
-        else {
+        // One that lies elsewhere is not ours to look at.
+        if package.base.is_some() {
             continue;
-        };
+        }
+        let state = package.size.zip(file_time(element));
         let algorithm = Digest::algorithm(&package.checksum);
-        known.insert(package.href.to_owned(), Known { size, time, algorithm, place });
+        let state = state.map(|(size, time)| Known { size, time, algorithm, place });
+        known.entry(package.href.to_owned()).and_modify(|known| *known = None).or_insert(state);
     }
     Ok((known, place))
 }

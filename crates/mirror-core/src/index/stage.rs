@@ -69,11 +69,13 @@ impl Stage {
             }
             thread::sleep(POLL);
         };
-        let new = folder.join("new");
-        let (output, begun) = (output.to_owned(), SystemTime::now());
-        let stage = Self { output, folder, new, begun, _lock: lock };
+        let (output, new) = (output.to_owned(), folder.join("new"));
+        let mut stage = Self { output, folder, new, begun: SystemTime::now(), _lock: lock };
         store::remove_any(&stage.new)?;
         store::make_folder(&stage.new)?;
+        // By the clock, and to the fraction of a second, that the packages have their times from.
+        let made = fs::metadata(&stage.new).and_then(|made| made.modified());
+        stage.begun = made.map_err(Error::io("look at", &stage.new))?;
         Ok(stage)
     }
 
@@ -92,7 +94,7 @@ impl Stage {
         let from = self.path(written);
         let to = self.new.join(href.rsplit('/').next().unwrap_or(href));
         let file = File::options().write(true).open(&from).map_err(Error::io("open", &from))?;
-        // What is older than the metadata is what the metadata describes, however long it took.
+        // What is older than the metadata is what the metadata describes, however long that took.
         file.set_modified(self.begun)
             .and_then(|()| file.set_permissions(Permissions::from_mode(0o644)))
             .and_then(|()| file.sync_all())

@@ -31,6 +31,19 @@ pub(super) struct Found {
     pub(super) size: u64,
     /// When it was changed last, in seconds since 1970.
     pub(super) time: i64,
+    /// And in nanoseconds of that second.
+    pub(super) nanoseconds: i64,
+}
+
+impl Found {
+    /// Whether it was changed last before that instant, in seconds and nanoseconds. A time without
+    /// nanoseconds is one of a file system or tool that has none: any in its second is meant.
+    pub(super) fn is_before(&self, (seconds, nanoseconds): (i64, i64)) -> bool {
+        match self.nanoseconds {
+            0 => self.time < seconds,
+            own => (self.time, own) < (seconds, nanoseconds),
+        }
+    }
 }
 
 /// What was found.
@@ -210,7 +223,8 @@ impl Walk<'_> {
         if way == Way::Linked {
             self.note_outside(&path, &href);
         }
-        self.walked.found.push(Found { href, path, size: found.len(), time: found.mtime() });
+        let (size, time, nanoseconds) = (found.len(), found.mtime(), found.mtime_nsec());
+        self.walked.found.push(Found { href, path, size, time, nanoseconds });
         Ok(())
     }
 

@@ -40,15 +40,82 @@ fn what_has_not_changed_is_not_read_again_and_gives_the_same_bytes() {
 }
 
 #[test]
-fn a_package_that_is_as_young_as_the_metadata_is_read() {
+fn a_package_is_read_again_that_changed_since_the_metadata_was_begun() {
     let folder = indexed();
     let path = folder.path("plain/plain-0001-1.0-1.noarch.rpm");
+    // The others are older.
+    let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs() - 100;
+    let at = |nanoseconds| SystemTime::UNIX_EPOCH + Duration::new(seconds, nanoseconds);
+    File::options().write(true).open(&path).unwrap().set_modified(at(5)).unwrap();
+    folder.index(&updating()).unwrap();
+    let primary = folder.path(&folder.repomd().record("primary").unwrap().href);
+    let reused = |time: SystemTime, begun: SystemTime| {
+        for (path, time) in [(&path, time), (&primary, begun)] {
+            File::options().write(true).open(path).unwrap().set_modified(time).unwrap();
+        }
+        let indexed = folder.index(&updating()).unwrap();
+        assert_eq!(indexed.outcome, Outcome::Unchanged);
+        indexed.reused
+    };
+    assert_eq!(reused(at(5), at(6)), 14, "of the same second, and before");
+    assert_eq!(reused(at(6), at(6)), 13, "maybe later");
+    assert_eq!(reused(at(7), at(6)), 13, "later");
+    assert_eq!(reused(at(0), at(6)), 13, "by a clock of seconds, maybe later");
+}
+
+#[test]
+fn a_package_that_was_built_just_now_is_read_once() {
+    let folder = indexed();
+    let path = folder.add("", &package(20, "1"));
     let now = SystemTime::now();
     File::options().write(true).open(&path).unwrap().set_modified(now).unwrap();
-    folder.index(&options()).unwrap();
-    // Its time is the metadata's, to the second or later: it may have changed since it was read.
-    let indexed = folder.index(&updating()).unwrap();
-    assert_eq!((indexed.outcome, indexed.reused), (Outcome::Unchanged, 13));
+    assert_eq!(folder.index(&updating()).unwrap().reused, 14);
+    assert_eq!(folder.index(&updating()).unwrap().reused, 15);
+}
+
+#[test]
+fn a_path_that_is_listed_twice_is_read() {
+    let folder = indexed();
+    let repomd = folder.path("repodata/repomd.xml");
+    let primary = folder.document("primary");
+    let element = |name: &str| {
+        let at = primary.find(&format!("<name>{name}</name>")).unwrap();
+        let start = primary[..at].rfind("<package").unwrap();
+        let end = at + primary[at..].find("</package>\n").unwrap() + "</package>\n".len();
+        primary[start..end].to_owned()
+    };
+    let (one, two) = (element("plain-0001"), element("plain-0002"));
+    let href = |element: &str| {
+        element.split_once("href=\"").unwrap().1.split_once('"').unwrap().0.to_owned()
+    };
+    // Another package at its path, as listed; and one that lies elsewhere.
+    let pkgid = two.split_once("pkgid=\"YES\">").unwrap().1.split_once('<').unwrap().0.to_owned();
+    let stranger = two.replace(&href(&two), &href(&one)).replace(&pkgid, &"0".repeat(64));
+    let elsewhere = stranger.replace("<location", "<location xml:base=\"http://example.com/\"");
+    for (extra, reused) in [(stranger, 13), (elsewhere, 14)] {
+        let text = primary
+            .replace(&one, &format!("{extra}{one}"))
+            .replace("packages=\"14\"", "packages=\"15\"");
+        fs::write(folder.path("repodata/primary.xml"), &text).unwrap();
+        let record = fs::read_to_string(&repomd).unwrap();
+        let mut listed = folder.repomd();
+        let sum = mirror_core::digest::Sha256::of(text.as_bytes());
+        for record in &mut listed.records {
+            if record.kind == "primary" {
+                record.href = "repodata/primary.xml".to_owned();
+                record.checksum = Some(sum.into());
+                (record.open_checksum, record.open_size) = (None, None);
+                record.size = Some(text.len() as u64);
+            }
+        }
+        let mut bytes = Vec::new();
+        listed.write(&mut bytes).unwrap();
+        fs::write(&repomd, bytes).unwrap();
+        let indexed = folder.index(&updating()).unwrap();
+        assert_eq!((indexed.packages, indexed.reused), (14, reused));
+        assert_eq!(folder.document("primary"), primary);
+        fs::write(&repomd, record).unwrap();
+    }
 }
 
 #[test]
