@@ -272,6 +272,7 @@ impl Failure {
                 | Error::NoSuchSet { .. }
                 | Error::AmbiguousGeneration { .. }
                 | Error::NoGeneration { .. }
+                | Error::NoFolder { .. }
                 | Error::OutsideOf { .. }
                 | Error::OfMirror { .. }
                 | Error::OtherContents { .. }
@@ -449,6 +450,17 @@ fn core_hint(error: &Error) -> Option<String> {
              none runs, remove {}",
             path.display()
         ),
+        Error::NoFolder { path, .. } if path.ends_with("repodata") => {
+            "new metadata takes the place of that folder in one step: move what is there away, and serve \
+             DIR itself"
+                .to_owned()
+        }
+        Error::NoFolder { .. } => {
+            "name the folder that holds the packages; --include takes some of them".to_owned()
+        }
+        Error::Io { action: "enter", path, source } if source.kind() == ErrorKind::NotFound => {
+            format!("see how it is spelled, or make it first: `mkdir -p {}`", path.display())
+        }
         Error::OutsideOf { .. } => {
             "metadata names packages below its own folder: name one with --out that holds them all"
                 .to_owned()
@@ -546,6 +558,11 @@ fn io_hint(path: &Path, error: &io::Error) -> Option<String> {
             "run it as a user who may write to {}, or choose another folder",
             path.parent().unwrap_or(path).display()
         ),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded
+            if path.components().any(|part| part.as_os_str() == ".repodata") =>
+        {
+            "make room and run it again: the old metadata is as it was".to_owned()
+        }
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
             "make room and run it again: what was fetched is kept".to_owned()
         }

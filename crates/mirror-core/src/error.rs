@@ -472,6 +472,14 @@ pub enum Error {
         /// The folder that it works in.
         path: PathBuf,
     },
+    /// What is no folder, where one has to be.
+    #[error("{}: is {found}, expected a folder", path.display())]
+    NoFolder {
+        /// What was named, or the folder of metadata.
+        path: PathBuf,
+        /// What it is.
+        found: &'static str,
+    },
     /// A folder of packages that metadata cannot name, for it lies elsewhere.
     #[error("{}: lies outside of the repository {}", folder.display(), repository.display())]
     OutsideOf {

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use mirror_core::Error;
 use mirror_core::index::{self, Extra, Indexed, Links, Options, Outcome, Retain, Selection};
 use mirror_core::pattern::Glob;
 use serde::Serialize;
@@ -44,6 +45,10 @@ fn make(args: &IndexArgs) -> Result<Exit, Failure> {
     })?;
     let made = index::index(&args.folders, &options, &*progress, &cancel);
     progress.finish();
+    if let (Err(Error::Cancelled), false) = (&made, args.output.json) {
+        console::note(format_args!("interrupted: the metadata is as it was"));
+        return Ok(Exit::Interrupted);
+    }
     let indexed = made?;
     tell(args, &name, &indexed, begun.elapsed())?;
     Ok(if indexed.refused.is_empty() { Exit::Done } else { Exit::Incomplete })

@@ -86,6 +86,24 @@ fn names_of_files_say_nothing_to_the_terminal() {
 }
 
 #[test]
+fn what_is_no_folder_of_packages_is_named_with_what_to_do() {
+    let site = Site::empty();
+    packages(&site, "rpms", &plain());
+    std::os::unix::fs::symlink("elsewhere", site.path("rpms/repodata")).unwrap();
+    for (folder, error, hint) in [
+        ("absent", "absent: cannot enter: No such file or directory", "mkdir -p absent"),
+        ("rpms/plain-0000-1.0-1.noarch.rpm", "is a file, expected a folder", "--include"),
+        ("rpms", "repodata: is a symbolic link, expected a folder", "move what is there away"),
+    ] {
+        let ran = site.run(&format!("index {folder}"));
+        assert!(matches!(ran.code, Some(1 | 2)), "{}", ran.text());
+        assert!(ran.err.contains(error) && ran.err.contains(hint), "{}", ran.text());
+        assert_eq!(ran.out, "");
+    }
+    assert!(!site.path("rpms/.repodata").exists());
+}
+
+#[test]
 fn json_ends_with_the_report() {
     let site = Site::empty();
     packages(&site, "rpms", &plain());

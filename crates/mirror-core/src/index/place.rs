@@ -4,11 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::Options;
+use super::existing::REPODATA;
 use super::walk::Found;
 use crate::error::{Error, Result};
 use crate::format::compression::Compression;
 use crate::path::RESERVED;
-use crate::store::View;
+use crate::store::{self, View};
 
 /// The last Enterprise Linux whose clients are given gzip.
 const LAST_OF_GZIP: u32 = 8;
@@ -23,7 +24,10 @@ pub(super) struct Place {
 
 impl Place {
     pub(super) fn new(folders: &[PathBuf], options: &Options) -> Result<Self> {
-        let real = |path: &Path| fs::canonicalize(path).map_err(Error::io("open", path));
+        let real = |path: &Path| {
+            let real = fs::canonicalize(path).map_err(Error::io("enter", path))?;
+            if real.is_dir() { Ok(real) } else { Err(no_folder(path, "a file")) }
+        };
         let given = options.output.as_deref().or(folders.first().map(PathBuf::as_path));
         let given = given.unwrap_or(Path::new("."));
         let output = real(given)?;
@@ -38,8 +42,22 @@ impl Place {
                 return Err(Error::OfMirror { folder: output, root, tree });
             }
         }
+        // The new metadata takes the place of the old as a whole, and would take that of a link as well.
+        let metadata = output.join(REPODATA);
+        match fs::symlink_metadata(&metadata) {
+            Ok(found) if found.is_symlink() => return Err(no_folder(&metadata, "a symbolic link")),
+            Ok(found) if !found.is_dir() => return Err(no_folder(&metadata, "a file")),
+            Err(error) if !store::is_absent(&error) => {
+                return Err(Error::io("look at", &metadata)(error));
+            }
+            _ => {}
+        }
         Ok(Self { name: given.display().to_string(), output, folders })
     }
+}
+
+fn no_folder(path: &Path, found: &'static str) -> Error {
+    Error::NoFolder { path: path.to_owned(), found }
 }
 
 /// How documents are compressed for clients of that Enterprise Linux: those of 8 and before may not know
