@@ -102,7 +102,7 @@ impl<'a> Run<'a> {
             let revision = revision.unwrap_or_else(|| self.options.time.to_string());
             let tags = old.map(|old| old.tags.clone()).unwrap_or_default();
             let repomd = Repomd { revision: Some(revision), tags, records };
-            stage.publish(&repomd, existing, self.options)?;
+            stage.publish(&repomd, self.options)?;
         }
         let outcome = if is_same { Outcome::Unchanged } else { Outcome::Published };
         self.refused.sort_by(|a, b| a.path.cmp(&b.path));

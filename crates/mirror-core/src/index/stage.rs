@@ -4,21 +4,21 @@
 //! neither disturbs the other. Ours holds a lock file besides, which tells a run that was killed from one
 //! that is at work.
 
-use std::collections::{BTreeMap, HashSet};
+use std::cmp::Reverse;
+use std::collections::HashSet;
 use std::ffi::OsString;
-use std::fs::{self, File, Permissions};
-use std::io::ErrorKind;
+use std::fs::{self, DirEntry, File, Permissions};
+use std::io::{BufReader, ErrorKind};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::existing::{Existing, REPODATA, REPOMD};
+use super::existing::{REPODATA, REPOMD};
 use super::{Options, Retain, signed};
 use crate::CancellationToken;
 use crate::digest::Sha256;
 use crate::error::{Error, Result};
-use crate::format::compression::Compression;
 use crate::format::rpm::repomd::Repomd;
 use crate::store::{self, Lock, LockWait};
 
@@ -109,12 +109,7 @@ impl Stage {
     }
 
     /// Publishes what was made, with `repomd` as its entry point, and what is kept of the old.
-    pub(super) fn publish(
-        self,
-        repomd: &Repomd,
-        existing: Option<&Existing>,
-        options: &Options,
-    ) -> Result<()> {
+    pub(super) fn publish(self, repomd: &Repomd, options: &Options) -> Result<()> {
         let path = self.path(REPOMD);
         let mut text = Vec::new();
         repomd.write(&mut text).map_err(Error::io("write", &path))?;
@@ -127,48 +122,62 @@ impl Stage {
             self.name(name, name)?;
             entry_points.push((name.to_owned(), Sha256::of(&content)));
         }
-        self.keep_old(existing, options.retain)?;
+        self.keep_old(options.retain)?;
         store::sync_folder(&self.new)?;
         store::put_folder(&self.new, &self.output.join(REPODATA), &entry_points)?;
         store::sync_folder(&self.output)
     }
 
-    /// Keeps files of earlier metadata, for clients who are just reading it, and files that nobody
-    /// listed.
-    fn keep_old(&self, existing: Option<&Existing>, retain: Retain) -> Result<()> {
-        let mut earlier: BTreeMap<String, Vec<(bool, SystemTime, PathBuf)>> = BTreeMap::new();
-        let listed: HashSet<&str> = existing
-            .iter()
-            .flat_map(|existing| &existing.repomd.records)
-            .filter_map(|record| record.href.strip_prefix("repodata/"))
-            .collect();
-        for entry in store::list(&self.output.join(REPODATA))? {
+    /// Keeps the files of earlier states, for clients who are just reading them, and files that nobody
+    /// listed. The entry points of those states are kept with them, under names with digests: they say
+    /// which files belong together.
+    fn keep_old(&self, retain: Retain) -> Result<()> {
+        let repodata = self.output.join(REPODATA);
+        let mut states = Vec::new();
+        for entry in store::list(&repodata)? {
             let (name, path) = (entry.file_name(), entry.path());
-            let is_there = fs::symlink_metadata(self.new.join(&name)).is_ok();
-            if is_there || is_entry_point(&name) {
-                continue;
-            }
-            let text = name.to_string_lossy();
-            match stem(&text) {
-                stem if stem.is_hashed || listed.contains(&*text) => {
-                    let found = entry.metadata().map_err(Error::io("look at", &path))?;
-                    let time = found.modified().unwrap_or(SystemTime::UNIX_EPOCH);
-                    let file = (listed.contains(&*text), time, path);
-                    earlier.entry(stem.name.to_owned()).or_default().push(file);
-                }
-                _ => self.keep(&path)?,
+            let is_now = name == REPOMD;
+            if (is_now || name.to_str().is_some_and(is_earlier_repomd))
+                && let Some(repomd) = read_repomd(&path)
+            {
+                let time = entry.metadata().and_then(|found| found.modified());
+                states.push((is_now, time.map_err(Error::io("look at", &path))?, path, repomd));
             }
         }
-        for mut files in earlier.into_values() {
-            files.sort();
-            for (rank, (_, time, path)) in files.iter().rev().enumerate() {
-                let age = self.begun.duration_since(*time).unwrap_or_default();
-                if rank < retain.states || age < retain.age {
-                    self.keep(path)?;
-                }
+        states.sort_by_key(|(is_now, time, ..)| Reverse((*is_now, *time)));
+        let (mut kept, mut dropped) = (HashSet::new(), HashSet::new());
+        for (rank, (is_now, time, path, repomd)) in states.iter().enumerate() {
+            let age = self.begun.duration_since(*time).unwrap_or_default();
+            let is_kept = rank < retain.states || age < retain.age;
+            let files = if is_kept { &mut kept } else { &mut dropped };
+            let records = repomd.records.iter();
+            let names = records.filter_map(|record| record.href.strip_prefix("repodata/"));
+            files.extend(names.map(OsString::from));
+            if is_kept && *is_now {
+                let bytes = fs::read(path).map_err(Error::io("read", path))?;
+                let copy = self.new.join(format!("{}-{REPOMD}", Sha256::of(&bytes)));
+                copy_file(path, &copy)?;
+            } else if is_kept {
+                self.keep(path)?;
+            }
+        }
+        for entry in store::list(&repodata)? {
+            let (name, path) = (entry.file_name(), entry.path());
+            if is_entry_point(&name) || name.to_str().is_some_and(is_earlier_repomd) {
+                continue;
+            }
+            let is_ours = dropped.contains(&name) || name.to_str().is_some_and(is_hashed);
+            if kept.contains(&name) || !is_ours || self.is_young(&entry, retain.age) {
+                self.keep(&path)?;
             }
         }
         Ok(())
+    }
+
+    /// Whether a file, of whatever state, was written in that time.
+    fn is_young(&self, entry: &DirEntry, age: Duration) -> bool {
+        let time = entry.metadata().and_then(|found| found.modified());
+        time.is_ok_and(|time| self.begun.duration_since(time).unwrap_or_default() < age)
     }
 }
 
@@ -208,22 +217,21 @@ fn is_entry_point(name: &OsString) -> bool {
     name == REPOMD || name == signed::SIGNATURE
 }
 
-/// What a metadata file is called but for its digest and compression.
-struct Stem<'a> {
-    name: &'a str,
-    is_hashed: bool,
+/// Whether a file's name begins with its digest, as metadata files' names do.
+fn is_hashed(name: &str) -> bool {
+    name.split_once('-').is_some_and(|(digest, _)| {
+        (32..=128).contains(&digest.len()) && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
+    })
 }
 
-fn stem(name: &str) -> Stem<'_> {
-    let hashed = name.split_once('-').filter(|(digest, _)| {
-        (32..=128).contains(&digest.len()) && digest.bytes().all(|byte| byte.is_ascii_hexdigit())
-    });
-    let rest = hashed.map_or(name, |(_, rest)| rest);
-    let name = match Compression::from_name(rest) {
-        Compression::None => rest,
-        _ => rest.rsplit_once('.').map_or(rest, |(name, _)| name),
-    };
-    Stem { name, is_hashed: hashed.is_some() }
+/// Whether it is the entry point of an earlier state.
+fn is_earlier_repomd(name: &str) -> bool {
+    is_hashed(name) && name.split_once('-').is_some_and(|(_, rest)| rest == REPOMD)
+}
+
+/// An entry point; one that cannot be read names nothing.
+fn read_repomd(path: &Path) -> Option<Repomd> {
+    Repomd::read(BufReader::new(File::open(path).ok()?)).ok()
 }
 
 /// Links a file, or the files of a folder, where it can be linked; else copies it. What is there already
@@ -242,6 +250,11 @@ fn keep(old: &Path, new: &Path) -> Result<()> {
     if fs::hard_link(old, new).is_ok() {
         return Ok(());
     }
+    copy_file(old, new)
+}
+
+/// Copies a file with its time.
+fn copy_file(old: &Path, new: &Path) -> Result<()> {
     let found = fs::metadata(old).map_err(Error::io("look at", old))?;
     fs::copy(old, new).map_err(Error::io("copy", old))?;
     let copy = File::options().write(true).open(new).map_err(Error::io("open", new))?;
@@ -259,14 +272,18 @@ mod tests {
     #[test]
     fn knows_what_is_a_metadata_file() {
         let hex = "ab".repeat(32);
-        for (name, expected, is_hashed) in [
-            (format!("{hex}-primary.xml.zst"), "primary.xml", true),
-            (format!("{hex}-comps-a-b.xml"), "comps-a-b.xml", true),
-            ("primary.xml.gz".to_owned(), "primary.xml", false),
-            ("abc-primary.xml".to_owned(), "abc-primary.xml", false),
+        for (name, is_file, is_repomd) in [
+            (format!("{hex}-primary.xml.zst"), true, false),
+            (format!("{hex}-comps-a-b.xml"), true, false),
+            (format!("{hex}-repomd.xml"), true, true),
+            ("primary.xml.gz".to_owned(), false, false),
+            ("abc-repomd.xml".to_owned(), false, false),
         ] {
-            let stem = stem(&name);
-            assert_eq!((stem.name, stem.is_hashed), (expected, is_hashed), "{name}");
+            assert_eq!(
+                (is_hashed(&name), is_earlier_repomd(&name)),
+                (is_file, is_repomd),
+                "{name}"
+            );
         }
     }
 }

@@ -168,3 +168,63 @@ fn earlier_documents_stay_for_those_who_read_them() {
     assert_eq!(retained(4, 0, Duration::from_secs(100_000)), 3);
     assert_eq!(retained(5, 0, Duration::ZERO), 1);
 }
+
+#[test]
+fn earlier_states_go_as_a_whole() {
+    let folder = Folder::new(&[samples::plain_package(0, "1")]);
+    let kinds = |folder: &Folder, kind: &str| {
+        folder.names().iter().filter(|name| name.contains(kind)).count()
+    };
+    let advisories = folder.path("advisories.xml");
+    fs::write(&advisories, "<updates></updates>").unwrap();
+    let extra = Extra { updateinfo: vec![advisories], ..Extra::default() };
+    folder.index(&Options { extra, ..options() }).unwrap();
+    let extra = Extra { discard: vec!["updateinfo".to_owned()], ..Extra::default() };
+    folder.index(&Options { extra, ..options() }).unwrap();
+    assert_eq!(kinds(&folder, "updateinfo"), 1, "of the state before");
+    let mut count = Vec::new();
+    for number in 1..5 {
+        folder.add("", &samples::plain_package(number, "1"));
+        let retain = Retain { states: 2, age: Duration::ZERO };
+        folder.index(&Options { retain, ..options() }).unwrap();
+        count.push((kinds(&folder, "updateinfo"), kinds(&folder, "primary"), folder.names().len()));
+    }
+    // The state of advisories goes with the third that comes after it; a state has three documents, and
+    // those that are over keep their entry points.
+    assert_eq!(count, [(1, 2, 10), (0, 3, 12), (0, 3, 12), (0, 3, 12)]);
+}
+
+#[test]
+fn documents_with_simple_names_go_with_their_state() {
+    if tool("createrepo_c").is_none() {
+        return;
+    }
+    let folder = Folder::new(&[samples::plain_package(0, "1")]);
+    let made = Command::new("createrepo_c")
+        .args(["--quiet", "--no-database", "--simple-md-filenames", "--general-compress-type=gz"])
+        .arg(folder.dir.path())
+        .status();
+    assert!(made.unwrap().success());
+    let simple = || folder.names().iter().filter(|name| name.starts_with("primary")).count();
+    assert_eq!(simple(), 1);
+    for (number, expected) in [(1, 1), (2, 0)] {
+        folder.add("", &samples::plain_package(number, "1"));
+        folder.index(&options()).unwrap();
+        assert_eq!(simple(), expected);
+    }
+}
+
+#[test]
+fn repodata_has_to_be_a_folder() {
+    let folder = Folder::new(&[samples::plain_package(0, "1")]);
+    let elsewhere = Folder::new(&[]);
+    symlink(elsewhere.dir.path(), folder.path("repodata")).unwrap();
+    let error = folder.index(&options()).unwrap_err();
+    let said = "repodata: is a symbolic link, expected a folder";
+    assert!(error.to_string().ends_with(said), "{error}");
+    assert!(folder.path("repodata").is_symlink());
+    assert_eq!(fs::read_dir(elsewhere.dir.path()).unwrap().count(), 0);
+    fs::remove_file(folder.path("repodata")).unwrap();
+    fs::write(folder.path("repodata"), "ours").unwrap();
+    assert!(folder.index(&options()).unwrap_err().to_string().contains("is a file"));
+}
