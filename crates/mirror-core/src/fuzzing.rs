@@ -25,6 +25,7 @@ use crate::resolve::pypi::{self, Listed, Project};
 #[cfg(feature = "signatures")]
 use crate::signature::{Fault, Fingerprint, Keys, issuers, verify};
 
+mod blocks;
 mod closure;
 mod optional;
 #[cfg(feature = "signatures")]
@@ -32,6 +33,7 @@ mod package_signature;
 mod packages;
 mod rpm_packages;
 
+pub use blocks::blocks;
 pub use closure::{dependencies, rich};
 pub use optional::{comps, modules, updateinfo};
 #[cfg(feature = "signatures")]
@@ -47,6 +49,7 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// All targets.
 pub const TARGETS: &[Target] = &[
+    ("blocks", blocks),
     ("comps", comps),
     ("compression", compression),
     ("dependencies", dependencies),
