@@ -1,11 +1,13 @@
-//! Lists of packages that `mirror` ships.
+//! Lists of packages: files, and those that `mirror` ships.
 //!
-//! Each is a file that `--package-list` could be given as well. Its first line says what it is for, the
-//! second which repositories have it.
+//! A shipped one is a file that `--package-list` could be given as well. Its first line says what it is
+//! for, the second which repositories have it.
+
+use std::path::{Path, PathBuf};
 
 use mirror_core::format::rpm::package_list;
 
-/// A list.
+/// A list that is shipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct ShippedList {
     /// What it is asked for by.
@@ -14,7 +16,24 @@ pub(crate) struct ShippedList {
     pub(crate) text: &'static str,
 }
 
-/// All of them.
+/// A list that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum PackageList {
+    /// One of ours.
+    Shipped(ShippedList),
+    /// A file, or a folder of them.
+    Files(PathBuf),
+}
+
+impl PackageList {
+    /// What a word means: a list of ours by its name, else a path below `folder`. A file that is called
+    /// as one of ours is said with its folder (`./kubernetes-el9`).
+    pub(crate) fn new(word: &str, folder: &Path) -> Self {
+        shipped(word).map_or_else(|| Self::Files(folder.join(word)), Self::Shipped)
+    }
+}
+
+/// All that are shipped.
 pub(crate) const SHIPPED: [ShippedList; 3] = [
     ShippedList {
         name: "kubernetes-el10",

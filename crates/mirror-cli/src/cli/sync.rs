@@ -118,6 +118,11 @@ pub(crate) struct SelectionArgs {
     /// names, patterns, what packages provide, files, @groups, @^environments; of each the newest
     #[arg(long, value_name = "PACKAGE", num_args = 1.., value_delimiter = ',')]
     pub(crate) packages: Vec<String>,
+    /// The same, of lists: files with a package a line, folders of such files (*.txt), or a list of
+    /// ours by its name, such as kubernetes-el9; `mirror repos --lists` shows these
+    #[arg(long = "package-list", value_name = "FILE|NAME", num_args = 1.., value_delimiter = ',')]
+    #[arg(value_hint = ValueHint::AnyPath)]
+    pub(crate) package_lists: Vec<String>,
     /// With all that those packages need, so that they can be installed from these mirrors alone
     #[arg(long)]
     pub(crate) closed: bool,

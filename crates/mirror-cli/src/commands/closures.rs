@@ -1,5 +1,6 @@
 //! Packages that are asked for by name: from the user's words to what repositories share.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
@@ -10,6 +11,7 @@ use mirror_core::format::rpm::installed::{self, Installed};
 use mirror_core::resolve::rpm::{Extent, PackageSet, Weak};
 use mirror_core::source::rpm::{Answer, Closure, RpmSource};
 
+use super::package_lists;
 use crate::config::{ConfigError, Packages, Upstream};
 use crate::diagnostics::Failure;
 
@@ -51,11 +53,16 @@ impl Closures {
 }
 
 fn set(asked: &Packages) -> Result<PackageSet, Failure> {
-    let Packages { names, closed, weak, streams, installed } = asked;
+    let Packages { names, lists, closed, weak, streams, installed } = asked;
+    let mut packages = names.clone();
+    packages.extend(package_lists::read(lists)?);
+    // What several lists have is asked for once.
+    let mut known = HashSet::new();
+    packages.retain(|name| known.insert(name.clone()));
     let installed = installed.as_deref().map(read_installed).transpose()?;
     Ok(PackageSet {
         name: String::new(),
-        packages: names.clone(),
+        packages,
         extent: if *closed { Extent::Closed } else { Extent::Named },
         weak: if *weak == Some(false) { Weak::No } else { Weak::Yes },
         streams: streams.clone(),

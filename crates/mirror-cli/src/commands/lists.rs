@@ -23,6 +23,7 @@ pub(super) fn check(args: &SyncArgs, config: &Config) -> Result<(), Failure> {
         ("--include", &selection.include),
         ("--exclude", &selection.exclude),
         ("--packages", &selection.packages),
+        ("--package-list", &selection.package_lists),
         ("--advisory", &selection.advisories),
         ("--cve", &selection.cves),
         ("--key", &args.trust.keys),
@@ -59,7 +60,7 @@ fn is_meant(args: &SyncArgs, presets: &[PresetListing], option: &str, word: &str
             let mut repos = named.flat_map(|preset| &preset.releases).flat_map(|one| &one.repos);
             !upstream.repo_files.is_empty() || repos.any(|repo| repo.id == word)
         }
-        "--repo-file" => Path::new(word).exists(),
+        "--repo-file" | "--package-list" => Path::new(word).exists(),
         // A package may well be called so, where it is clear what it is a package of.
         "--include" | "--exclude" | "--packages" => {
             !(args.presets.is_empty() && upstream.repo_files.is_empty() && upstream.urls.is_empty())

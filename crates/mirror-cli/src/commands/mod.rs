@@ -10,6 +10,7 @@ mod init;
 mod keygen;
 mod lists;
 mod man;
+mod package_lists;
 mod prune;
 mod pypi;
 mod python_clients;

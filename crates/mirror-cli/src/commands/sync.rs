@@ -1,5 +1,7 @@
 //! `mirror sync`.
 
+use std::path::Path;
+
 use mirror_core::report::{Outcome, TreeReport};
 
 use super::lists;
@@ -10,6 +12,7 @@ use crate::config::{Packages, Wanted};
 use crate::console::{self, Tag};
 use crate::diagnostics::{Exit, Failure};
 use crate::environment;
+use crate::package_lists::PackageList;
 
 /// Makes mirrors what their upstreams are.
 pub(super) fn run(args: &SyncArgs) -> Result<Exit, Failure> {
@@ -75,6 +78,11 @@ fn wanted(args: &SyncArgs) -> Wanted {
         cves: selection.cves.clone(),
         packages: Packages {
             names: selection.packages.clone(),
+            lists: selection
+                .package_lists
+                .iter()
+                .map(|list| PackageList::new(list, Path::new("")))
+                .collect(),
             closed: selection.closed,
             weak: selection.weak,
             streams: selection.streams.clone(),

@@ -103,6 +103,8 @@ pub(super) enum Setting {
     Cve,
     /// `--packages`.
     Packages,
+    /// `--package-list`.
+    PackageList,
     /// `--closed`.
     Closed,
     /// `--weak`.
@@ -167,6 +169,8 @@ impl Setting {
             Self::Cve => "--cve",
             Self::Packages if file => "`packages`",
             Self::Packages => "--packages",
+            Self::PackageList if file => "`package_list`",
+            Self::PackageList => "--package-list",
             Self::Closed if file => "`closed`",
             Self::Closed => "--closed",
             Self::Weak if file => "`weak`",
@@ -485,6 +489,12 @@ pub(crate) enum ConfigError {
         /// Those that there are.
         known: Vec<String>,
     },
+    /// Lists of packages that name none.
+    #[error("nothing is listed in {files}")]
+    EmptyLists {
+        /// The lists, with commas between them.
+        files: String,
+    },
     /// A list of packages that is neither ours nor a file.
     #[error("no list of packages is called {name:?}")]
     NoSuchList {
@@ -527,6 +537,15 @@ impl ConfigError {
     /// What the user could do, in one line.
     pub(crate) fn hint(&self) -> Option<String> {
         self.hint_said(Said::Options)
+    }
+
+    /// What to do about a list of packages.
+    fn list_hint(&self) -> String {
+        match self {
+            Self::NoSuchList { name, known } => did_you_mean(name, known)
+                .unwrap_or_else(|| format!("there is {}, or any file", known.join(", "))),
+            _ => "a list that is lost or cut off changes nothing".to_owned(),
+        }
     }
 
     fn hint_said(&self, said: Said) -> Option<String> {
@@ -629,8 +648,7 @@ impl ConfigError {
             Self::NoSuchSet { name, known } => {
                 did_you_mean(name, known).or_else(|| Some(format!("there is {}", known.join(", "))))
             }
-            Self::NoSuchList { name, known } => did_you_mean(name, known)
-                .or_else(|| Some(format!("there is {}, or any file", known.join(", ")))),
+            Self::EmptyLists { .. } | Self::NoSuchList { .. } => Some(self.list_hint()),
             Self::NoSets => Some(
                 "name a requirement or a file, as in `mirror pypi -r requirements.txt --python 3.11`, or \
                  list sets in mirror.toml"

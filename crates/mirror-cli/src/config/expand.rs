@@ -64,11 +64,9 @@ fn ask_together(
     upstreams: &mut [Upstream],
 ) -> Result<(), ConfigError> {
     wanted.packages.check(said)?;
-    if !wanted.packages.is_asked() {
-        return Ok(());
-    }
+    let Some(asked_by) = wanted.packages.asked_by() else { return Ok(()) };
     let several = |found: String, hint| {
-        let packages = Setting::Packages.said(said);
+        let packages = asked_by.said(said);
         Err(ConfigError::AskedOfSeveral { packages, found, hint })
     };
     if wanted.release.len() > 1 {

@@ -20,6 +20,7 @@ use super::pypi::PypiTable;
 use super::trust::Gpgcheck;
 use super::values::{OneOrMany, RATES, Words, rate, time, without_password};
 use super::{Config, Packages, RepoEntry, Wanted};
+use crate::package_lists::PackageList;
 
 /// Most retries that may be asked for.
 pub(crate) const MOST_RETRIES: u32 = 100;
@@ -82,6 +83,7 @@ struct RepoSection {
     cves: Words,
     #[serde(default)]
     packages: Words,
+    package_list: Option<OneOrMany>,
     #[serde(default)]
     closed: bool,
     weak: Option<bool>,
@@ -220,6 +222,9 @@ impl RepoSection {
             cves: self.cves.0,
             packages: Packages {
                 names: self.packages.0,
+                lists: self.package_list.map_or_else(Vec::new, |lists| {
+                    lists.0.iter().map(|list| PackageList::new(list, folder)).collect()
+                }),
                 closed: self.closed,
                 weak: self.weak,
                 streams: streams(&self.streams.0)?,

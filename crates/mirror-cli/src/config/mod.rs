@@ -274,7 +274,8 @@ impl Wanted {
     fn first_setting(&self) -> Option<Setting> {
         let packages = self.packages.settings();
         let said = [
-            (Setting::Packages, self.packages.is_asked()),
+            (Setting::Packages, !self.packages.names.is_empty()),
+            (Setting::PackageList, !self.packages.lists.is_empty()),
             (Setting::Repo, !self.repos.is_empty()),
             (Setting::Release, !self.release.is_empty()),
             (Setting::Arch, !self.arches.is_empty()),

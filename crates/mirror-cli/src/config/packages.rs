@@ -5,12 +5,15 @@ use std::path::PathBuf;
 use mirror_core::resolve::rpm::ModuleStream;
 
 use super::error::{ConfigError, Said, Setting};
+use crate::package_lists::PackageList;
 
 /// What is asked for by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Packages {
     /// Packages as `dnf install` takes them, groups and environments included.
     pub(crate) names: Vec<String>,
+    /// Lists of more of them.
+    pub(crate) lists: Vec<PackageList>,
     /// With all that they need.
     pub(crate) closed: bool,
     /// Whether what is recommended counts as needed; unless said, it does.
@@ -24,7 +27,15 @@ pub(crate) struct Packages {
 impl Packages {
     /// Whether anything is asked for.
     pub(super) fn is_asked(&self) -> bool {
-        !self.names.is_empty()
+        self.asked_by().is_some()
+    }
+
+    /// The setting that asks for them.
+    pub(super) fn asked_by(&self) -> Option<Setting> {
+        if !self.names.is_empty() {
+            return Some(Setting::Packages);
+        }
+        (!self.lists.is_empty()).then_some(Setting::PackageList)
     }
 
     /// The settings that say something, beside what is asked for.

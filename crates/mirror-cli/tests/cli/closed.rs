@@ -172,3 +172,59 @@ fn dnf_installs_what_was_asked_for_from_the_trees_alone() {
         assert_eq!(list(&["repoquery", "--available", format]), installed);
     }
 }
+
+#[test]
+fn lists_of_packages_are_files_and_folders() {
+    let site = site();
+    let folder = site.path("pkglist/el9");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(site.path("pkglist/pkgs.txt"), "\u{feff}# base\r\n#docs\r\napp # ours\r\n").unwrap();
+    fs::write(site.path("pkglist/README.md"), "not a list").unwrap();
+    fs::write(folder.join("b.txt"), "tool\napp\n").unwrap();
+    fs::write(folder.join("a.txt"), "# nothing\n").unwrap();
+    let list = "--package-list pkglist pkglist/el9 --closed --dry-run";
+    let ran = sync(&site, list);
+    assert!(
+        ran.out.starts_with(
+            "x86_64: 8 packages, 2 asked for and 6 needed by them\n  \
+             app   app-1-1.x86_64\n  tool  tool-1-1.x86_64\n"
+        ),
+        "{}",
+        ran.text()
+    );
+    // The configuration's lists lie beside it.
+    fs::create_dir(site.path("etc")).unwrap();
+    let config = "root = \"mirror\"\n[[repo]]\nrepo_file = \"../site.repo\"\narch = \"x86_64\"\n\
+                  package_list = [\"../pkglist\", \"../pkglist/el9/b.txt\"]\nclosed = true\n";
+    fs::write(site.path("etc/mirror.toml"), config).unwrap();
+    let configured = site.run("sync --config etc/mirror.toml --dry-run --root mirror");
+    assert_eq!(configured.out, ran.out, "{}", configured.text());
+
+    fs::write(folder.join("b.txt"), "app\nhttps://repo.example/tool.rpm\n").unwrap();
+    for (list, code, message) in [
+        ("nowhere/x.txt", 2, "error: nowhere/x.txt: No such file"),
+        (
+            "kubernets-el9",
+            2,
+            "no list of packages is called \"kubernets-el9\"\nhint: did you mean kubernetes-el9?",
+        ),
+        ("pkglist/el9/a.txt", 2, "nothing is listed in pkglist/el9/a.txt\nhint: "),
+        ("etc", 2, "error: etc: no file in it is called *.txt"),
+        (
+            "pkglist/el9",
+            1,
+            "pkglist/el9/b.txt: line 2: expected the name of a package, found \
+             \"https://repo.example/tool.rpm\"",
+        ),
+    ] {
+        let ran = sync(&site, &format!("--closed --package-list {list}"));
+        assert_eq!(ran.code, Some(code), "{}", ran.text());
+        assert!(ran.err.contains(message), "{list}: {}", ran.text());
+    }
+    let shipped = sync(&site, "--package-list kubernetes-el9 --closed");
+    let unknown = "error: nothing is called kubeadm, and nothing provides it";
+    assert!(shipped.err.contains(&unknown[7..]), "{}", shipped.text());
+    let took = site.run("sync --package-list app rocky");
+    assert_eq!(took.code, Some(2));
+    assert!(took.err.contains("--package-list takes \"rocky\""), "{}", took.text());
+}

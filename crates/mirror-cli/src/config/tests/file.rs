@@ -69,7 +69,7 @@ fn paths_in_a_file_start_from_its_folder() {
 fn says_what_is_wrong_with_a_file() {
     let keys = "preset, url, repo_file, release, repos, arch, source, debuginfo, vars, path, \
                 include, exclude, newest_only, security, advisories, cves, packages, \
-                closed, weak, streams, installed, treeinfo, allow_missing, group, repo_gpgcheck, gpgcheck, keys, sign_key";
+                package_list, closed, weak, streams, installed, treeinfo, allow_missing, group, repo_gpgcheck, gpgcheck, keys, sign_key";
     for (text, expected) in [
         (
             "conections = 3",
