@@ -23,7 +23,7 @@ const PUBLIC: u32 = 0o644;
 pub(super) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
     let config = super::load_config(&args.place.config)?;
     let root = super::root(&args.place, &config);
-    signing::refuse_below_root(&args.file, &root)?;
+    signing::refuse_below_root(signing::SECRET_KEY, &args.file, &root)?;
     let public = public_of(&args.file);
     for path in [&args.file, &public] {
         if fs::symlink_metadata(path).is_ok() {
@@ -31,7 +31,7 @@ pub(super) fn run(args: &KeygenArgs) -> Result<Exit, Failure> {
         }
     }
     let user = user(args)?;
-    let passphrase = signing::passphrase(args.passphrase.passphrase_file.as_deref())?;
+    let passphrase = signing::passphrase(args.passphrase.passphrase_file.as_deref(), &root)?;
     let new = NewKey {
         user: &user,
         algorithm: match args.algorithm {

@@ -19,6 +19,9 @@ use crate::environment;
 /// The variable that holds the passphrase where no file does.
 const PASSPHRASE: &str = "MIRROR_PASSPHRASE";
 
+/// What a secret key is called where it lies wrong.
+pub(super) const SECRET_KEY: &str = "secret key";
+
 /// Keys by their files, each read once.
 #[derive(Debug, Default)]
 pub(super) struct SigningKeys(BTreeMap<PathBuf, Arc<SigningKey>>);
@@ -36,9 +39,9 @@ impl SigningKeys {
             if keys.0.contains_key(path) {
                 continue;
             }
-            refuse_below_root(path, root)?;
+            refuse_below_root(SECRET_KEY, path, root)?;
             if passphrase.is_none() {
-                passphrase = Some(self::passphrase(passphrase_file)?);
+                passphrase = Some(self::passphrase(passphrase_file, root)?);
             }
             let content = read(path)?;
             let key =
@@ -62,7 +65,10 @@ impl SigningKeys {
 }
 
 /// The passphrase: of the file, else of the variable. One that is empty was meant to be another.
-pub(super) fn passphrase(file: Option<&Path>) -> Result<Option<String>, Failure> {
+pub(super) fn passphrase(file: Option<&Path>, root: &Path) -> Result<Option<String>, Failure> {
+    if let Some(path) = file {
+        refuse_below_root("passphrase", path, root)?;
+    }
     let (of, bytes) = match (file, environment::bytes(PASSPHRASE)) {
         (Some(path), _) => (path.display().to_string(), read(path)?),
         (None, Some(value)) => (PASSPHRASE.to_owned(), value),
@@ -78,7 +84,11 @@ pub(super) fn passphrase(file: Option<&Path>) -> Result<Option<String>, Failure>
 }
 
 /// Everything below the root is served.
-pub(super) fn refuse_below_root(path: &Path, root: &Path) -> Result<(), Failure> {
+pub(super) fn refuse_below_root(
+    what: &'static str,
+    path: &Path,
+    root: &Path,
+) -> Result<(), Failure> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let real = |path: &Path| fs::canonicalize(path).or_else(|_| std::path::absolute(path));
     let is_below = match (real(folder.unwrap_or(Path::new("."))), real(root)) {
@@ -88,7 +98,8 @@ pub(super) fn refuse_below_root(path: &Path, root: &Path) -> Result<(), Failure>
     // A link is of use to nobody who cannot read what it leads to; the other way round it is served.
     let leads_below = || matches!((fs::canonicalize(path), real(root)), (Ok(path), Ok(root)) if path.starts_with(&root));
     if is_below || leads_below() {
-        return Err(KeyFault::BelowRoot { path: path.to_owned(), root: root.to_owned() }.into());
+        let (path, root) = (path.to_owned(), root.to_owned());
+        return Err(KeyFault::BelowRoot { what, path, root }.into());
     }
     Ok(())
 }

@@ -21,10 +21,12 @@ pub(crate) enum KeyFault {
         /// What was given.
         text: String,
     },
-    /// A secret key where everything is served.
-    #[error("{}: a secret key below the root, {}, where it would be served", path.display(), root.display())]
+    /// A secret where everything is served.
+    #[error("{}: a {what} below the root, {}, where it would be served", path.display(), root.display())]
     BelowRoot {
-        /// The key.
+        /// What it is.
+        what: &'static str,
+        /// Its file.
         path: PathBuf,
         /// The root.
         root: PathBuf,

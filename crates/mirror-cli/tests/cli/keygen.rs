@@ -53,6 +53,10 @@ fn a_secret_key_lies_nowhere_below_the_root() {
         assert_eq!(ran.code, Some(2), "{file}: {}", ran.text());
         assert!(ran.err.contains("a secret key below the root, mirror, where it would be served"));
     }
+    fs::write(site.path("mirror/pass"), "correct horse\n").unwrap();
+    let ran = site.run("keygen site.key --root mirror --passphrase-file mirror/pass");
+    assert_eq!(ran.code, Some(2), "{}", ran.text());
+    assert!(ran.err.contains("mirror/pass: a passphrase below the root, mirror"), "{}", ran.err);
     assert_eq!(site.run("keygen keys/site.key --root mirror").code, Some(0));
     fs::rename(site.path("keys/site.key"), site.path("mirror/site.key")).unwrap();
     let ran = site.sync("--sign-key mirror/site.key");
