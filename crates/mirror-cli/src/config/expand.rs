@@ -52,7 +52,7 @@ pub(super) fn upstreams(
     if let Some(offer) = url_offer(wanted, said)? {
         request.make(&offer, &offer.repos[0], &mut upstreams)?;
     }
-    ask_together(wanted, said, &mut upstreams)?;
+    ask_together(wanted, said, &offers, &mut upstreams)?;
     Ok(upstreams)
 }
 
@@ -61,6 +61,7 @@ pub(super) fn upstreams(
 fn ask_together(
     wanted: &Wanted,
     said: Said,
+    offers: &[Offer<'_>],
     upstreams: &mut [Upstream],
 ) -> Result<(), ConfigError> {
     wanted.packages.check(said)?;
@@ -69,10 +70,10 @@ fn ask_together(
         let packages = asked_by.said(said);
         Err(ConfigError::AskedOfSeveral { packages, found, hint })
     };
-    if wanted.release.len() > 1 {
+    if let Some(found) = releases_of_one(offers) {
         let hint = "each release has a closure of its own: name one at a time, or list each in a \
                     [[repo]]";
-        return several(format!("releases {}", wanted.release.join(", ")), hint);
+        return several(found, hint);
     }
     if wanted.source {
         let hint = "source packages are installed on no host: mirror them without names";
@@ -85,6 +86,18 @@ fn ask_together(
         upstream.group.clone_from(&group);
     }
     Ok(())
+}
+
+/// The releases of a preset that is there in several.
+fn releases_of_one(offers: &[Offer<'_>]) -> Option<String> {
+    let is_same = |one: &Offer<'_>, other: &Offer<'_>| {
+        one.preset.zip(other.preset).is_some_and(|(one, other)| std::ptr::eq(one, other))
+    };
+    offers.iter().find_map(|one| {
+        let same: Vec<&str> =
+            offers.iter().filter(|other| is_same(one, other)).map(|one| one.of.as_str()).collect();
+        (same.len() > 1).then(|| same.join(" and "))
+    })
 }
 
 /// Trees have one owner and never contain one another.
