@@ -252,11 +252,16 @@ fn a_signature_is_one_of_what_it_lies_beside_after_every_step() {
     sync("--sign-key new.key");
     is_signed_by("new.key.pub");
     run("verify --root mirror");
-    // A damaged signature is mended as what it was.
-    let before = read("repomd.xml.asc").unwrap();
-    fs::write(signed.repodata("repomd.xml.asc"), "changed").unwrap();
+    // A signature that was changed is mended as what it was, of which the store has a copy; and where that
+    // was changed with it, it is another.
+    let (path, before) = (signed.repodata("repomd.xml.asc"), read("repomd.xml.asc").unwrap());
+    fs::remove_file(&path).unwrap();
+    fs::write(&path, "changed").unwrap();
     sync("--sign-key new.key");
     assert_eq!(is_signed_by("new.key.pub"), before);
+    fs::write(&path, "changed").unwrap();
+    sync("--sign-key new.key");
+    is_signed_by("new.key.pub");
     // A tree of which nothing is known any more, by another key, and by none.
     fs::remove_dir_all(signed.site.path("mirror/.mirror")).unwrap();
     sync("--sign-key site.key");
