@@ -205,7 +205,11 @@ fn try_lock(output: &Path, folder: &Path) -> Result<Option<Lock>> {
     let lock = match Lock::try_take(output, &path) {
         Ok(lock) => lock,
         Err(Error::Io { source, .. }) if source.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+        Err(error) => {
+            // Without a lock in it, as on a full disk, the next run would take it for another program's.
+            let _ = fs::remove_dir(folder);
+            return Err(error);
+        }
     };
     // Whoever had it before may have removed the file.
     let at = fs::symlink_metadata(&path).map(|found| found.ino());
