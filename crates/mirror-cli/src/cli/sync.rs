@@ -123,6 +123,10 @@ pub(crate) struct SelectionArgs {
     #[arg(long = "package-list", value_name = "FILE|NAME", num_args = 1.., value_delimiter = ',')]
     #[arg(value_hint = ValueHint::AnyPath)]
     pub(crate) package_lists: Vec<String>,
+    /// What these sets of mirror.toml ask for, [packages.NAME], of the repositories that are named;
+    /// where none is, only the repositories that these sets are asked of
+    #[arg(long = "set", value_name = "NAME", num_args = 1.., value_delimiter = ',')]
+    pub(crate) sets: Vec<String>,
     /// With all that those packages need, so that they can be installed from these mirrors alone
     #[arg(long)]
     pub(crate) closed: bool,

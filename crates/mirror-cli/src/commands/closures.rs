@@ -17,15 +17,16 @@ use crate::diagnostics::Failure;
 
 /// What is asked for, each with the repositories that it is asked of.
 #[derive(Debug, Default)]
-pub(super) struct Closures(Vec<(Arc<Packages>, Arc<Closure>)>);
+pub(super) struct Closures(Vec<(Arc<Vec<Packages>>, Arc<Closure>)>);
 
 impl Closures {
     /// What is asked of the upstreams, with the files that it names.
     pub(super) fn read(upstreams: &[Upstream]) -> Result<Self, Failure> {
-        let mut closures: Vec<(Arc<Packages>, Arc<Closure>)> = Vec::new();
+        let mut closures: Vec<(Arc<Vec<Packages>>, Arc<Closure>)> = Vec::new();
         for asked in upstreams.iter().filter_map(|upstream| upstream.asked.as_ref()) {
             if !closures.iter().any(|(known, _)| Arc::ptr_eq(known, asked)) {
-                let closure = Closure::new(vec![set(asked)?]);
+                let sets = asked.iter().map(set).collect::<Result<_, _>>()?;
+                let closure = Closure::new(sets);
                 closures.push((Arc::clone(asked), Arc::new(closure)));
             }
         }
@@ -36,7 +37,7 @@ impl Closures {
     pub(super) fn join(
         &self,
         source: RpmSource,
-        asked: Option<&Arc<Packages>>,
+        asked: Option<&Arc<Vec<Packages>>>,
         arches: &[String],
     ) -> RpmSource {
         let mut closures = self.0.iter();
@@ -53,7 +54,7 @@ impl Closures {
 }
 
 fn set(asked: &Packages) -> Result<PackageSet, Failure> {
-    let Packages { names, lists, closed, weak, streams, installed } = asked;
+    let Packages { name, names, lists, closed, weak, streams, installed } = asked;
     let mut packages = names.clone();
     packages.extend(package_lists::read(lists)?);
     // What several lists have is asked for once.
@@ -61,7 +62,7 @@ fn set(asked: &Packages) -> Result<PackageSet, Failure> {
     packages.retain(|name| known.insert(name.clone()));
     let installed = installed.as_deref().map(read_installed).transpose()?;
     Ok(PackageSet {
-        name: String::new(),
+        name: name.clone(),
         packages,
         extent: if *closed { Extent::Closed } else { Extent::Named },
         weak: if *weak == Some(false) { Weak::No } else { Weak::Yes },

@@ -23,6 +23,7 @@ pub(super) fn check(args: &SyncArgs, config: &Config) -> Result<(), Failure> {
         ("--include", &selection.include),
         ("--exclude", &selection.exclude),
         ("--packages", &selection.packages),
+        ("--set", &selection.sets),
         ("--package-list", &selection.package_lists),
         ("--advisory", &selection.advisories),
         ("--cve", &selection.cves),

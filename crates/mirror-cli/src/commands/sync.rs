@@ -30,7 +30,8 @@ fn sync(args: &SyncArgs) -> Result<Exit, Failure> {
             upstream.sign_key = Some(key.clone());
         }
     }
-    let sets = if wanted.names_something() { Vec::new() } else { python_sets::configured(&config) };
+    let is_all = !wanted.names_something() && wanted.sets.is_empty();
+    let sets = if is_all { python_sets::configured(&config) } else { Vec::new() };
     super::warn(&config, &args.output);
     let terms = Terms {
         config: &config,
@@ -76,7 +77,9 @@ fn wanted(args: &SyncArgs) -> Wanted {
         security: selection.security,
         advisories: selection.advisories.clone(),
         cves: selection.cves.clone(),
+        sets: selection.sets.clone(),
         packages: Packages {
+            name: String::new(),
             names: selection.packages.clone(),
             lists: selection
                 .package_lists

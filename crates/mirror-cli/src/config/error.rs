@@ -105,6 +105,8 @@ pub(super) enum Setting {
     Packages,
     /// `--package-list`.
     PackageList,
+    /// `--set`.
+    Set,
     /// `--closed`.
     Closed,
     /// `--weak`.
@@ -171,6 +173,7 @@ impl Setting {
             Self::Packages => "--packages",
             Self::PackageList if file => "`package_list`",
             Self::PackageList => "--package-list",
+            Self::Set => "--set",
             Self::Closed if file => "`closed`",
             Self::Closed => "--closed",
             Self::Weak if file => "`weak`",
@@ -294,6 +297,38 @@ pub(crate) enum ConfigError {
         found: String,
         /// What to do.
         hint: &'static str,
+    },
+    /// A set of packages that asks for nothing.
+    #[error("set {name} has neither `packages` nor `package_list`")]
+    EmptyPackageSet {
+        /// The set.
+        name: String,
+    },
+    /// A set of packages that no section makes.
+    #[error("there is no [packages.{name}]")]
+    NoSuchPackageSet {
+        /// The set.
+        name: String,
+        /// Those that there are.
+        known: Vec<String>,
+    },
+    /// It is not clear of which repositories a set of packages is asked.
+    #[error("{}", group_of_set(name, group.as_deref(), known))]
+    GroupOfSet {
+        /// The set.
+        name: String,
+        /// The group that it names.
+        group: Option<String>,
+        /// The groups that there are.
+        known: Vec<String>,
+    },
+    /// A repository that packages are asked of twice.
+    #[error("{of} has `packages` of its own, and set {set} is asked of it as well")]
+    AskedTwice {
+        /// The repository.
+        of: String,
+        /// The set.
+        set: String,
     },
     /// What should be a stream of a module is none.
     #[error("{setting}: {source}")]
@@ -577,7 +612,14 @@ impl ConfigError {
             Self::Unused { setting, .. } if matches!(said, Said::Options) => Some(format!(
                 "name one beside {setting}; what mirror.toml lists has it in its own section there"
             )),
-            Self::NothingAsked { .. } => Some(ask(said)),
+            Self::NothingAsked { .. } | Self::EmptyPackageSet { .. } => Some(ask(said)),
+            Self::NoSuchPackageSet { name, known } => nearest_or_all(name, known),
+            Self::GroupOfSet { group, known, .. } => {
+                nearest_or_all(group.as_deref().unwrap_or_default(), known)
+            }
+            Self::AskedTwice { .. } => {
+                Some("make a set of them: a [packages.NAME] with the same `group`".to_owned())
+            }
             Self::NotClosed { .. } => {
                 Some(format!("add {}", in_place(said, "--closed", "closed = true")))
             }
@@ -689,6 +731,20 @@ fn rebuild_of(name: &str) -> Option<String> {
         .find_map(|rebuild| name.strip_prefix(rebuild))?;
     let target = format!("el{}", rest.trim_start_matches('-'));
     Distribution::targets(&target, &[]).is_ok().then_some(target)
+}
+
+/// What is wrong with the group of a set.
+fn group_of_set(name: &str, group: Option<&str>, known: &[String]) -> String {
+    match group {
+        Some(group) => format!("set {name} is asked of group {group}, which no [[repo]] is of"),
+        None if known.is_empty() => format!("set {name} is asked of no [[repo]]"),
+        None => format!("set {name} does not say of which `group` it is asked"),
+    }
+}
+
+fn nearest_or_all(word: &str, known: &[String]) -> Option<String> {
+    let all = || (!known.is_empty()).then(|| format!("there is {}", known.join(", ")));
+    did_you_mean(word, known).or_else(all)
 }
 
 fn did_you_mean(word: &str, known: &[String]) -> Option<String> {

@@ -17,12 +17,13 @@ use super::offer::{Offer, Offered, preset_offers, url_offer};
 use super::preset::{Companion, PresetTable};
 use super::trust::{self, KeyEntry};
 use super::values::without_secrets;
-use super::{Upstream, Wanted, repo_file};
+use super::{Packages, Upstream, Wanted, repo_file};
 
 /// The trees that are wanted.
 pub(super) fn upstreams(
     presets: &PresetTable,
     wanted: &Wanted,
+    sets: &[&Packages],
     said: Said,
     host_arch: &str,
 ) -> Result<Vec<Upstream>, ConfigError> {
@@ -52,7 +53,7 @@ pub(super) fn upstreams(
     if let Some(offer) = url_offer(wanted, said)? {
         request.make(&offer, &offer.repos[0], &mut upstreams)?;
     }
-    ask_together(wanted, said, &offers, &mut upstreams)?;
+    ask_together(wanted, sets, said, &offers, &mut upstreams)?;
     Ok(upstreams)
 }
 
@@ -60,12 +61,19 @@ pub(super) fn upstreams(
 /// group.
 fn ask_together(
     wanted: &Wanted,
+    sets: &[&Packages],
     said: Said,
     offers: &[Offer<'_>],
     upstreams: &mut [Upstream],
 ) -> Result<(), ConfigError> {
     wanted.packages.check(said)?;
-    let Some(asked_by) = wanted.packages.asked_by() else { return Ok(()) };
+    let asked_by = wanted.packages.asked_by();
+    let mut asked: Vec<Packages> = sets.iter().map(|&set| set.clone()).collect();
+    asked.extend(asked_by.map(|_| wanted.packages.clone()));
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let asked_by = asked_by.unwrap_or(Setting::Set);
     let several = |found: String, hint| {
         let packages = asked_by.said(said);
         Err(ConfigError::AskedOfSeveral { packages, found, hint })
@@ -79,7 +87,7 @@ fn ask_together(
         let hint = "source packages are installed on no host: mirror them without names";
         return several("source packages".to_owned(), hint);
     }
-    let asked = Arc::new(wanted.packages.clone());
+    let asked = Arc::new(asked);
     let group = upstreams.first().map(|first| first.group.clone()).unwrap_or_default();
     for upstream in upstreams {
         upstream.asked = Some(Arc::clone(&asked));

@@ -15,6 +15,7 @@ use toml::Spanned;
 
 use super::access::{HostSection, is_open_to_all};
 use super::error::{ConfigError, Place, Said, Setting};
+use super::package_sets::{self, PackagesSection};
 use super::preset::Preset;
 use super::pypi::PypiTable;
 use super::trust::Gpgcheck;
@@ -43,6 +44,8 @@ struct File {
     host: Vec<Spanned<HostSection>>,
     #[serde(default)]
     repo: Vec<Spanned<RepoSection>>,
+    #[serde(default)]
+    packages: BTreeMap<String, Spanned<PackagesSection>>,
     #[serde(default)]
     preset: BTreeMap<String, Spanned<Preset>>,
     #[serde(default)]
@@ -151,6 +154,7 @@ impl Config {
                 .map_err(|error| ConfigError::Entry { at: at.clone(), error: Box::new(error) })?;
             config.repos.push(RepoEntry { at, wanted });
         }
+        config.package_sets = package_sets::read(file.packages, folder, at)?;
         (config.pypi, config.pypi_sets) = file.pypi.read(folder, at)?;
         Ok(config)
     }
@@ -220,7 +224,9 @@ impl RepoSection {
             security: self.security,
             advisories: self.advisories.0,
             cves: self.cves.0,
+            sets: Vec::new(),
             packages: Packages {
+                name: String::new(),
                 names: self.packages.0,
                 lists: self.package_list.map_or_else(Vec::new, |lists| {
                     lists.0.iter().map(|list| PackageList::new(list, folder)).collect()
@@ -241,7 +247,8 @@ impl RepoSection {
     }
 }
 
-fn streams(words: &[String]) -> Result<Vec<ModuleStream>, ConfigError> {
+/// The streams of modules that are named.
+pub(super) fn streams(words: &[String]) -> Result<Vec<ModuleStream>, ConfigError> {
     let streams = words.iter().map(|word| word.parse());
     let setting = Setting::Stream.said(Said::File);
     streams.collect::<Result<_, _>>().map_err(|source| ConfigError::Stream { setting, source })

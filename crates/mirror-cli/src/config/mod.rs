@@ -13,6 +13,7 @@ mod file;
 pub(crate) mod indexes;
 mod listing;
 mod offer;
+mod package_sets;
 mod packages;
 mod preset;
 pub(crate) mod pypi;
@@ -37,6 +38,7 @@ pub(crate) use error::{ConfigError, Place};
 use error::{Said, Setting};
 pub(crate) use file::MOST_RETRIES;
 pub(crate) use listing::{KeyListing, PresetListing, ReleaseListing, RepoListing};
+use package_sets::PackageSetEntry;
 pub(crate) use packages::Packages;
 pub(crate) use preset::PresetTable;
 pub(crate) use pypi::{PypiEntry, PypiSettings, PypiWanted};
@@ -73,6 +75,8 @@ pub(crate) struct Config {
     pub(crate) warnings: Vec<String>,
     /// The `[[repo]]` entries, in the file's order.
     pub(crate) repos: Vec<RepoEntry>,
+    /// The `[packages.NAME]` sections.
+    package_sets: Vec<PackageSetEntry>,
     /// What can be named.
     pub(crate) presets: PresetTable,
     /// What holds for all sets of Python packages.
@@ -128,6 +132,8 @@ pub(crate) struct Wanted {
     pub(crate) cves: Vec<String>,
     /// Packages that are asked for by name, of all these repositories together.
     pub(crate) packages: Packages,
+    /// Sets of `mirror.toml`: what is asked for, or where nothing is named, of whose groups.
+    pub(crate) sets: Vec<String>,
     /// With `.treeinfo` and its files.
     pub(crate) treeinfo: bool,
     /// Without the packages that upstream lost.
@@ -158,7 +164,7 @@ pub(crate) struct Upstream {
     /// Which packages.
     pub(crate) selection: Selection,
     /// What is asked for by name: the same of all that it is asked of together.
-    pub(crate) asked: Option<Arc<Packages>>,
+    pub(crate) asked: Option<Arc<Vec<Packages>>>,
     /// The architectures of the hosts that it is asked for.
     pub(crate) arches: Vec<String>,
     /// With `.treeinfo` and its files.
@@ -189,6 +195,7 @@ impl Default for Config {
             hosts: Vec::new(),
             warnings: Vec::new(),
             repos: Vec::new(),
+            package_sets: Vec::new(),
             presets: PresetTable::built_in(),
             pypi: PypiSettings::default(),
             pypi_sets: Vec::new(),
@@ -212,7 +219,8 @@ impl Config {
         host_arch: &str,
     ) -> Result<Vec<Upstream>, ConfigError> {
         let mut upstreams = if wanted.names_something() {
-            expand::upstreams(&self.presets, wanted, Said::Options, host_arch)?
+            let sets = package_sets::named(&self.package_sets, &wanted.sets)?;
+            expand::upstreams(&self.presets, wanted, &sets, Said::Options, host_arch)?
         } else {
             self.upstreams_of_file(wanted, host_arch)?
         };
@@ -238,13 +246,19 @@ impl Config {
         }
         let mut all = Vec::new();
         for RepoEntry { at, wanted } in &self.repos {
-            let some = expand::upstreams(&self.presets, wanted, Said::File, host_arch);
+            let some = expand::upstreams(&self.presets, wanted, &[], Said::File, host_arch);
             all.extend(
                 some.map_err(|error| ConfigError::Entry {
                     at: at.clone(),
                     error: Box::new(error),
                 })?,
             );
+        }
+        package_sets::ask(&self.package_sets, &mut all)?;
+        package_sets::named(&self.package_sets, &wanted.sets)?;
+        if !wanted.sets.is_empty() {
+            let is_meant = |set: &Packages| wanted.sets.contains(&set.name);
+            all.retain(|one| one.asked.iter().any(|asked| asked.iter().any(is_meant)));
         }
         Ok(all)
     }

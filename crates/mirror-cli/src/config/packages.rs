@@ -10,6 +10,8 @@ use crate::package_lists::PackageList;
 /// What is asked for by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Packages {
+    /// The name of the set; empty where it is none of `mirror.toml`'s.
+    pub(crate) name: String,
     /// Packages as `dnf install` takes them, groups and environments included.
     pub(crate) names: Vec<String>,
     /// Lists of more of them.

@@ -230,3 +230,83 @@ fn lists_of_packages_are_files_and_folders() {
     assert_eq!(took.code, Some(2));
     assert!(took.err.contains("--package-list takes \"rocky\""), "{}", took.text());
 }
+
+#[test]
+fn sets_of_the_configuration_share_the_trees() {
+    let site = site();
+    let url = site.upstream.url();
+    Repository::new().package(package("alone")).write(site.served("../other"));
+    let repo = |name: &str, group: &str| {
+        format!("[[repo]]\nurl = \"{url}/{name}/\"\npath = \"{name}\"\narch = \"x86_64\"\n{group}")
+    };
+    let group = "group = \"site\"\n";
+    let repos = repo("base", group) + &repo("apps", group) + &repo("other", "");
+    let configure = |sets: &str| {
+        let text = format!("root = \"mirror\"\n{repos}{sets}");
+        fs::write(site.path("mirror.toml"), text).unwrap();
+    };
+    configure(
+        "[packages.one]\ngroup = \"site\"\npackages = \"tool\"\nclosed = true\n\
+         [packages.two]\ngroup = \"site\"\npackages = [\"lib < 2\", \"docs\"]\nclosed = true\n",
+    );
+    let ran = site.run("sync --set two");
+    assert_eq!(ran.code, Some(0), "{}", ran.text());
+    assert!(
+        ran.out.starts_with(
+            "set one, x86_64: 3 packages, 1 asked for and 2 needed by them\n\
+             set two, x86_64: 3 packages, 2 asked for and 1 needed by them\nbase  published "
+        ),
+        "{}",
+        ran.text()
+    );
+    // The others are not looked at.
+    assert!(!ran.out.contains("other"), "{}", ran.text());
+    let ran = site.run("sync");
+    assert!(ran.out.starts_with("base   unchanged "), "{}", ran.text());
+    assert!(ran.out.contains("\nother  published "), "{}", ran.text());
+
+    // On the command line a set is asked of what is named there.
+    let ran = site.run("sync --repo-file site.repo --root m2 --set two --arch x86_64");
+    assert!(ran.out.starts_with("set two, x86_64: 3 packages"), "{}", ran.text());
+
+    configure("[packages.one]\ngroup = \"site\"\npackages = \"lonely\"\nclosed = true\n");
+    let ran = site.run("sync");
+    assert_eq!(ran.code, Some(3), "{}", ran.text());
+    assert!(
+        ran.err.contains("error: set one, x86_64: what is asked for cannot be had\n  lonely: "),
+        "{}",
+        ran.text()
+    );
+    for (sets, more, message) in [
+        (
+            "[packages.one]\npackages = \"app\"\n",
+            "",
+            "set one does not say of which `group` it is asked\nhint: there is other, site\n",
+        ),
+        (
+            "[packages.one]\ngroup = \"sit\"\npackages = \"app\"\n",
+            "",
+            "set one is asked of group sit, which no [[repo]] is of\nhint: did you mean site?\n",
+        ),
+        (
+            "[packages.one]\ngroup = \"site\"\n",
+            "",
+            "set one has neither `packages` nor `package_list`\nhint: name them: packages = ",
+        ),
+        (
+            "[packages.one]\ngroup = \"site\"\npackages = \"app\"\n",
+            " --set on",
+            "there is no [packages.on]\nhint: did you mean one?\n",
+        ),
+        (
+            "packages = \"alone\"\n[packages.one]\ngroup = \"other\"\npackages = \"app\"\n",
+            "",
+            "other has `packages` of its own, and set one is asked of it as well\nhint: make a set",
+        ),
+    ] {
+        configure(sets);
+        let ran = site.run(&format!("sync{more}"));
+        assert_eq!(ran.code, Some(2), "{}", ran.text());
+        assert!(ran.err.contains(message), "{message}: {}", ran.text());
+    }
+}

@@ -74,7 +74,7 @@ fn says_what_is_wrong_with_a_file() {
         (
             "conections = 3",
             "etc/mirror.toml:1: unknown key `conections`, expected one of root, connections, \
-             keep_generations, grace, prune, lock_wait, limit_rate, retries, timeout, sign_key, host, repo, preset, pypi\ndid you mean connections?"
+             keep_generations, grace, prune, lock_wait, limit_rate, retries, timeout, sign_key, host, repo, packages, preset, pypi\ndid you mean connections?"
                 .to_owned(),
         ),
         (
