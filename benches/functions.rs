@@ -1,5 +1,5 @@
 //! How fast the functions are that a run's time goes to: reading metadata, comparing versions,
-//! planning, hashing; pages and packages of Python indexes.
+//! planning, hashing; pages and packages of Python indexes; signatures in packages.
 //!
 //! ```text
 //! cargo bench -p mirror-core              all of them
@@ -34,7 +34,10 @@ use mirror_core::path::RepoPath;
 use mirror_core::plan::{Inventory, Plan};
 use mirror_core::resolve::pypi::{self, Inputs, Listed, Target, best};
 use mirror_core::resolve::rpm::{Goal, Pool, Weak};
-use mirror_fixtures::samples;
+use mirror_core::signature::package::{Verdict, Vouched, verify};
+use mirror_core::signature::{Fingerprint, Keys};
+use mirror_fixtures::signing::{PackageSignature, header_of, with_signatures};
+use mirror_fixtures::{Gpg, Package, samples};
 
 /// A large distribution's packages.
 const PACKAGES: usize = 60_000;
@@ -387,7 +390,38 @@ fn zip_directory() -> Vec<u8> {
     out
 }
 
+/// Whether a package is signed by a key that counts: its headers alone, where signed metadata vouches for
+/// the file, and all of it. The key is as distributions have them, and the package as large as most.
+fn signatures(criterion: &mut Criterion) {
+    let Some(gpg) = Gpg::new().map(Arc::new) else { return };
+    let package = (0..200).fold(Package::new("demo", "1", "1"), |package, number| {
+        package.file(&format!("/usr/share/demo/part{}/file{number}", number % 10), "content")
+    });
+    let package = package.payload_size(256 << 10).build();
+    let mut group = criterion.benchmark_group("signatures");
+    group.sample_size(20).throughput(Throughput::Elements(1));
+    for (algorithm, tag) in [("rsa4096", 268), ("ed25519", 267)] {
+        let key = gpg.make(algorithm, algorithm, "never", &[]);
+        let signature = gpg.signer(&key).sign_binary(&header_of(&package), &[]);
+        let signed = with_signatures(&package, &[PackageSignature::Header(tag, signature)]);
+        let keys = Keys::read(&gpg.export(&key)).unwrap();
+        let trusted: Vec<Fingerprint> = keys.fingerprints().copied().collect();
+        let vouched = Vouched::read(&mut &signed[..], &Sha256::of(&signed).into()).unwrap();
+        let now = jiff::Timestamp::now().as_second();
+        for (what, vouched) in [("headers", vouched), ("payload too", None)] {
+            group.bench_function(format!("{algorithm}, {what}"), |bench| {
+                bench.iter(|| {
+                    let mut file = io::Cursor::new(&signed);
+                    let verdict = verify(&mut file, vouched, &keys, &trusted, now).unwrap();
+                    assert!(matches!(verdict, Verdict::Good(_)), "{verdict}");
+                });
+            });
+        }
+    }
+}
+
 criterion_group!(
-    functions, primary, filter, closure, versions, planning, hashing, pages, releases, packages
+    functions, primary, filter, closure, versions, planning, hashing, pages, releases, packages,
+    signatures
 );
 criterion_main!(functions);
