@@ -152,9 +152,9 @@ pub const FILE_PATH: usize = 4096;
 /// some 200 bytes of memory (most seen: 120,000).
 pub const LISTED_ITEMS: usize = 1_000_000;
 
-/// Longest text of a package that is listed, in bytes (longest seen: a description of 130 kB). Written as
-/// XML, where a character may take six times as much, it is below [`XML_TOKEN`].
-pub const LISTED_TEXT: usize = 512 << 10;
+/// Longest text of a package that is listed, in bytes as XML has it (longest seen: a description of
+/// 130 kB). The tag that it may be an attribute of is then below [`XML_TOKEN`].
+pub const LISTED_TEXT: usize = 3 << 20;
 
 /// Most dependencies, and most files, that the packages of a goal have together (seen: 1,500,000 of
 /// 60,000 packages).

@@ -527,7 +527,7 @@ fn no_package_makes_metadata_that_cannot_be_read() {
     ]);
     let indexed = folder.index(&options()).unwrap();
     assert_eq!((indexed.packages, indexed.refused.len()), (1, 1));
-    let reason = "is too large: expected at most 524288 bytes of one text of a package";
+    let reason = "is too large: expected at most 3145728 bytes of one text of a package";
     assert_eq!(indexed.refused[0].reason, reason);
 
     for number in 0..35 {

@@ -10,10 +10,6 @@ pub type Text<'a> = Cow<'a, str>;
 
 /// Takes a text, of which messages speak as `what`.
 pub(super) fn text<'a>(bytes: &'a [u8], what: &str) -> Result<Text<'a>, FormatError> {
-    if bytes.len() > limits::LISTED_TEXT {
-        let what = "bytes of one text of a package";
-        return Err(FormatError::Limit { what, limit: limits::LISTED_TEXT as u64 });
-    }
     if let Some(byte) = bytes.iter().find(|byte| is_forbidden(**byte)) {
         return Err(wrong(format!("has the control character {byte:#04x} in its {what}")));
     }

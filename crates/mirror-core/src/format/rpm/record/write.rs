@@ -82,11 +82,12 @@ pub struct Listing<'a> {
 }
 
 impl Listing<'_> {
-    /// Adds the package's element of a document, with the new line behind it. One over
-    /// [`limits::PACKAGE_ELEMENT`] is an error: nobody could carry it over.
+    /// Adds the package's element of a document, with the new line behind it. A text over
+    /// [`limits::LISTED_TEXT`] and an element over [`limits::PACKAGE_ELEMENT`] are errors, for not every
+    /// reader takes them; what was added is then of no use.
     pub fn write(&self, document: Document, out: &mut Vec<u8>) -> Result<(), FormatError> {
         let end = out.len().saturating_add(limits::PACKAGE_ELEMENT);
-        let mut xml = Xml { out, end };
+        let mut xml = Xml { out, end, longest: 0 };
         match document {
             Document::Primary => self.primary(&mut xml),
             Document::Filelists => {
@@ -106,6 +107,10 @@ impl Listing<'_> {
                 }
                 xml.raw("</package>\n");
             }
+        }
+        if xml.longest > limits::LISTED_TEXT {
+            let (what, limit) = ("bytes of one text of a package", limits::LISTED_TEXT as u64);
+            return Err(FormatError::Limit { what, limit });
         }
         if xml.out.len() > end {
             let (what, limit) = ("bytes of a package's metadata", limits::PACKAGE_ELEMENT as u64);
@@ -179,6 +184,8 @@ struct Xml<'o> {
     out: &'o mut Vec<u8>,
     /// Once `out` is longer, nothing is added.
     end: usize,
+    /// Bytes of the longest text.
+    longest: usize,
 }
 
 impl Xml<'_> {
@@ -189,6 +196,7 @@ impl Xml<'_> {
     }
 
     fn text(&mut self, text: &str) {
+        let before = self.out.len();
         self.escaped(text, |byte| match byte {
             b'&' => Some("&amp;"),
             b'<' => Some("&lt;"),
@@ -196,9 +204,11 @@ impl Xml<'_> {
             b'\r' => Some("&#13;"),
             _ => None,
         });
+        self.longest = self.longest.max(self.out.len() - before);
     }
 
     fn attribute(&mut self, name: &str, value: &str) {
+        let before = self.out.len();
         self.raw(" ");
         self.raw(name);
         self.raw("=\"");
@@ -216,6 +226,7 @@ impl Xml<'_> {
             }
         }
         self.raw("\"");
+        self.longest = self.longest.max(self.out.len() - before);
     }
 
     /// A piece of an attribute's value.
