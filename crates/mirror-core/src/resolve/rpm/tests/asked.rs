@@ -498,6 +498,69 @@ fn streams_are_enabled_by_default_as_dnf_does() {
 }
 
 #[test]
+fn streams_of_real_modules_hide_what_they_hide_from_dnf() {
+    let Some(folder) = real::real("modules-f29") else { return };
+    if mirror_fixtures::tool("dnf").is_none() {
+        return;
+    }
+    let texts = ["f29.yaml", "f29-updates.yaml"].map(|name| {
+        let text = fs::read_to_string(folder.join(name)).unwrap();
+        text.replace("platform: [f29]", "platform: [el9]")
+    });
+    // What the streams have, and a package of no module beside each.
+    let packages = texts.each_ref().map(|text| {
+        let modules = Modules::read(text.as_bytes()).unwrap();
+        let mut lines = BTreeSet::new();
+        for nevra in modules.streams().flat_map(|stream| &stream.artifacts) {
+            if nevra.arch != "src" {
+                lines.insert(nevra.to_string());
+                lines.insert(format!("{}-99-1.noarch", nevra.name));
+            }
+        }
+        lines.into_iter().collect::<Vec<_>>().join("\n")
+    });
+    let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    for ((folder, packages), modules) in folders.iter().zip(&packages).zip(&texts) {
+        publish(folder.path(), packages, "<comps/>", modules);
+    }
+    let mut site = Site::new(
+        &packages.each_ref().map(String::as_str),
+        &[],
+        &texts.each_ref().map(String::as_str),
+    );
+    let mut streams: BTreeSet<String> = BTreeSet::new();
+    for stream in site.modules.iter().flat_map(Modules::streams) {
+        streams.insert(format!("{}:{}", stream.name, stream.stream));
+    }
+    let mut goals: Vec<Vec<&str>> = vec![Vec::new()];
+    goals.extend(streams.iter().map(|stream| vec![stream.as_str()]));
+    let asked = goals.iter().map(|streams| serde_json::json!({ "streams": streams }));
+    let paths = folders.each_ref().map(tempfile::TempDir::path);
+    let answers = judge(&paths, &asked.collect::<Vec<_>>()).unwrap();
+    for (streams, theirs) in goals.iter().zip(answers) {
+        let ours = site.goal(&set(&[], streams)).map(|_| {
+            let visible = site.pool.ids().filter(|id| site.pool.hidden(*id).is_none());
+            let words: BTreeSet<String> =
+                visible.map(|id| site.pool.nevra(id).to_string()).collect();
+            words.into_iter().collect::<Vec<_>>()
+        });
+        match (ours, theirs) {
+            (Err(_), Err(_)) => {}
+            (Ok(ours), Ok(theirs)) => {
+                let [ours, theirs] = [ours, theirs].map(|l| l.into_iter().collect::<BTreeSet<_>>());
+                let more: Vec<_> = ours.difference(&theirs).take(5).collect();
+                let less: Vec<_> = theirs.difference(&ours).take(5).collect();
+                assert!(
+                    more.is_empty() && less.is_empty(),
+                    "{streams:?}: more {more:?}, less {less:?}"
+                );
+            }
+            (ours, theirs) => panic!("{streams:?}: {:?}, dnf {:?}", ours.err(), theirs.err()),
+        }
+    }
+}
+
+#[test]
 fn groups_of_a_real_repository_are_what_they_are_to_dnf() {
     let Some(folder) = real::real("centos9-baseos-md") else { return };
     if mirror_fixtures::tool("dnf").is_none() {

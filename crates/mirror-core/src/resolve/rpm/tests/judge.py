@@ -60,11 +60,16 @@ for line in sys.stdin:
     else:
         base = common
         base.reset(goal=True)
-    base.conf.install_weak_deps = goal["weak"]
+    base.conf.install_weak_deps = goal.get("weak", True)
     answer = {}
     try:
         if goal.get("streams"):
             mark(lambda: dnf.module.module_base.ModuleBase(base).enable(goal["streams"]))
+        if "install" not in goal:
+            # What there is to be had.
+            found = base.sack.query().available()
+            print(json.dumps({"packages": sorted({str(package) for package in found})}), flush=True)
+            continue
         mark(lambda: base.install_specs(goal["install"]))
         base.resolve()
         chosen = base.transaction.install_set if base.transaction else []
