@@ -16,7 +16,9 @@ use crate::format::rpm::primary::{read_packages, read_packages_fully};
 use crate::format::rpm::repofile::{RepoFile, Section, Variables};
 use crate::format::rpm::repomd::Repomd;
 use crate::format::rpm::treeinfo::TreeInfo;
-use crate::format::rpm::{FormatError, filelists, mirrorlist, other, version};
+use crate::format::rpm::{
+    FormatError, filelists, installed, mirrorlist, other, package_list, version,
+};
 #[cfg(feature = "signatures")]
 use crate::limits;
 use crate::path::{RESERVED, RepoPath, TreePath};
@@ -58,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     ("headers", headers),
     ("hold", hold),
     ("journal", journal),
+    ("lists", lists),
     ("metadata", metadata),
     ("metalink", metalink),
     ("mirrorlist", mirrorlist),
@@ -139,6 +142,18 @@ pub fn metalink(data: &[u8]) {
 /// Reads a list of mirrors.
 pub fn mirrorlist(data: &[u8]) {
     let _ = mirrorlist::read(data);
+}
+
+/// Reads lists of packages. What is installed is printed as it is read.
+pub fn lists(data: &[u8]) {
+    let _ = package_list::read(data);
+    for package in installed::read(data).unwrap_or_default() {
+        let line = package.to_string();
+        // That is a mark at a file's beginning, and no part of a name.
+        if !line.starts_with('\u{feff}') {
+            assert!(installed::read(line.as_bytes()).is_ok_and(|again| again == [package]));
+        }
+    }
 }
 
 /// What `netrc` says in an error, behind the line.

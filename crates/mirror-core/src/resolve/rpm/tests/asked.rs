@@ -534,6 +534,7 @@ fn streams_of_real_modules_hide_what_they_hide_from_dnf() {
     }
     let mut goals: Vec<Vec<&str>> = vec![Vec::new()];
     goals.extend(streams.iter().map(|stream| vec![stream.as_str()]));
+    assert!(goals.len() > 30);
     let asked = goals.iter().map(|streams| serde_json::json!({ "streams": streams }));
     let paths = folders.each_ref().map(tempfile::TempDir::path);
     let answers = judge(&paths, &asked.collect::<Vec<_>>()).unwrap();
