@@ -70,6 +70,12 @@ fn newest_readable(store: &Store, tree: &TreePath) -> Result<Option<Generation>>
     Ok(None)
 }
 
+/// Keeps the reason why nothing can be done for a tree.
+fn note(tree: &mut Tree<'_>, error: &Error) {
+    let (reason, kind) = (error.to_string(), error.kind());
+    tree.report.failures.push(Failure { path: None, reason, kind });
+}
+
 impl<'a> Run<'a> {
     /// The groups of which a tree was rolled back, and not released since.
     pub(super) fn held_groups(&self) -> Result<HashSet<String>> {
@@ -163,6 +169,8 @@ impl<'a> Run<'a> {
         self.reporter.on_event(&Event::Resolving { tree: &tree.name });
         match self.resolution(&mut tree).await {
             Err(error) if error.is_local() => return Err(error),
+            // It is resolved again with its companions, and perhaps for the better.
+            Err(error) if job.source.is_outdated() => note(&mut tree, &error),
             Err(error) => self.fail(&mut tree, &error),
             Ok(None) => {}
             Ok(Some(manifest)) => self.plan(&mut tree, manifest).await?,
@@ -172,11 +180,11 @@ impl<'a> Run<'a> {
 
     /// Says why nothing can be done for a tree.
     pub(super) fn fail(&self, tree: &mut Tree<'a>, error: &Error) {
-        let (reason, kind) = (error.to_string(), error.kind());
+        let reason = error.to_string();
         let (tree_name, path) = (&*tree.name, "");
         self.reporter.on_event(&Event::Failed { tree: tree_name, path, reason: &reason });
         tree.job.source.give_up(&reason);
-        tree.report.failures.push(Failure { path: None, reason, kind });
+        note(tree, error);
     }
 
     /// Refuses a manifest without most of the packages that are published, for the same selection.

@@ -12,7 +12,7 @@ use mirror_fixtures::{Package, Repository};
 use tokio_util::sync::CancellationToken;
 
 use super::{Ran, Sites, package, pair, set, sites};
-use crate::support::{listing, patient};
+use crate::support::{Recorder, listing, patient};
 
 fn lib(version: &str) -> Package {
     Package::new("lib", version, "1")
@@ -88,8 +88,20 @@ async fn what_was_damaged_is_chosen_and_brought_again() {
     sites.run(set(&["app"])).await;
     let lib = sites.root().join("base").join(&sites.written("base").package("words").path);
     fs::write(&lib, "damaged").unwrap();
-    let ran = sites.run(set(&["app"])).await;
-    assert!(ran.report.is_complete(), "{:#?}", ran.report);
+    let closure = Arc::new(Closure::new(vec![set(&["app"])]));
+    let jobs = sites.jobs(&closure, |_, source| source);
+    let (recorder, cancel) = (Arc::new(Recorder::default()), CancellationToken::new());
+    let mirror = Mirror::open(&sites.root(), patient()).await.unwrap();
+    let report =
+        mirror.sync(&jobs, Mode::Apply, Arc::clone(&recorder) as _, &cancel).await.unwrap();
+    drop(mirror);
+    assert!(report.is_complete(), "{report:#?}");
+    // That the others were not read at first is nobody's fault.
+    assert!(
+        !recorder.lines().iter().any(|line| line.contains("\"failed\"")),
+        "{:#?}",
+        recorder.lines()
+    );
     sites.assert_sound();
     assert_eq!(sites.packages("base"), ["docs-1-1", "lib-2-1", "words-1-1"]);
     sites.clear_requests();
