@@ -686,6 +686,10 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
             "ids are as `dnf updateinfo list --all` prints them; --repo names the repositories that \
              have them"
         }
+        Kind::Selection => {
+            "packages are named as `dnf list` prints them, and patterns have to fit the whole name \
+             (--include 'kernel*'); --dry-run shows what is taken; nothing published was changed"
+        }
         Kind::Signature => signature_hint(&failure.reason),
         Kind::PackageSignature => package_hint(&failure.reason),
         Kind::Older => {

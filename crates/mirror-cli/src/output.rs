@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use mirror_core::error::Kind;
-use mirror_core::plan::Changes;
 use mirror_core::report::{
     self, Outcome, PackageSignatures, Report, SetFailure, SignedBy, TreeReport,
 };
@@ -159,9 +158,7 @@ fn outcome(tree: &TreeReport) -> (&'static str, String) {
         None => "nothing is published yet".to_owned(),
     };
     match tree.outcome {
-        Outcome::Published => {
-            ("published", format!("{size}: {}{}", changes(&tree.changes), unsigned(tree)))
-        }
+        Outcome::Published => ("published", format!("{size}: {}{}", changes(tree), unsigned(tree))),
         Outcome::Unchanged => ("unchanged", format!("{size}{}", unsigned(tree))),
         Outcome::Planned => (
             "planned",
@@ -171,7 +168,7 @@ fn outcome(tree: &TreeReport) -> (&'static str, String) {
                 human::size(tree.bytes, tree.files, tree.unsized_files),
                 human::files(tree.fetch_files),
                 human::size(tree.fetch_bytes, tree.fetch_files, tree.fetch_unsized),
-                changes(&tree.changes),
+                changes(tree),
                 unsigned(tree)
             ),
         ),
@@ -220,7 +217,8 @@ fn is_of_state(failure: &report::Failure) -> bool {
     matches!(failure.kind, Kind::Damaged | Kind::Unreadable)
 }
 
-fn changes(changes: &Changes) -> String {
+fn changes(tree: &TreeReport) -> String {
+    let changes = &tree.changes;
     let parts = [(changes.new, "new"), (changes.updated, "updated"), (changes.gone, "gone")];
     let mut parts: Vec<_> = parts
         .into_iter()
@@ -230,7 +228,12 @@ fn changes(changes: &Changes) -> String {
     if changes.dropped > 0 {
         parts.push(format!("{} dropped", human::files(changes.dropped)));
     }
-    if parts.is_empty() { "the same packages".to_owned() } else { parts.join(", ") }
+    match tree.generation {
+        _ if !parts.is_empty() => parts.join(", "),
+        // There is nothing that it could be the same as.
+        None | Some(1) => "no packages".to_owned(),
+        Some(_) => "the same packages".to_owned(),
+    }
 }
 
 /// The word on a signature that takes no line of its own.
@@ -300,6 +303,7 @@ fn failed_sets(tree: &TreeReport) -> impl Iterator<Item = String> + '_ {
 mod tests {
     use super::*;
     use mirror_core::path::RepoPath;
+    use mirror_core::plan::Changes;
 
     fn tree(name: &str, outcome: Outcome) -> TreeReport {
         TreeReport {

@@ -188,6 +188,20 @@ pub enum Error {
         /// Those that are kept.
         kept: Vec<u64>,
     },
+    /// A selection that takes nothing of what upstream lists.
+    #[error("the selection takes none of {listed} packages")]
+    TakesNone {
+        /// Packages that upstream lists.
+        listed: u64,
+    },
+    /// A selection that takes nothing any more, where there are packages published.
+    #[error("the selection takes none of {listed} packages, and {total} are published")]
+    Empties {
+        /// Packages that upstream lists.
+        listed: u64,
+        /// Packages of the published generation.
+        total: u64,
+    },
     /// Two trees that have nothing in common.
     #[error("{first} holds {holds}, and {second} {other}: there is nothing to compare")]
     OtherContents {
@@ -554,6 +568,8 @@ pub enum Kind {
     SilentHandshake,
     /// No advisory is called as it was asked for.
     Advisory,
+    /// A selection takes nothing.
+    Selection,
     /// No signature of a file counts, or it has none where one is wanted.
     Signature,
     /// The same of a package.
@@ -586,11 +602,12 @@ impl Error {
             | Self::Protocol { kind, .. }
             | Self::Proxy { kind, .. } => *kind,
             Self::NoSuchAdvisory { .. } => Kind::Advisory,
+            Self::TakesNone { .. } => Kind::Selection,
             Self::Signature { .. } | Self::KeyChanged { .. } | Self::Untrusted { .. } => {
                 Kind::Signature
             }
             Self::Older { .. } => Kind::Older,
-            Self::Shrinks { .. } => Kind::Shrinks,
+            Self::Shrinks { .. } | Self::Empties { .. } => Kind::Shrinks,
             Self::Damaged { .. } => Kind::Damaged,
             Self::Io { .. } => Kind::Unreadable,
             Self::NoSpace { .. } | Self::NoInodes { .. } | Self::NoRoom { .. } => Kind::NoSpace,

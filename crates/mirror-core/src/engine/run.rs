@@ -6,6 +6,7 @@ mod fetch;
 mod finish;
 mod publish;
 mod resolve;
+mod selections;
 mod space;
 
 use std::collections::HashSet;
@@ -22,7 +23,7 @@ use crate::error::Result;
 use crate::manifest::{Manifest, StoredManifest};
 use crate::plan::Plan;
 use crate::report::{Report, Reporter, TreeReport};
-use crate::source::{Room, Turn};
+use crate::source::{Room, Selected, Turn};
 
 /// Sources that are read at once; each of their transfers counts against the connections.
 const SOURCES: usize = 8;
@@ -57,6 +58,8 @@ struct Tree<'a> {
     deferred: Vec<(String, String)>,
     /// Content that its source has read and that is not part of it.
     let_go: HashSet<Sha256>,
+    /// What its selection found, where its upstream was read.
+    selected: Option<Selected>,
     report: TreeReport,
 }
 
@@ -100,6 +103,7 @@ impl<'a> Run<'a> {
                 trees[at] = tree;
             }
         }
+        self.judge_selections(&mut trees);
         Ok(trees)
     }
 
@@ -144,6 +148,7 @@ impl<'a> Run<'a> {
         for round in 0..again::MOVES {
             self.measure_room()?;
             let groups = self.resolve_again(trees, round).await?;
+            self.judge_selections(trees);
             self.tell_deferred(trees);
             if groups.is_empty() {
                 break;
@@ -153,6 +158,7 @@ impl<'a> Run<'a> {
         }
         for _ in 0..again::LESS {
             let groups = self.resolve_without(trees).await?;
+            self.judge_selections(trees);
             if groups.is_empty() {
                 break;
             }

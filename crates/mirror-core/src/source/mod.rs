@@ -9,6 +9,7 @@ mod making;
 pub mod pypi;
 mod room;
 pub mod rpm;
+mod selected;
 mod transfer;
 
 use std::collections::HashSet;
@@ -35,6 +36,7 @@ use crate::signature::Judgement;
 use crate::store::Store;
 pub use making::Pipe;
 pub(crate) use room::{Growing, Room};
+pub(crate) use selected::{OfAdvisories, Selected};
 pub(crate) use transfer::Transfer;
 
 /// What an upstream holds now.
@@ -186,6 +188,7 @@ pub(crate) struct Remarks {
     pub(crate) let_go: HashSet<Sha256>,
     pub(crate) refused: Vec<Failure>,
     pub(crate) packages: Option<PackageSignatures>,
+    pub(crate) selected: Option<Selected>,
 }
 
 struct Reporting<'a> {
@@ -513,6 +516,11 @@ impl<'a> Context<'a> {
         self.reporter.reporter.on_event(&Event::Failed { tree, path: shown, reason: &reason });
         let kind = Kind::PackageSignature;
         self.remarks().refused.push(Failure { path: Some(path), reason, kind });
+    }
+
+    /// Says what the selection found, for the sources that are asked the same.
+    pub(crate) fn tell_selected(&self, selected: Selected) {
+        self.remarks().selected = Some(selected);
     }
 
     /// Reports what came of the packages' signatures.

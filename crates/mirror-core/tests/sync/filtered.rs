@@ -3,6 +3,7 @@
 mod hostile;
 mod layouts;
 mod missing;
+mod nothing;
 
 use std::fs;
 use std::io::{BufReader, Read as _};
@@ -170,10 +171,6 @@ async fn every_selection_publishes() {
     let arch = Selection { arches: vec!["x86_64".into()], ..Selection::default() };
     assert_eq!(select(&site, arch).await.outcome, Outcome::Published);
     assert_carried_over(&site, |e| !e.contains("<arch>src<") && !e.contains("arch=\"src\""));
-
-    let nothing = Selection { include: globs(&["none-such"]), ..Selection::default() };
-    assert_eq!(select(&site, nothing).await.outcome, Outcome::Published);
-    assert_carried_over(&site, |_| false);
 }
 
 #[tokio::test]

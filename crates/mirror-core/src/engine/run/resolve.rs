@@ -131,6 +131,7 @@ impl<'a> Run<'a> {
             may_have_moved: false,
             deferred: Vec::new(),
             let_go: HashSet::new(),
+            selected: None,
             report,
         };
         if let Some(fault) = published.fault {
@@ -209,6 +210,7 @@ impl<'a> Run<'a> {
             tree.report.warnings.extend(remarks.warnings);
             tree.report.failed_sets = remarks.failed_sets;
             tree.let_go.extend(remarks.let_go);
+            tree.selected = remarks.selected;
             match (resolution?, previous.take()) {
                 (Resolution::Manifest(manifest), _) => {
                     self.refuse_shrinking(tree, &manifest)?;

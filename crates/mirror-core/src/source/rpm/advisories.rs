@@ -17,6 +17,7 @@ use crate::format::rpm::FormatError;
 use crate::format::rpm::nevra::Nevra;
 use crate::format::rpm::updateinfo::{Advisory, Package, read_advisories};
 use crate::limits;
+use crate::source::OfAdvisories;
 
 /// Advisories whose packages are wanted: those that fit any of these; none means that advisories do not
 /// matter.
@@ -52,20 +53,18 @@ impl fmt::Display for ByAdvisory {
 }
 
 impl Resolving<'_> {
-    /// The builds that the advisories name that are asked for; `None` where advisories do not matter.
-    pub(super) async fn builds_named(
-        &self,
-        files: &[records::Listed],
-    ) -> Result<Option<HashSet<Nevra>>> {
+    /// What the advisories name that are asked for; `None` where advisories do not matter.
+    pub(super) async fn builds_named(&self, files: &[records::Listed]) -> Result<Option<Named>> {
         let asked = &self.source.selection.advisories;
         if !asked.is_asked() {
             return Ok(None);
         }
         let mut gathered = Gathered::new(asked.clone());
-        let mut url = self.url(REPOMD);
-        let mut is_there = false;
-        for listed in files.iter().filter(|listed| listed.record.kind == "updateinfo") {
-            (url, is_there) = (self.url(&listed.record.href), true);
+        // Of several, clients take the first.
+        let updateinfo = files.iter().find(|listed| listed.record.kind == "updateinfo");
+        let file = updateinfo.map_or(REPOMD, |listed| &*listed.record.href);
+        let url = self.url(file);
+        if let Some(listed) = updateinfo {
             let stored = self.fetch_listed(listed).await?;
             let (file, name) = (self.context.open(&stored.sha256)?, url.clone());
             let reading = tokio::task::spawn_blocking(move || {
@@ -73,12 +72,11 @@ impl Resolving<'_> {
             });
             gathered = reading.await.map_err(|error| Error::Client(error.into()))??;
         }
-        let builds = gathered.finish();
-        match builds {
-            Ok(_) if !is_there => Err(Error::metadata(&url, "lists no advisories (updateinfo)")),
-            Ok(builds) => Ok(Some(builds)),
-            Err(missing) => Err(Error::NoSuchAdvisory { file: url, missing }),
-        }
+        let names = asked.ids.iter().chain(&asked.cves);
+        let names = names.map(|name| (name.clone(), gathered.found.contains(name))).collect();
+        let (are_listed, security) = (updateinfo.is_some(), asked.security);
+        let found = OfAdvisories { file: url, are_listed, security, names };
+        Ok(Some(Named { builds: gathered.builds, found }))
     }
 }
 
@@ -93,6 +91,14 @@ pub(super) fn among(
     let mut verdicts = takes(&some).into_iter();
     let of = |candidate| named.contains(candidate) && verdicts.next().unwrap_or(false);
     candidates.iter().map(of).collect()
+}
+
+/// What the advisories that are asked for name.
+#[derive(Debug)]
+pub(super) struct Named {
+    pub(super) builds: HashSet<Nevra>,
+    /// Which of what was asked for there is.
+    pub(super) found: OfAdvisories,
 }
 
 /// Gathers the builds that are wanted, advisory by advisory.
@@ -136,13 +142,6 @@ impl Gathered {
             self.builds.extend(advisory.packages().filter_map(Package::nevra));
         }
     }
-
-    /// The builds; or what no advisory has, in the order in which it was asked for.
-    fn finish(self) -> Result<HashSet<Nevra>, Vec<String>> {
-        let asked = self.asked.ids.iter().chain(&self.asked.cves);
-        let missing: Vec<_> = asked.filter(|name| !self.found.contains(*name)).cloned().collect();
-        if missing.is_empty() { Ok(self.builds) } else { Err(missing) }
-    }
 }
 
 #[cfg(test)]
@@ -168,31 +167,31 @@ mod tests {
         advisories
     }
 
-    fn builds(asked: &ByAdvisory) -> Result<String, Vec<String>> {
+    fn builds(asked: &ByAdvisory) -> String {
         let mut gathered = Gathered::new(asked.clone());
         advisories().list().iter().for_each(|advisory| gathered.take(advisory));
-        let mut builds: Vec<_> = gathered.finish()?.iter().map(ToString::to_string).collect();
+        let mut builds: Vec<_> = gathered.builds.iter().map(ToString::to_string).collect();
         builds.sort();
-        Ok(builds.join(" "))
+        builds.join(" ")
     }
 
     #[test]
     fn takes_the_builds_that_advisories_name() {
         let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let security = ByAdvisory { security: true, ..ByAdvisory::default() };
-        assert_eq!(builds(&security).unwrap(), "a-1-1.noarch c-1-1.noarch");
+        assert_eq!(builds(&security), "a-1-1.noarch c-1-1.noarch");
         let by_id = ByAdvisory { ids: names(&["ex-2"]), ..ByAdvisory::default() };
-        assert_eq!(builds(&by_id).unwrap(), "b-1-1.noarch");
+        assert_eq!(builds(&by_id), "b-1-1.noarch");
         let by_cve = ByAdvisory { cves: names(&["cve-1"]), ..ByAdvisory::default() };
-        assert_eq!(builds(&by_cve).unwrap(), "a-1-1.noarch c-1-1.noarch");
+        assert_eq!(builds(&by_cve), "a-1-1.noarch c-1-1.noarch");
         let any = ByAdvisory { cves: names(&["CVE-2"]), ..security.clone() };
-        assert_eq!(builds(&any).unwrap(), "a-1-1.noarch b-1-1.noarch c-1-1.noarch");
+        assert_eq!(builds(&any), "a-1-1.noarch b-1-1.noarch c-1-1.noarch");
         let lacking = ByAdvisory {
             ids: names(&["EX-9", "EX-1"]),
             cves: names(&["CVE-3"]),
             ..ByAdvisory::default()
         };
-        assert_eq!(builds(&lacking), Err(names(&["EX-9", "CVE-3"])));
+        assert_eq!(builds(&lacking), "a-1-1.noarch");
         assert_eq!(lacking.to_string(), "security=false advisories=EX-1,EX-9 cves=CVE-3");
     }
 }

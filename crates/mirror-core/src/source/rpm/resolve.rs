@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures::future::try_join;
 use url::Url;
 
-use super::advisories::among;
+use super::advisories::{Named, among};
 use super::judge::{Judge, SIGNATURE};
 use super::layout::Layout;
 use super::packages::{self, path};
@@ -27,7 +27,7 @@ use crate::manifest::{Entry, MadeFrom, Manifest, Origin, Remote, Role};
 use crate::part::Expected;
 use crate::path::RepoPath;
 use crate::signature::Judgement;
-use crate::source::{Context, Resolution, Stored};
+use crate::source::{Context, Resolution, Selected, Stored};
 
 pub(super) use super::contents::REPOMD;
 
@@ -196,10 +196,12 @@ impl<'a> Resolving<'a> {
         let (primary, listed) = self.list_packages(&files).await?;
         let streams = self.streams(&files).await?;
         let named = self.builds_named(&files).await?;
-        let selected = self.select(&listed, &streams, named.as_ref());
+        let builds = named.as_ref().map(|named| &named.builds);
+        let selected = self.select(&listed, &streams, builds);
         let of = (primary, &listed);
         let Choice { taken, lacking, chosen_for } =
             self.choose(&repomd, &files, of, selected).await?;
+        self.tell_selected(&listed, &taken, named);
         let dropped = taken.iter().filter(|taken| !**taken).count();
         let is_whole = dropped == 0 && listed.moved.is_empty();
         let is_made = if is_whole && !files.iter().any(|file| file.is_moved) {
@@ -440,6 +442,20 @@ impl<'a> Resolving<'a> {
             (Some(candidates), Some(named)) => among(candidates, named, selected),
             (None, _) => vec![true; listed.entries.len()],
         }
+    }
+
+    /// Says what the selection found, where there is one.
+    fn tell_selected(&self, listed: &packages::Listed, taken: &[bool], named: Option<Named>) {
+        let selection = &self.source.selection;
+        if selection.is_everything() && self.source.seat.is_none() {
+            return;
+        }
+        self.context.tell_selected(Selected {
+            listed: listed.entries.len() as u64,
+            taken: taken.iter().filter(|taken| **taken).count() as u64,
+            patterns: selection.fitting(listed.candidates.as_deref().unwrap_or_default()),
+            advisories: named.map(|named| named.found),
+        });
     }
 
     pub(super) fn urls(&self, name: &str) -> Result<Vec<Url>> {

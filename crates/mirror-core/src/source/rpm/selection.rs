@@ -27,10 +27,16 @@ pub struct Selection {
 
 impl fmt::Display for Selection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let list = |globs: &[Glob]| globs.iter().map(Glob::to_string).collect::<Vec<_>>().join(",");
+        // The same things in another order, or twice, are no other selection.
+        let sorted = |mut list: Vec<String>| {
+            list.sort();
+            list.dedup();
+            list.join(",")
+        };
+        let list = |globs: &[Glob]| sorted(globs.iter().map(Glob::to_string).collect());
         write!(f, "include={} exclude={} ", list(&self.include), list(&self.exclude))?;
         write!(f, "newest-only={} ", self.newest_only.map_or(0, NonZeroUsize::get))?;
-        write!(f, "arch={}", self.arches.join(","))?;
+        write!(f, "arch={}", sorted(self.arches.clone()))?;
         if self.advisories.is_asked() {
             write!(f, " {}", self.advisories)?;
         }
@@ -80,22 +86,37 @@ impl Selection {
         taken
     }
 
+    /// The patterns of which a package has to fit one, as they are written, and for each whether one of
+    /// the candidates does.
+    pub(super) fn fitting(&self, candidates: &[Nevra]) -> Vec<(String, bool)> {
+        let mut open: Vec<&Glob> = self.include.iter().collect();
+        for candidate in candidates {
+            if open.is_empty() {
+                break;
+            }
+            let mut written = None;
+            open.retain(|glob| !fits(glob, candidate, &mut written));
+        }
+        let is_open = |glob: &Glob| open.iter().any(|open| *open == glob);
+        self.include.iter().map(|glob| (glob.to_string(), !is_open(glob))).collect()
+    }
+
     fn takes_alone(&self, candidate: &Nevra) -> bool {
         let fits = |globs: &[Glob]| {
             let mut written = None;
-            globs.iter().any(|glob| {
-                glob.matches(&candidate.name)
-                    || written
-                        .get_or_insert_with(|| forms(candidate))
-                        .iter()
-                        .any(|form| glob.matches(form))
-            })
+            globs.iter().any(|glob| fits(glob, candidate, &mut written))
         };
         (self.include.is_empty() || fits(&self.include))
             && !fits(&self.exclude)
             && (self.arches.is_empty()
                 || self.arches.iter().any(|base| installs(base, &candidate.arch)))
     }
+}
+
+/// Whether a package fits a pattern; `written` keeps its forms for the next one.
+fn fits(glob: &Glob, candidate: &Nevra, written: &mut Option<[String; 5]>) -> bool {
+    glob.matches(&candidate.name)
+        || written.get_or_insert_with(|| forms(candidate)).iter().any(|form| glob.matches(form))
 }
 
 /// The forms that dnf holds a pattern against, besides the name alone.
@@ -143,6 +164,16 @@ mod tests {
         fn takes_plain(&self, candidates: &[Nevra]) -> Vec<bool> {
             self.takes(candidates, &Membership::default())
         }
+    }
+
+    #[test]
+    fn says_the_same_of_the_same_in_any_order() {
+        let of = |include: &[&str], arches: &[&str]| {
+            let arches = arches.iter().map(|arch| (*arch).to_owned()).collect();
+            Selection { include: globs(include), arches, ..Selection::default() }.to_string()
+        };
+        assert_eq!(of(&["b", "a", "b"], &["y", "x"]), of(&["a", "b"], &["x", "y", "x"]));
+        assert_ne!(of(&["a"], &[]), of(&["b"], &[]));
     }
 
     #[test]
