@@ -22,7 +22,7 @@ pub(super) const EXAMPLES: &str = "\
 Examples:
   mirror sync rocky --repo baseos appstream extras
   mirror sync rocky --release 9 --arch x86_64 aarch64 --root /srv/mirror
-  mirror sync rocky kubernetes --repo baseos appstream kubernetes --packages kubeadm @core --closed
+  mirror sync rocky kubernetes --repo baseos appstream stable --packages kubeadm @core --closed
   mirror sync --repo-file vendor.repo
   mirror sync --url https://example.com/repo/ --path vendor/tools
   mirror sync --dry-run";
