@@ -97,7 +97,7 @@ impl Selection {
             let mut written = None;
             open.retain(|glob| !fits(glob, candidate, &mut written));
         }
-        let is_open = |glob: &Glob| open.iter().any(|open| *open == glob);
+        let is_open = |glob: &Glob| open.contains(&glob);
         self.include.iter().map(|glob| (glob.to_string(), !is_open(glob))).collect()
     }
 
