@@ -9,7 +9,7 @@ use url::Url;
 
 use super::Mirror;
 use crate::digest::{Digest, Sha256};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::fetch::{Downloaded, Need, Request};
 use crate::limits;
 use crate::manifest::{Entry, Origin, Remote, Role};
@@ -40,6 +40,11 @@ pub(super) struct Unit {
 }
 
 impl Unit {
+    /// Whether a tree wants it that can do without.
+    fn is_borne(&self, bearing: &Bearing) -> bool {
+        self.takers.iter().any(|(tree, _)| bearing[*tree])
+    }
+
     /// Each URL once, best first.
     fn urls(&self) -> Vec<Url> {
         let urls = self.remotes.iter().flat_map(|(remote, path)| remote.urls(path));
@@ -56,6 +61,9 @@ pub(super) enum Patience {
     /// It may be asked for once more, when its upstream has been read again.
     Some,
 }
+
+/// For each tree of the run whether it can do without files that upstream does not have.
+pub(super) type Bearing = Arc<[bool]>;
 
 /// What came of a unit.
 #[derive(Debug)]
@@ -214,7 +222,7 @@ pub(super) fn start(
     mirror: &Mirror,
     queue: Queue,
     room: &Arc<Room>,
-    patience: Patience,
+    (patience, bearing): (Patience, Bearing),
     reporter: &Arc<dyn Reporter>,
     transfers: &mut JoinSet<()>,
 ) -> mpsc::UnboundedReceiver<Done> {
@@ -225,6 +233,7 @@ pub(super) fn start(
         let (queue, sender) = (Arc::clone(&queue), sender.clone());
         let (store, client) = (Arc::clone(&mirror.store), Arc::clone(&mirror.client));
         let (reporter, room) = (Arc::clone(reporter), Arc::clone(room));
+        let bearing = Arc::clone(&bearing);
         transfers.spawn(async move {
             let parts = store.parts();
             let next = || {
@@ -255,6 +264,8 @@ pub(super) fn start(
                         let (reason, after_ms) = (&error.to_string(), 0);
                         reporter.on_event(&Event::Retrying { tree, path: name, reason, after_ms });
                     }
+                    // Whether it failed, its source has yet to say.
+                    Err(error) if error.kind() == Kind::NotFound && unit.is_borne(&bearing) => {}
                     Err(error) => {
                         let reason = &error.to_string();
                         reporter.on_event(&Event::Failed { tree, path: name, reason });

@@ -56,6 +56,8 @@ struct Tree<'a> {
     may_have_moved: bool,
     /// Files that are asked for once more before they are said to have failed, and why.
     deferred: Vec<(String, String)>,
+    /// Files that upstream does not have, and why: its source may do without.
+    borne: Vec<(String, String)>,
     /// Content that its source has read and that is not part of it.
     let_go: HashSet<Sha256>,
     /// What its selection found, where its upstream was read.
@@ -165,6 +167,7 @@ impl<'a> Run<'a> {
             let work = self.collect(trees, &groups)?;
             self.fetch_and_publish(trees, groups, work, Patience::None, transfers).await?;
         }
+        self.tell_borne(trees);
         self.tidy(trees).await
     }
 
@@ -201,7 +204,9 @@ impl<'a> Run<'a> {
     ) -> Result<()> {
         let (queue, reporter) = (units.into_queue(), &self.reporter);
         let room = &self.room;
-        let mut done = fetching::start(self.mirror, queue, room, patience, reporter, transfers);
+        let bearing = trees.iter().map(|tree| tree.job.source.may_do_without()).collect();
+        let manner = (patience, bearing);
+        let mut done = fetching::start(self.mirror, queue, room, manner, reporter, transfers);
         let mut open = groups;
         loop {
             let (ready, waiting): (Vec<_>, Vec<_>) =

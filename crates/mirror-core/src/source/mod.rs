@@ -128,6 +128,12 @@ pub trait Source: Send + Sync {
         false
     }
 
+    /// Whether it can do without files that upstream does not have: whether one has failed is then said
+    /// when [`Source::do_without`] was asked.
+    fn may_do_without(&self) -> bool {
+        false
+    }
+
     /// Asks a source to leave out what needs files that could not be had, or what [`Source::finish`]
     /// found wanting, where it can do without: the next [`Source::resolve`] is of what is left then.
     /// Each time it has to leave out more.

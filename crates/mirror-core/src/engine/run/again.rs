@@ -71,7 +71,20 @@ impl<'a> Run<'a> {
     /// Says of what is not asked for again that it failed.
     pub(super) fn tell_deferred(&self, trees: &mut [Tree<'a>]) {
         for tree in trees {
+            if tree.job.source.may_do_without() {
+                tree.borne.append(&mut tree.deferred);
+            }
             for (path, reason) in tree.deferred.drain(..) {
+                let (tree, path, reason) = (&*tree.name, path.as_str(), reason.as_str());
+                self.reporter.on_event(&Event::Failed { tree, path, reason });
+            }
+        }
+    }
+
+    /// Says of what its source could have done without, and did not, that it failed.
+    pub(super) fn tell_borne(&self, trees: &mut [Tree<'a>]) {
+        for tree in trees {
+            for (path, reason) in tree.borne.drain(..) {
                 let (tree, path, reason) = (&*tree.name, path.as_str(), reason.as_str());
                 self.reporter.on_event(&Event::Failed { tree, path, reason });
             }
@@ -107,6 +120,7 @@ impl<'a> Run<'a> {
             said.add_to(tree);
             tree.may_have_moved = false;
             tree.deferred.clear();
+            tree.borne.clear();
             tree.report.failures.clear();
             tree.work = Work::None;
             if let Some(manifest) = manifest {

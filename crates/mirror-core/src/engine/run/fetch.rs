@@ -2,7 +2,7 @@
 
 use super::{Tree, Work};
 use crate::engine::fetching::{Done, Patience};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::manifest::Role;
 use crate::report::Failure;
 use crate::source::Sizes;
@@ -18,7 +18,10 @@ pub(super) fn is_settled(trees: &[Tree<'_>], group: &str) -> bool {
 /// Notes what came of a transfer with everyone who wanted it.
 pub(super) fn take(trees: &mut [Tree<'_>], done: Done, patience: Patience) -> Result<()> {
     let is_other_answer = done.result.as_ref().is_err_and(Error::is_other_answer);
-    let mut deferred = (patience == Patience::Some && is_other_answer).then_some(done.unit.path);
+    let is_deferred = patience == Patience::Some && is_other_answer;
+    let is_borne =
+        !is_deferred && done.result.as_ref().is_err_and(|error| error.kind() == Kind::NotFound);
+    let mut deferred = (is_deferred || is_borne).then_some(done.unit.path);
     let (reason, kind) = match &done.result {
         Err(error) if !error.is_local() => (error.to_string(), error.kind()),
         _ => Default::default(),
@@ -36,7 +39,11 @@ pub(super) fn take(trees: &mut [Tree<'_>], done: Done, patience: Patience) -> Re
         *missing -= 1;
         let Some(fetched) = fetched else {
             tree.may_have_moved |= is_other_answer;
-            tree.deferred.extend(deferred.take().map(|path| (path, reason.clone())));
+            if is_deferred {
+                tree.deferred.extend(deferred.take().map(|path| (path, reason.clone())));
+            } else if is_borne && tree.job.source.may_do_without() {
+                tree.borne.extend(deferred.take().map(|path| (path, reason.clone())));
+            }
             let path = Some(manifest.entries()[at].path.clone());
             tree.report.failures.push(Failure { path, reason: reason.clone(), kind });
             continue;

@@ -130,6 +130,7 @@ impl<'a> Run<'a> {
             work: Work::None,
             may_have_moved: false,
             deferred: Vec::new(),
+            borne: Vec::new(),
             let_go: HashSet::new(),
             selected: None,
             report,

@@ -47,7 +47,7 @@ impl<'a> Run<'a> {
 
     fn verdicts(&self, trees: &[Tree<'a>], at: usize) -> Vec<Verdict> {
         let tree = &trees[at];
-        let Some(selected) = tree.selected.as_ref().filter(|_| is_planned(tree)) else {
+        let Some(selected) = tree.selected.as_ref().filter(|_| is_open(tree)) else {
             return Vec::new();
         };
         let peers: Vec<&Tree<'_>> = peers(trees, at).collect();
@@ -122,6 +122,11 @@ fn is_peer(a: &Tree<'_>, b: &Tree<'_>) -> bool {
         || one.source.fingerprint() == other.source.fingerprint()
         || (one.source.companions().is_some()
             && one.source.companions() == other.source.companions())
+}
+
+/// Whether it may yet be published.
+fn is_open(tree: &Tree<'_>) -> bool {
+    is_planned(tree) && tree.report.outcome == Outcome::Planned
 }
 
 fn is_planned(tree: &Tree<'_>) -> bool {

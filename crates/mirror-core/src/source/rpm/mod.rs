@@ -243,6 +243,10 @@ impl Source for RpmSource {
         self.seat.as_ref().is_some_and(closure::Seat::is_outdated)
     }
 
+    fn may_do_without(&self) -> bool {
+        self.allow_missing
+    }
+
     /// Where it is allowed to, and all that failed are files that upstream does not have.
     fn do_without(&self, failures: &[Failure]) -> bool {
         self.allow_missing && self.missing().add(failures)

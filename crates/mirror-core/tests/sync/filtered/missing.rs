@@ -5,8 +5,12 @@ use mirror_fixtures::samples;
 use mirror_fixtures::upstream::{Fault, Upstream};
 
 use super::{assert_carried_over, packages, run, without};
-use crate::support::{Site, listing, read_repository, source};
+use crate::support::{Recorder, Site, listing, patient, read_repository, source};
+use mirror_core::path::TreePath;
 use mirror_core::source::rpm::{Location, RpmSource};
+use mirror_core::{Job, Mirror, Mode};
+use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 
 const LOST: [&str; 2] = ["plain-0002", "plain-0004"];
 
@@ -44,6 +48,9 @@ async fn the_rest_is_published_and_what_is_lost_is_asked_for_again() {
         assert_eq!(*warning, format!("{path}: {lost}: {url}: 404 Not Found, expected 200 OK"));
     }
     assert_carried_over(&site, is_left);
+    let (events, report) = told(&site, true).await;
+    assert_eq!(report.outcome, Outcome::Unchanged, "{report:#?}");
+    assert_eq!(failed(&events), 0, "{events:#?}");
 
     // A rerun asks for them, and for nothing else.
     let before = listing(&site.root().join(".mirror/blobs"));
@@ -70,6 +77,42 @@ async fn the_rest_is_published_and_what_is_lost_is_asked_for_again() {
     site.write(&repository);
     assert_eq!(tolerant(&site).await.outcome, Outcome::Published);
     site.assert_equal_to_upstream();
+}
+
+/// What a run says, and what comes of it.
+async fn told(site: &Site, allow: bool) -> (Vec<String>, TreeReport) {
+    let recorder = Arc::new(Recorder::default());
+    let mirror = Mirror::open(&site.root(), patient()).await.unwrap();
+    let source = source(&site.upstream.url()).allow_missing(allow);
+    let job = Job::new(source, TreePath::new("demo").unwrap());
+    let reporter = Arc::clone(&recorder);
+    let report = mirror.sync(&[job], Mode::Apply, reporter, &CancellationToken::new()).await;
+    (recorder.lines(), report.unwrap().trees.remove(0))
+}
+
+fn failed(events: &[String]) -> usize {
+    events.iter().filter(|event| event.contains("\"event\":\"failed\"")).count()
+}
+
+#[tokio::test]
+async fn what_is_done_without_has_not_failed() {
+    let site = Site::new(&samples::plain(6));
+    lose(&site);
+    let (events, report) = told(&site, true).await;
+    assert_eq!((report.outcome, report.warnings.len()), (Outcome::Published, 2), "{report:#?}");
+    assert_eq!(failed(&events), 0, "{events:#?}");
+    // What could be done without, and is not, has.
+    let strict = Site::new(&samples::plain(6));
+    lose(&strict);
+    let (events, report) = told(&strict, false).await;
+    assert_eq!((report.outcome, failed(&events)), (Outcome::Incomplete, 2), "{events:#?}");
+    let refused = Site::new(&samples::plain(3));
+    let paths: Vec<_> = refused.written.packages().map(|package| package.path.clone()).collect();
+    for path in &paths {
+        std::fs::remove_file(refused.written.dir.join(path)).unwrap();
+    }
+    let (events, report) = told(&refused, true).await;
+    assert_eq!((report.outcome, failed(&events)), (Outcome::Incomplete, 3), "{events:#?}");
 }
 
 #[tokio::test]
