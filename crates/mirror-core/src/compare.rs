@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::digest::Sha256;
 use crate::format::pypi::Version;
 use crate::format::rpm::nevra::{Evr, Nevra};
-use crate::format::rpm::updateinfo::{Advisories, Advisory};
+use crate::format::rpm::updateinfo::{self, Advisories, Advisory};
 
 /// What a tree holds.
 #[derive(Debug, Clone)]
@@ -259,7 +259,11 @@ fn changes_of<V: Shown>(
 /// The advisories that `old` does not have, or has in another edition. One without an id is taken for
 /// the one of the same title.
 fn came(old: &Advisories, new: &Advisories) -> Vec<Came> {
-    let edition = |advisory: &Advisory| (advisory.version.clone(), advisory.updated.clone());
+    let edition = |advisory: &Advisory| {
+        let builds = advisory.packages().filter_map(updateinfo::Package::nevra);
+        let builds: BTreeSet<_> = builds.collect();
+        (advisory.version.clone(), advisory.updated.clone(), builds)
+    };
     let nameless = old.list().iter().filter(|advisory| advisory.id.is_empty());
     let nameless: HashSet<_> = nameless.map(|advisory| advisory.title.as_str()).collect();
     let is_news = |advisory: &&Advisory| {
@@ -373,6 +377,30 @@ mod tests {
         assert_eq!(lines(&old, &new), expected);
         let expected = ["removed a 1.0 a-1.0.whl", "downgraded b 2 1", "removed c ? c.egg"];
         assert_eq!(lines(&new, &old), expected);
+    }
+
+    #[test]
+    fn tells_of_an_advisory_that_names_other_packages() {
+        let contents = |builds: &[&str]| {
+            let package = |version: &&str| {
+                format!("<package name='a' version='{version}' release='1' arch='noarch'/>")
+            };
+            let packages: String = builds.iter().map(package).collect();
+            let text = format!(
+                "<updates><update version='1'><id>A</id><pkglist><collection>{packages}\
+                 </collection></pkglist></update></updates>"
+            );
+            let mut advisories = Advisories::default();
+            advisories.read(text.as_bytes()).unwrap();
+            Contents::Rpm { packages: Vec::new(), advisories }
+        };
+        let changed = |old, new| {
+            let came = compare(&contents(old), &contents(new)).unwrap().advisories;
+            came.iter().filter(|came| came.changed).count()
+        };
+        assert_eq!(changed(&["1"], &["1", "2"]), 1);
+        assert_eq!(changed(&["1", "2"], &["2", "1.0", "1", "1"]), 1);
+        assert_eq!(changed(&["1", "2"], &["2", "1", "1"]), 0, "the same in another order");
     }
 
     #[test]
