@@ -61,6 +61,8 @@ pub struct Advisory {
     pub description: String,
     /// What is to be done.
     pub solution: String,
+    /// What a user is asked before it is installed; SUSE's.
+    pub message: String,
     /// Whether a host is to be started anew.
     pub reboot_suggested: bool,
     /// What it refers to.
@@ -236,6 +238,7 @@ fn read_advisory<R: BufRead>(xml: &mut Xml<R>) -> Result<Advisory, FormatError> 
             "summary" => advisory.summary = text(xml)?,
             "description" => advisory.description = text(xml)?,
             "solution" => advisory.solution = text(xml)?,
+            "message" => advisory.message = text(xml)?,
             "issued" => advisory.issued = date(xml)?,
             "updated" => advisory.updated = date(xml)?,
             "reboot_suggested" => advisory.reboot_suggested = flag(xml)?,

@@ -158,11 +158,12 @@ fn advisory() -> impl Strategy<Value = Advisory> {
     let reference = (text(), text(), text(), text())
         .prop_map(|(href, id, kind, title)| Reference { href, id, kind, title });
     let texts = (text(), text(), text(), text(), text(), text(), text(), text());
-    let others = (text(), text(), text(), text(), text(), text(), any::<bool>());
+    let others = (text(), text(), text(), text(), text(), text(), text(), any::<bool>());
     (texts, others, vec(reference, 0..3), vec(collection(), 0..3)).prop_map(
         |(texts, others, references, collections)| {
             let (id, kind, severity, title, from, status, version, issued) = texts;
-            let (updated, rights, release, summary, description, solution, reboot) = others;
+            let (updated, rights, release, summary, description, solution, message, reboot) =
+                others;
             Advisory {
                 id,
                 kind,
@@ -179,6 +180,7 @@ fn advisory() -> impl Strategy<Value = Advisory> {
                 summary,
                 description,
                 solution,
+                message,
                 reboot_suggested: reboot,
                 references,
                 collections,

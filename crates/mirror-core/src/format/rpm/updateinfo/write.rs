@@ -53,6 +53,7 @@ impl<W: Write> Writer<W> {
                 ("summary", &advisory.summary),
                 ("description", &advisory.description),
                 ("solution", &advisory.solution),
+                ("message", &advisory.message),
             ],
         )?;
         self.flag(2, "reboot_suggested", advisory.reboot_suggested)?;
