@@ -1,5 +1,6 @@
 //! Parts of repositories: the metadata lists exactly the tree, in upstream's own records.
 
+mod beside;
 mod hostile;
 mod layouts;
 mod missing;

@@ -13,6 +13,7 @@
 use std::io::{self, BufRead, Write};
 
 use super::cut::{Document, Head, Rest};
+use super::nevra::Nevra;
 use super::primary::{Package, PackageRef, Summary};
 use super::xml::Xml;
 use super::xml_writer::XmlWriter;
@@ -34,6 +35,8 @@ pub enum Kind {
     FilelistsExt,
     /// `other.xml`.
     Other,
+    /// `susedata.xml`: what SUSE says of packages besides.
+    Susedata,
 }
 
 impl Kind {
@@ -44,6 +47,7 @@ impl Kind {
             Self::Filelists => "filelists",
             Self::FilelistsExt => "filelists-ext",
             Self::Other => "otherdata",
+            Self::Susedata => "susedata",
         }
     }
 
@@ -90,6 +94,28 @@ impl Root {
             xml.attribute("packages", &count)?;
         }
         xml.raw(">\n")
+    }
+
+    /// Writes a package of a filelists or other document that says nothing of it.
+    pub(crate) fn write_nothing_of(
+        &self,
+        out: impl Write,
+        pkgid: &str,
+        Nevra { name, evr, arch }: &Nevra,
+    ) -> io::Result<()> {
+        let prefix = self.name.split_once(':').map_or("", |(prefix, _)| prefix);
+        let colon = if prefix.is_empty() { "" } else { ":" };
+        let mut xml = XmlWriter::new(out);
+        xml.raw(&format!("<{prefix}{colon}package"))?;
+        for (key, value) in [("pkgid", pkgid), ("name", name), ("arch", arch)] {
+            xml.attribute(key, value)?;
+        }
+        xml.raw(&format!("><{prefix}{colon}version"))?;
+        let epoch = evr.epoch.to_string();
+        for (key, value) in [("epoch", &epoch), ("ver", &evr.version), ("rel", &evr.release)] {
+            xml.attribute(key, value)?;
+        }
+        xml.raw(&format!("/></{prefix}{colon}package>"))
     }
 
     /// Writes what follows the last package: the end tag, without a new line.
@@ -270,7 +296,15 @@ impl<R: BufRead> Entries<R> {
 /// A primary's `<package>` element with `href` as its location, and without `xml:base`; `None` where it
 /// has no location, or several.
 pub fn relocated(element: &[u8], href: &str) -> Option<Vec<u8>> {
-    plain::relocated(element, href)
+    if let Some(moved) = plain::relocated(element, href) {
+        return Some(moved);
+    }
+    // What is legal and not plain is written anew.
+    let mut xml = Xml::new(element);
+    xml.root(&["package"], "package").ok()?;
+    let mut anew = Vec::new();
+    let locations = xml.copy_at(&mut anew, Some(href)).ok()?;
+    (locations == 1).then_some(anew)
 }
 
 #[cfg(test)]

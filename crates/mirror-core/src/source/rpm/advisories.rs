@@ -4,7 +4,7 @@
 //! `upgrade-minimal --security` takes them, and no build before or after them. A newer one has an
 //! advisory of its own where it mends something.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::fmt;
 use std::fs::File;
 use std::io::BufReader;
@@ -83,7 +83,7 @@ impl Resolving<'_> {
 /// For each candidate whether it is taken, of those that are `named`, of which `takes` says it.
 pub(super) fn among(
     candidates: &[Nevra],
-    named: &HashSet<Nevra>,
+    named: &BTreeSet<Nevra>,
     takes: impl FnOnce(&[Nevra]) -> Vec<bool>,
 ) -> Vec<bool> {
     let some = candidates.iter().filter(|candidate| named.contains(*candidate));
@@ -96,7 +96,7 @@ pub(super) fn among(
 /// What the advisories that are asked for name.
 #[derive(Debug)]
 pub(super) struct Named {
-    pub(super) builds: HashSet<Nevra>,
+    pub(super) builds: BTreeSet<Nevra>,
     /// Which of what was asked for there is.
     pub(super) found: OfAdvisories,
 }
@@ -105,14 +105,14 @@ pub(super) struct Named {
 #[derive(Debug)]
 struct Gathered {
     asked: ByAdvisory,
-    builds: HashSet<Nevra>,
+    builds: BTreeSet<Nevra>,
     /// The ids and CVEs of which there was one.
     found: HashSet<String>,
 }
 
 impl Gathered {
     fn new(asked: ByAdvisory) -> Self {
-        Self { asked, builds: HashSet::new(), found: HashSet::new() }
+        Self { asked, builds: BTreeSet::new(), found: HashSet::new() }
     }
 
     fn read(&mut self, file: File) -> Result<(), FormatError> {

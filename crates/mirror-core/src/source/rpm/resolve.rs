@@ -1,6 +1,6 @@
 //! From `repomd.xml` to a manifest.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::io::BufReader;
 use std::sync::Arc;
 
@@ -225,7 +225,7 @@ impl<'a> Resolving<'a> {
         let chosen = listed.entries.into_iter().zip(taken).filter(|(_, taken)| *taken);
         self.entries.extend(chosen.map(|(entry, _)| entry));
         if self.source.treeinfo {
-            self.list_tree().await?;
+            self.list_tree(is_made).await?;
         }
         let manifest = Manifest::new(std::mem::take(&mut self.entries), &url)?;
         let manifest = manifest.judged(beside.judgement).switching(path(&url, "repodata")?);
@@ -434,7 +434,7 @@ impl<'a> Resolving<'a> {
         &self,
         listed: &packages::Listed,
         streams: &Membership,
-        named: Option<&HashSet<Nevra>>,
+        named: Option<&BTreeSet<Nevra>>,
     ) -> Vec<bool> {
         let selected = |candidates: &[Nevra]| self.source.selection.takes(candidates, streams);
         match (&listed.candidates, named) {

@@ -85,7 +85,12 @@ async fn lists_that_lie_are_put_right() {
     .await;
     assert_eq!(report.outcome, Outcome::Published, "{report:#?}");
     assert!(report.warnings[0].ends_with("lists 2 of the 3 packages that are left"), "{report:#?}");
-    assert_eq!(count(&site, "filelists"), ("2".into(), 2));
+    assert_eq!(count(&site, "filelists"), ("3".into(), 3));
+    let lists = repomd(&site.tree());
+    let (text, _) = super::content(&site.tree(), lists.record("filelists").unwrap());
+    let said = "name=\"plain-0001\" arch=\"noarch\"><version epoch=\"0\" ver=\"1.0\" rel=\"1\"/></package>";
+    assert_eq!(text.matches(said).count(), 1, "{text}");
+    assert!(!text.contains("pkgid=\"00"), "what is not taken");
     assert_eq!(count(&site, "other"), ("3".into(), 3));
 
     // The same one over and over.

@@ -4,8 +4,8 @@ use mirror_core::error::Kind;
 use mirror_core::path::TreePath;
 use mirror_core::report::{Outcome, Report};
 use mirror_core::source::rpm::{ByAdvisory, Selection};
-use mirror_core::{Job, Mirror, Mode, Options};
-use mirror_fixtures::{Extra, Repository, samples};
+use mirror_core::{Job, Mirror, Mode};
+use mirror_fixtures::{Extra, samples};
 use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
@@ -59,10 +59,6 @@ struct Two {
 impl Two {
     fn new(groups: [&'static str; 2]) -> Self {
         let plain = samples::plain(3).with(Extra::Updateinfo);
-        Self::of(plain, groups)
-    }
-
-    fn of(plain: Repository, groups: [&'static str; 2]) -> Self {
         Self { plain: Site::new(&plain), versions: Site::new(&samples::versions()), groups }
     }
 
@@ -164,7 +160,7 @@ async fn where_nothing_is_to_mend_nothing_is_published_but_over_packages() {
     let failure = &report.failures[0];
     assert_eq!(failure.reason, "the selection takes none of 2 packages, and 2 are published");
     assert_eq!(failure.kind, Kind::Shrinks);
-    let mut options = Options { allow: Default::default(), ..support::patient() };
+    let mut options = support::patient();
     options.allow.shrink = true;
     let mirror = Mirror::open(&site.root(), options).await.unwrap();
     let source = source(&site.upstream.url()).select(security());

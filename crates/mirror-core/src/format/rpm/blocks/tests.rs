@@ -196,6 +196,16 @@ fn a_location_is_rewritten_and_nothing_else() {
     // One further down is no location of the package.
     let deeper = element.replace("<format>", "<format><location href='b'/>");
     assert!(moved(&deeper, href).unwrap().contains("<location href='b'/>"));
+    // What is legal, if not as createrepo_c writes it.
+    let open = element
+        .replace(r#"href="Packages/lib1.rpm"/>"#, r#"href="Packages/lib1.rpm"> </location>"#);
+    assert_ne!(open, element);
+    let moved_open = moved(&open, href).unwrap();
+    assert!(moved_open.contains(written) && !moved_open.contains("</location>"), "{moved_open}");
+    let many = " a='' b='' c='' d='' e='' f='' g='' h='' i=''";
+    let many = element.replace("<version ", &format!("<version{many} "));
+    assert_ne!(many, element);
+    assert!(moved(&many, href).unwrap().contains(written));
     for (from, to) in
         [("<arch>", "<location href='b'/><arch>"), ("<location ", "<place "), ("</format>", "")]
     {

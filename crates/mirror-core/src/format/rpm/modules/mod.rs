@@ -2,8 +2,8 @@
 //!
 //! A stream of YAML documents, each of one kind: builds of module streams (`modulemd`), which list their
 //! packages; and what is chosen by default, what is obsolete, how texts are translated. [`Modules`] is
-//! such a stream. Its documents stay the bytes that they were: they are only kept or left out
-//! ([`Modules::retain`]).
+//! such a stream. Its documents stay the bytes that they were: they are kept or left out
+//! ([`Modules::retain`]), and lose at most lines that name what is gone ([`Modules::cut_profiles`]).
 //!
 //! A document is read by itself, so that a broken one takes no other with it. What it would have said is
 //! not known then: [`Modules::membership`], which tells modular packages from others, is an error, for
@@ -21,6 +21,7 @@ use super::nevra::Nevra;
 use crate::limits;
 
 mod content;
+mod edit;
 mod membership;
 mod retain;
 mod split;
@@ -142,7 +143,7 @@ pub struct Defaults {
 }
 
 /// The stream that a document is about.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct About {
     /// The module.
     pub module: String,

@@ -16,6 +16,8 @@ pub struct Filtered {
     pub dropped: u64,
     /// What is wrong with those that cannot be read, which are among those that are left.
     pub broken: Vec<String>,
+    /// Streams of modules of which others are left.
+    pub gone: Vec<About>,
 }
 
 impl Modules {
@@ -25,7 +27,7 @@ impl Modules {
     /// and modules that are gone with it. What is said of modules that these documents do not have
     /// stays, as it may be of another repository's; so do documents that cannot be read.
     ///
-    /// A document that stays is not changed. Its list of packages is of all that was built, and names
+    /// A document that stays is not changed, but for a default stream that is gone. Its list of packages is of all that was built, and names
     /// what no repository has anyway: sources, other architectures. A client takes a package that is
     /// not on it for one of no module, wherever it finds it.
     pub fn retain(&mut self, mut keep: impl FnMut(&Nevra) -> bool) -> Filtered {
@@ -58,6 +60,15 @@ impl Modules {
                 Err(broken) => filtered.broken.push(broken.to_string()),
             }
         }
+        for (module, stream) in &gone {
+            let Some(stream) = stream.clone().filter(|s| is_gone(module, Some(s))) else {
+                continue;
+            };
+            if !is_gone(module, None) {
+                filtered.gone.push(About { module: module.clone(), stream });
+            }
+        }
+        filtered.gone.sort();
         let mut is_left = is_left.into_iter();
         self.documents.retain(|_| {
             let is_left = is_left.next().unwrap_or(true);
@@ -65,6 +76,7 @@ impl Modules {
             *count += 1;
             is_left
         });
+        self.cut_defaults(&filtered.gone);
         filtered
     }
 }

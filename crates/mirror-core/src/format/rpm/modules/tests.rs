@@ -213,6 +213,39 @@ fn leaves_what_is_said_of_packages_that_are_there() {
 }
 
 #[test]
+fn profiles_lose_what_is_gone_and_nothing_else() {
+    let cut = |text: &str, gone: &[&str]| {
+        let mut modules = modules(text);
+        let kept = modules.cut_profiles(|_, name| gone.contains(&name));
+        (written(&modules), kept)
+    };
+    let none: Vec<String> = Vec::new();
+    let expected = PERL.replace("      - \"perl-libs\"\n", "");
+    assert_eq!(cut(PERL, &["perl-libs"]), (expected, none.clone()));
+    let expected =
+        PERL.replace("      rpms:\n      - perl\n      - \"perl-libs\"\n", "      rpms: []\n");
+    assert_eq!(cut(PERL, &["perl-libs", "perl"]), (expected, none.clone()));
+    assert_eq!(cut(PERL, &["other"]), (PERL.to_owned(), none));
+    // What is written in another way stays, and is told of.
+    let flow =
+        PERL.replace("rpms:\n      - perl\n      - \"perl-libs\"\n", "rpms: [perl, perl-libs]\n");
+    let (text, kept) = cut(&flow, &["perl"]);
+    assert_eq!((text, kept.len()), (flow, 1));
+    assert_eq!(kept[0], "perl:5.10 goes on naming packages that are gone: common");
+}
+
+#[test]
+fn a_default_stream_that_is_gone_is_none() {
+    let newer = PERL.replace("5.10", "5.30").replace("perl-4:", "perl-5:");
+    let mut both = modules(&format!("{PERL}{newer}{OTHERS}"));
+    both.retain(|package| package.evr.version == "5.30.1");
+    let defaults = both.defaults().next().unwrap();
+    assert_eq!((&*defaults.module, &*defaults.stream), ("perl", ""));
+    let read = modules(&written(&both));
+    assert_eq!(read.defaults().next(), Some(defaults), "{}", written(&both));
+}
+
+#[test]
 fn merges_streams_of_documents() {
     let mut one = modules(PERL.trim_end());
     one.merge(&modules("document: modulemd-defaults\nversion: 1\ndata: {module: a}"));

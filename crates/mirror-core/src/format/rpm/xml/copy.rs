@@ -20,6 +20,16 @@ impl<R: BufRead> Xml<R> {
     /// processing instructions are left out, and CDATA is text. Names that are not of ASCII,
     /// characters that XML excludes, and more than [`limits::PACKAGE_ELEMENT`] bytes are errors.
     pub(in crate::format::rpm) fn copy(&mut self, out: &mut Vec<u8>) -> Result<(), FormatError> {
+        self.copy_at(out, None).map(drop)
+    }
+
+    /// The same, with another place in each child `location`; gives how many there are.
+    pub(in crate::format::rpm) fn copy_at(
+        &mut self,
+        out: &mut Vec<u8>,
+        href: Option<&str>,
+    ) -> Result<usize, FormatError> {
+        let mut locations = 0;
         out.clear();
         // The ends of the elements that are open.
         let mut open = Vec::new();
@@ -28,6 +38,17 @@ impl<R: BufRead> Xml<R> {
         while !open.is_empty() {
             text.clear();
             match self.next(Some(&mut text))? {
+                Node::Start if open.len() == 1 && self.name() == "location" && href.is_some() => {
+                    let name = self.qualified_name();
+                    self.check_name(name)?;
+                    let mut xml = XmlWriter::new(&mut *out);
+                    xml.raw("<")?;
+                    xml.raw(name)?;
+                    xml.attribute("href", href.unwrap_or_default())?;
+                    xml.raw("/>")?;
+                    self.skip()?;
+                    locations += 1;
+                }
                 Node::Start => self.copy_tag(out, &mut open)?,
                 Node::End => out.extend(open.pop().unwrap_or_default().into_bytes()),
                 Node::Text => {
@@ -42,7 +63,7 @@ impl<R: BufRead> Xml<R> {
                 return Err(FormatError::Limit { what: "bytes of one package", limit });
             }
         }
-        Ok(())
+        Ok(locations)
     }
 
     fn copy_tag(&self, out: &mut Vec<u8>, open: &mut Vec<String>) -> Result<(), FormatError> {

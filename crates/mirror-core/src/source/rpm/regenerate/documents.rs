@@ -1,6 +1,6 @@
 //! Primary, filelists and other with the packages that are left.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Write};
 use std::path::Path;
@@ -14,6 +14,8 @@ use crate::format::compression::{decoder, read_ahead, write_behind};
 use crate::format::rpm::FormatError;
 use crate::format::rpm::blocks::{self, Entries, Packages, relocated};
 use crate::format::rpm::metadata_file::{MetadataFile, Written};
+use crate::format::rpm::nevra::{Evr, Nevra};
+use crate::format::rpm::primary::read_packages;
 use crate::limits;
 use crate::source::Pipe;
 
@@ -23,6 +25,8 @@ pub(super) struct Rewriting {
     /// What kind it is.
     pub(super) document: blocks::Kind,
     pub(super) left: Arc<Left>,
+    /// The packages of which upstream's document says nothing.
+    pub(super) unsaid: Arc<Unsaid>,
     /// What its digests are made with.
     pub(super) algorithm: Algorithm,
 }
@@ -33,9 +37,14 @@ pub(super) struct Rewritten {
     pub(super) written: Written,
     /// How many packages it has.
     pub(super) packages: u64,
+    /// The pkgids of which it has none.
+    pub(super) lacking: HashSet<Box<str>>,
     /// What a primary says of what is left.
     pub(super) names: Names,
 }
+
+/// Packages by their pkgids.
+pub(super) type Unsaid = BTreeMap<Box<str>, Nevra>;
 
 /// What ends the rewriting: the reading, or the writing.
 #[derive(Debug)]
@@ -73,11 +82,11 @@ impl Rewriting {
         let opened = decoder(upstream, limits::METADATA_OPEN_SIZE).map_err(read)?;
         let compression = opened.get_ref().compression();
         let file = MetadataFile::new(pipe, compression, None, self.algorithm).map_err(write)?;
-        let mut names = Names::default();
+        let (mut names, mut lacking) = (Names::default(), HashSet::new());
         let (packages, file) = write_behind(file, |out| {
             read_ahead(opened, |from| match self.document {
                 blocks::Kind::Primary => self.copy_packages(from, out, packages, &mut names),
-                _ => self.copy_entries(from, out, packages),
+                _ => self.copy_entries(from, out, packages, &mut lacking),
             })
         });
         // Where writing failed, the copying did for that reason alone.
@@ -88,7 +97,7 @@ impl Rewriting {
             Stop::Moved(reason) => Error::Metadata { file: url.to_owned(), source: reason.into() },
         })?;
         let (_, written) = file.finish().map_err(write)?;
-        Ok(Rewritten { written, packages, names })
+        Ok(Rewritten { written, packages, lacking, names })
     }
 
     fn copy_packages(
@@ -131,6 +140,7 @@ impl Rewriting {
         from: impl BufRead,
         mut out: impl Write,
         packages: u64,
+        lacking: &mut HashSet<Box<str>>,
     ) -> Result<u64, Stop> {
         let mut from = Entries::new(from, self.document)?;
         from.root().write_start(&mut out, packages)?;
@@ -145,7 +155,35 @@ impl Rewriting {
             out.write_all(b"\n")?;
             copied += 1;
         }
+        for (pkgid, package) in &*self.unsaid {
+            from.root().write_nothing_of(&mut out, pkgid, package)?;
+            out.write_all(b"\n")?;
+            copied += 1;
+        }
+        // One element is enough for a file that is listed twice.
+        let is_whole = |(pkgid, count): &(&str, u32)| self.left.pkgids.get(*pkgid) == Some(count);
+        lacking.extend(left.into_iter().filter(is_whole).map(|(pkgid, _)| pkgid.into()));
         from.root().write_end(&mut out)?;
         Ok(copied)
     }
+}
+
+/// The packages of the primary document `upstream` that are `lacking` elsewhere.
+pub(super) fn unsaid(upstream: File, url: &str, lacking: &HashSet<Box<str>>) -> Result<Unsaid> {
+    let read = |error| Error::metadata(url, error);
+    let upstream = BufReader::with_capacity(256 << 10, upstream);
+    let opened = decoder(upstream, limits::METADATA_OPEN_SIZE);
+    let opened = opened.map_err(|error| read(FormatError::Read(error)))?;
+    let mut unsaid = Unsaid::new();
+    let reading = read_packages(opened, |package| {
+        let pkgid = package.checksum.hex();
+        if lacking.contains(&*pkgid) {
+            let evr = Evr::new(package.epoch, package.version, package.release);
+            let (name, arch) = (package.name.to_owned(), package.arch.to_owned());
+            unsaid.insert(pkgid.into(), Nevra { name, evr, arch });
+        }
+        Ok::<_, FormatError>(())
+    });
+    reading.map_err(read)?;
+    Ok(unsaid)
 }

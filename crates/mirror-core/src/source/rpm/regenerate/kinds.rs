@@ -26,6 +26,9 @@ pub(super) fn part(kind: &str) -> Part {
         "filelists" => Part::Packages(blocks::Kind::Filelists),
         "filelists-ext" => Part::Packages(blocks::Kind::FilelistsExt),
         "other" => Part::Packages(blocks::Kind::Other),
+        // `susedata.de` and the like are the same in other languages.
+        "susedata" => Part::Packages(blocks::Kind::Susedata),
+        _ if kind.starts_with("susedata.") => Part::Packages(blocks::Kind::Susedata),
         "updateinfo" => Part::Side(Side::Updateinfo),
         "modules" => Part::Side(Side::Modules),
         "group" => Part::Side(Side::Comps),

@@ -115,8 +115,9 @@ impl Resolving<'_> {
                         blocks::Kind::Primary => primary,
                         _ => self.fetch_listed(file).await?,
                     };
-                    let rewriting = Rewriting { document, left: Arc::clone(&left), algorithm };
-                    let (record, found) = self.rewrite(file, source, rewriting).await?;
+                    let (left, unsaid) = (Arc::clone(&left), Arc::default());
+                    let rewriting = Rewriting { document, left, unsaid, algorithm };
+                    let (record, found) = self.rewrite(file, [source, primary], rewriting).await?;
                     if document == blocks::Kind::Primary {
                         names = Arc::new(found);
                     }
@@ -154,26 +155,39 @@ impl Resolving<'_> {
     async fn rewrite(
         &mut self,
         file: &records::Listed,
-        source: Stored,
-        rewriting: Rewriting,
+        [source, primary]: [Stored; 2],
+        mut rewriting: Rewriting,
     ) -> Result<(Record, Names)> {
         let url = self.url(&file.record.href);
         let mut packages = rewriting.left.packages;
+        let mut is_told = rewriting.document == blocks::Kind::Susedata;
         let (stored, Rewritten { written, names, .. }) = loop {
-            let (upstream, rewriting, said) =
+            let (upstream, of, said) =
                 (self.context.open(&source.sha256)?, rewriting.clone(), url.clone());
-            let write = move |pipe| rewriting.write(upstream, &said, packages, pipe);
+            let write = move |pipe| of.write(upstream, &said, packages, pipe);
             let (stored, rewritten) = self.context.make(&file.record.kind, write).await?;
             if rewritten.packages == packages {
                 break (stored, rewritten);
             }
             // The count stands before what is counted: it is said anew.
             self.context.let_go(stored.sha256);
-            self.context.warn(format!(
-                "{url}: lists {} of the {packages} packages that are left",
-                rewritten.packages
-            ));
             packages = rewritten.packages;
+            if std::mem::replace(&mut is_told, true) {
+                continue;
+            }
+            self.context.warn(format!(
+                "{url}: lists {packages} of the {} packages that are left",
+                rewriting.left.packages
+            ));
+            // Clients take a package of which nothing is said for one without files.
+            if rewriting.document != blocks::Kind::Primary {
+                let (file, url) = (self.context.open(&primary.sha256)?, url.clone());
+                let lacking = rewritten.lacking;
+                let reading = move || documents::unsaid(file, &url, &lacking);
+                let read = tokio::task::spawn_blocking(reading).await;
+                rewriting.unsaid = Arc::new(read.map_err(|error| Error::Client(error.into()))??);
+                packages += rewriting.unsaid.len() as u64;
+            }
         };
         Ok((self.add_written(file, stored, &written)?, names))
     }
@@ -218,7 +232,7 @@ impl Resolving<'_> {
     }
 
     /// Adds an entry for a file that only we have.
-    fn add_made(&mut self, path: &str, stored: Stored, role: Role) -> Result<()> {
+    pub(super) fn add_made(&mut self, path: &str, stored: Stored, role: Role) -> Result<()> {
         // It stays where this is what is published in the end.
         self.context.let_go(stored.sha256);
         self.entries.push(Entry {

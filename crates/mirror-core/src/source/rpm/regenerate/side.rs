@@ -13,8 +13,9 @@ use crate::format::compression::decoder;
 use crate::format::rpm::FormatError;
 use crate::format::rpm::comps::Comps;
 use crate::format::rpm::metadata_file::{MetadataFile, Written};
+use crate::format::rpm::modules::Modules;
 use crate::format::rpm::nevra::Nevra;
-use crate::format::rpm::{excerpt, modules, updateinfo};
+use crate::format::rpm::{excerpt, updateinfo};
 use crate::limits;
 use crate::source::Pipe;
 
@@ -75,23 +76,26 @@ impl Filtering {
                 Ok(Vec::new())
             }
             Side::Updateinfo => {
+                // Clients go on to a newer build where one is there.
                 let is_left = |package: &updateinfo::Package| {
-                    let updateinfo::Package { name, epoch, version, release, arch, .. } = package;
-                    names.has([name, epoch, version, release, arch])
+                    package.nevra().is_some_and(|build| names.has_or_newer(&build))
                 };
                 updateinfo::filter(reader, writer, is_left).map(|filtered| nameless(&filtered))
             }
             Side::Modules => {
-                let is_left = |package: &Nevra| {
-                    let Nevra { name, evr, arch } = package;
-                    let epoch = evr.epoch.to_string();
-                    names.has([name, &epoch, &evr.version, &evr.release, arch])
-                };
-                let filtered = modules::filter(reader, writer, is_left)?;
+                let is_left = |package: &Nevra| names.has(package);
+                let mut modules = Modules::read(reader)?;
+                let filtered = modules.retain(is_left);
+                let uncut = modules.cut_profiles(|stream, name| {
+                    let mut own = stream.artifacts.iter().filter(|a| a.name == name).peekable();
+                    let is_own = own.peek().is_some();
+                    names.is_gone(name, is_own) && !own.any(is_left)
+                });
+                modules.write(writer).map_err(FormatError::Write)?;
                 let broken = filtered.broken.into_iter().take(BROKEN_SHOWN);
-                Ok(broken
-                    .map(|what| format!("a document is carried over unread: {what}"))
-                    .collect())
+                let broken =
+                    broken.map(|what| format!("a document is carried over unread: {what}"));
+                Ok(broken.chain(uncut.into_iter().take(BROKEN_SHOWN)).collect())
             }
         }
     }
