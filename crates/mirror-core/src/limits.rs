@@ -165,7 +165,7 @@ pub const POOL_RELATIONS: usize = 64_000_000;
 pub const POOL_TEXT: usize = 1 << 30;
 
 /// Most literals of the formula that a goal's packages make (seen: 6,000,000 of 60,000 packages).
-pub const POOL_FORMULA: usize = 200_000_000;
+pub const POOL_FORMULA: usize = 64_000_000;
 
 /// Most steps of a goal: each decides on a package, or learns from a contradiction (most seen: 9,000,
 /// of a goal of 1,000 packages).

@@ -146,10 +146,31 @@ pub enum FormatError {
 /// As much of `text` as a message can bear, without what would move a terminal's cursor.
 pub(crate) fn excerpt(text: &str) -> String {
     const LEN: usize = 120;
-    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let printable = |c: char| if is_unseen(c) { '\u{fffd}' } else { c };
     let mut short: String = text.chars().take(LEN).map(printable).collect();
     if text.chars().nth(LEN).is_some() {
         short.push('…');
     }
     short
+}
+
+/// A name or a dependency from outside, as a part of a message: what is unseen or changes the direction
+/// is written as in Rust (`\u{202e}`), and what is very long is cut.
+pub(crate) fn shown(text: &str) -> String {
+    const LEN: usize = 400;
+    let mut short = String::with_capacity(text.len().min(LEN));
+    for c in text.chars().take(LEN) {
+        if is_unseen(c) { short.extend(c.escape_default()) } else { short.push(c) }
+    }
+    if text.chars().nth(LEN).is_some() {
+        short.push('…');
+    }
+    short
+}
+
+/// Control characters, and those of Unicode that have no width or order the text around them.
+fn is_unseen(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}'
+            | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}')
 }

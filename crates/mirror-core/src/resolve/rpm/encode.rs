@@ -7,13 +7,15 @@
 //! Conditions make no difference: an expression is taken apart with one variable for each part that
 //! needs one, in the direction in which it matters.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::arch::family;
+use super::multilib::Multilib;
 use super::pool::{Dep, DepId, Expression, PackageId, Pool, TooLarge};
 use super::providers::Providers;
 use super::roots::Root;
 use super::sat::{Formula, Lists, Lit};
+use super::strings::Text;
 use crate::format::rpm::dependencies::Kind;
 use crate::limits;
 
@@ -32,6 +34,8 @@ pub(super) enum Meaning {
     Part,
     /// An expression may be true: nothing is done for it.
     Held,
+    /// Packages of this name may be installed for the second word size alone.
+    Alone(Text),
 }
 
 /// Conflicts of so many pairs are written as pairs, and so many alternatives of a rich dependency each
@@ -45,6 +49,10 @@ pub(super) struct Encoded {
     /// The clauses that a variable asks to be satisfied.
     pub(super) needs: Lists<u32>,
     gates: HashMap<DepId, u32>,
+    pub(super) multilib: Multilib,
+    /// For each name of these the variable that frees it, and the literal that frees none.
+    pub(super) alone: BTreeMap<Text, u32>,
+    pub(super) none_alone: Option<Lit>,
 }
 
 impl Encoded {
@@ -73,6 +81,14 @@ pub(super) struct Encoder<'a> {
     needs: Vec<(u32, u32)>,
     gates: HashMap<DepId, u32>,
     any: HashMap<DepId, u32>,
+    /// The variables of parts of expressions, by where they lie in the pool: those that are true only
+    /// where the part is, and those that are true wherever it is. So each part is written twice at
+    /// most, however deep conditions lie in each other.
+    only_where: HashMap<*const Expression, u32>,
+    wherever: HashMap<*const Expression, u32>,
+    multilib: Multilib,
+    alone: BTreeMap<Text, u32>,
+    none_alone: Option<Lit>,
     /// A variable that is true.
     truth: Option<u32>,
 }
@@ -99,6 +115,11 @@ impl<'a> Encoder<'a> {
             needs: Vec::new(),
             gates: HashMap::new(),
             any: HashMap::new(),
+            only_where: HashMap::new(),
+            wherever: HashMap::new(),
+            multilib: Multilib::default(),
+            alone: BTreeMap::new(),
+            none_alone: None,
             truth: None,
         };
         for id in pool.ids() {
@@ -118,6 +139,7 @@ impl<'a> Encoder<'a> {
                 }
                 let gate = encoder.gate(dep);
                 encoder.formula.implies(own, Lit::yes(gate));
+                encoder.check()?;
             }
             for &dep in pool.list(id, Kind::Recommends) {
                 if matches!(pool.dep(dep), Dep::Rich(_)) {
@@ -127,6 +149,8 @@ impl<'a> Encoder<'a> {
             encoder.check()?;
         }
         encoder.exclusions()?;
+        encoder.word_sizes();
+        encoder.check()?;
         Ok(encoder)
     }
 
@@ -136,8 +160,8 @@ impl<'a> Encoder<'a> {
     }
 
     fn check(&self) -> Result<(), TooLarge> {
-        let limit = limits::POOL_FORMULA;
-        if self.formula.size() > limit {
+        if self.formula.is_full() {
+            let limit = limits::POOL_FORMULA;
             return Err(TooLarge { what: "relations between packages", limit });
         }
         Ok(())
@@ -180,7 +204,42 @@ impl<'a> Encoder<'a> {
             formula: self.formula,
             meanings: self.meanings,
             gates: self.gates,
+            multilib: self.multilib,
+            alone: self.alone,
+            none_alone: self.none_alone,
         }
+    }
+
+    /// Which names are free of what holds for several word sizes, for a goal that stays the same.
+    pub(super) fn settle(&mut self, free: &BTreeSet<Text>) {
+        for (name, alone) in &self.alone {
+            let alone = Lit::yes(*alone);
+            self.formula.clause(&[if free.contains(name) { alone } else { !alone }]);
+        }
+    }
+
+    pub(super) fn multilib(&self) -> &Multilib {
+        &self.multilib
+    }
+
+    /// A package for the second word size goes with the same build for the first.
+    fn word_sizes(&mut self) {
+        let multilib = Multilib::new(self.pool, &|id| self.is_out(id));
+        if !multilib.names.is_empty() {
+            let any = Lit::yes(self.variable(Meaning::Held));
+            self.none_alone = Some(!any);
+            for (name, list) in &multilib.names {
+                let alone = self.variable(Meaning::Alone(*name));
+                self.alone.insert(*name, alone);
+                self.formula.implies(Lit::yes(alone), any);
+                for one in list {
+                    let partners = one.partners.iter().map(|id| Lit::yes(variable(*id)));
+                    let literals = partners.chain([Lit::yes(alone)]).collect();
+                    self.need(variable(one.id), literals);
+                }
+            }
+        }
+        self.multilib = multilib;
     }
 
     /// Where `own` is true, one of the literals is.
@@ -268,7 +327,12 @@ impl<'a> Encoder<'a> {
         match expression {
             Expression::Or(list) => list.iter().flat_map(|one| self.alternatives(one)).collect(),
             Expression::And(_) | Expression::If(..) | Expression::Unless(..) => {
+                let place = std::ptr::from_ref(expression);
+                if let Some(known) = self.only_where.get(&place) {
+                    return vec![Lit::yes(*known)];
+                }
                 let part = self.variable(Meaning::Part);
+                self.only_where.insert(place, part);
                 self.wanted(part, expression);
                 vec![Lit::yes(part)]
             }
@@ -286,7 +350,12 @@ impl<'a> Encoder<'a> {
         {
             return Lit::yes(*known);
         }
+        let place = std::ptr::from_ref(expression);
+        if let Some(known) = self.wherever.get(&place) {
+            return Lit::yes(*known);
+        }
         let own = Lit::yes(self.variable(Meaning::Held));
+        self.wherever.insert(place, own.variable());
         match expression {
             Expression::And(list) => {
                 let mut clause = vec![own];
@@ -368,11 +437,10 @@ impl<'a> Encoder<'a> {
         names.sort_unstable_by_key(|ids| ids[0]);
         for ids in names {
             let family_of = |id: &PackageId| family(pool.rank(*id));
-            let ids: Vec<PackageId> = ids
-                .iter()
-                .copied()
-                .filter(|id| !self.is_out(*id) && !pool.is_install_only(*id))
-                .collect();
+            let ids: Vec<PackageId> = ids.iter().copied().filter(|id| !self.is_out(*id)).collect();
+            let (several, ids): (Vec<PackageId>, Vec<PackageId>) =
+                ids.into_iter().partition(|id| pool.is_install_only(*id));
+            self.beside_install_only(&several, &ids);
             let mut families: Vec<u8> = ids.iter().map(family_of).filter(|of| *of > 0).collect();
             families.sort_unstable();
             families.dedup();
@@ -388,6 +456,25 @@ impl<'a> Encoder<'a> {
             self.check()?;
         }
         Ok(())
+    }
+
+    /// What may be there several times goes with no other of its name that may not, and with none that
+    /// is the same build.
+    fn beside_install_only(&mut self, several: &[PackageId], others: &[PackageId]) {
+        let pool = self.pool;
+        let meet = |one: PackageId, other: PackageId| {
+            let [one, other] = [one, other].map(|id| family(pool.rank(id)));
+            one == other || one == 0 || other == 0
+        };
+        for (at, one) in several.iter().enumerate() {
+            let others = others.iter().filter(|other| meet(*one, **other));
+            let same = several[at + 1..].iter().filter(|other| {
+                pool.compare(*one, **other).is_eq() && pool.arch(*one) == pool.arch(**other)
+            });
+            for other in others.chain(same) {
+                self.formula.implies(Lit::yes(variable(*one)), Lit::no(variable(*other)));
+            }
+        }
     }
 
     /// None of `who` goes with one of the others, itself excepted.

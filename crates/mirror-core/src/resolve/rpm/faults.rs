@@ -66,7 +66,7 @@ pub fn faults(pool: &Pool, set: &BTreeSet<PackageId>) -> Vec<Fault> {
             for other in &ids[at + 1..] {
                 let families = [one, other].map(|id| family(pool.rank(*id)));
                 let beside = families[0] != families[1] && !families.contains(&0);
-                if !beside && !pool.is_install_only(*one) {
+                if !beside && !pool.go_beside(*one, *other) {
                     found.push(Fault::Conflict(*one, *other));
                 }
             }

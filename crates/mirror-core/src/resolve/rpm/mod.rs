@@ -26,6 +26,7 @@ mod asked;
 mod encode;
 mod explain;
 mod faults;
+mod multilib;
 mod policy;
 mod pool;
 mod proof;
@@ -41,7 +42,7 @@ pub use asked::{AskError, Asked, Extent, ModuleStream, NotAStream, PackageSet, U
 pub use explain::Problem;
 pub use faults::{Fault, faults};
 pub use pool::{Hidden, PackageId, Pool, TooLarge};
-pub use proof::{Proof, Unproved, prove};
+pub use proof::{Answered, Proof, Unproved, prove, prove_each};
 pub use roots::{NotFound, Root};
 pub use search::Weak;
 
@@ -139,6 +140,9 @@ impl Goal {
         for (number, root) in self.roots.iter().enumerate() {
             assumptions.push(encoder.root(number, root));
         }
+        let asked = self.roots.iter().flat_map(|root| &root.packages).chain(&self.installed);
+        let free = encoder.multilib().free(&providers, asked.copied());
+        encoder.settle(&free);
         let formula = encoder.finish();
         let policy = Policy::new(&providers, self.installed.iter().copied());
         let mut solver = Solver::new(&formula.formula);
@@ -172,7 +176,7 @@ impl Goal {
         let is_in = |id: PackageId| solver.value(variable(id)) == Some(true);
         let taken: Vec<PackageId> =
             pool.ids().filter(|id| is_in(*id) && !installed.contains(id)).collect();
-        notes.extend(self.passed_over(pool, &is_in));
+        notes.extend(passed_over(&policy, &self.roots, &is_in));
         Ok(Solution { packages: self.reasons(&providers, taken, &is_in), notes })
     }
 
@@ -197,25 +201,6 @@ impl Goal {
         }
         let chosen = |(id, asked)| Chosen { id, asked, needed: Vec::new() };
         Solution { packages: asked.into_iter().map(chosen).collect(), notes: Vec::new() }
-    }
-
-    /// Roots of which not the newest version could be taken.
-    fn passed_over(&self, pool: &Pool, is_in: &dyn Fn(PackageId) -> bool) -> Vec<String> {
-        let mut notes = Vec::new();
-        for root in &self.roots {
-            let Some(taken) = root.packages.iter().copied().find(|id| is_in(*id)) else { continue };
-            let same = root.packages.iter().copied().filter(|other| {
-                pool.name_id(*other) == pool.name_id(taken) && pool.arch(*other) == pool.arch(taken)
-            });
-            let newest = same.max_by(|a, b| pool.compare(*a, *b)).unwrap_or(taken);
-            if pool.compare(newest, taken).is_gt() && !is_in(newest) {
-                let [newest, taken] = [newest, taken].map(|id| pool.nevra(id));
-                notes.push(format!("{newest} cannot be installed with the rest: {taken} is taken"));
-            }
-        }
-        notes.sort();
-        notes.dedup();
-        notes
     }
 
     /// Who brought what.
@@ -270,6 +255,32 @@ impl Goal {
         });
         chosen.collect()
     }
+}
+
+/// Roots of which none of the best packages could be taken, in words.
+fn passed_over<'a>(
+    policy: &Policy<'_>,
+    roots: impl IntoIterator<Item = &'a Root>,
+    is_in: &dyn Fn(PackageId) -> bool,
+) -> Vec<String> {
+    let pool = policy.providers.pool;
+    let mut notes = Vec::new();
+    for root in roots {
+        let Some(taken) = root.packages.iter().copied().find(|id| is_in(*id)) else { continue };
+        let mut best = root.packages.clone();
+        policy.best(&mut best);
+        if best.iter().any(|id| is_in(*id)) {
+            continue;
+        }
+        let same = best.iter().find(|id| pool.name_id(**id) == pool.name_id(taken));
+        if let Some(newest) = same.or(best.first()) {
+            let [newest, taken] = [*newest, taken].map(|id| pool.nevra(id));
+            notes.push(format!("{newest} cannot be installed with the rest: {taken} is taken"));
+        }
+    }
+    notes.sort();
+    notes.dedup();
+    notes
 }
 
 #[cfg(test)]

@@ -144,6 +144,9 @@ struct Index {
     install_only: HashSet<PackageId>,
 }
 
+/// Abilities of rpm: `rpmlib(PayloadIsZstd)`. Every host has those that its packages ask for.
+const RPMLIB: &str = "rpmlib(";
+
 /// What dnf installs beside an older version of the same: packages that provide this.
 const INSTALL_ONLY: [&str; 6] = [
     "kernel",
@@ -187,6 +190,10 @@ impl Pool {
         let evr = self.evr([package.epoch, package.version, package.release]);
         let mut lists: [Vec<DepId>; KINDS.len()] = Default::default();
         for relation in relations.iter() {
+            // What rpm itself can do is asked of no package.
+            if relation.kind == Kind::Requires && relation.name.starts_with(RPMLIB) {
+                continue;
+            }
             let versions = relation.versions.map(|(sign, evr)| (sign, self.evr(evr)));
             let id = if relation.kind != Kind::Provides && rich::is_rich(relation.name) {
                 self.rich(relation.name)
@@ -348,8 +355,15 @@ impl Pool {
         self.index.install_only.contains(&id)
     }
 
-    /// The paths that packages ask for and that none is known to have, in order: what filelists are
-    /// to be looked through for. To be called after [`Pool::finish`].
+    /// Whether two packages of one name are both install-only, and two builds.
+    pub(super) fn go_beside(&self, one: PackageId, other: PackageId) -> bool {
+        let is_same = self.compare(one, other).is_eq() && self.arch(one) == self.arch(other);
+        [one, other].iter().all(|id| self.is_install_only(*id)) && !is_same
+    }
+
+    /// The paths that packages ask for and that primary metadata does not list by rule, or that none is
+    /// known to have, in order: what filelists are to be looked through for. That somebody provides such
+    /// a path says nothing of who has it. To be called after [`Pool::finish`].
     pub fn unknown_paths(&self) -> Vec<String> {
         let is_path = |name: &str| name.starts_with('/');
         let mut unknown: Vec<&str> = Vec::new();
@@ -357,8 +371,7 @@ impl Pool {
             if let Dep::Plain { name, .. } = dep
                 && let text = self.strings.get(*name)
                 && is_path(text)
-                && self.provided(*name).is_empty()
-                && self.owners(text).next().is_none()
+                && !(is_listed(text) && self.owners(text).next().is_some())
             {
                 unknown.push(text);
             }
@@ -482,7 +495,7 @@ impl Pool {
         }
     }
 
-    fn expression_words(&self, expression: &Expression) -> String {
+    pub(super) fn expression_words(&self, expression: &Expression) -> String {
         let joined = |list: &[Expression], word: &str| {
             let words: Vec<_> = list.iter().map(|one| self.expression_words(one)).collect();
             format!("({})", words.join(word))
@@ -684,6 +697,9 @@ impl Pool {
             Rich::And(parts) => Expression::And(list(parts)),
             Rich::Or(parts) => Expression::Or(list(parts)),
             Rich::With(parts) => Expression::With(list(parts)),
+            Rich::Plain(relation) if relation.name.starts_with(RPMLIB) => {
+                Expression::And(Vec::new())
+            }
             Rich::Plain(relation) => {
                 let versions = relation.versions.as_ref().map(|(sign, evr)| (*sign, evr));
                 Expression::Plain(self.asked(&relation.name, versions))
@@ -706,6 +722,11 @@ impl Pool {
             }
         }
     }
+}
+
+/// Whether primary metadata lists a path, as createrepo chooses.
+fn is_listed(path: &str) -> bool {
+    path.starts_with("/etc/") || path.contains("bin/") || path == "/usr/lib/sendmail"
 }
 
 type Borrowed<'a> = (u64, &'a str, &'a str);

@@ -98,6 +98,13 @@ impl<'a> Providers<'a> {
         found
     }
 
+    /// The packages that may help an expression to be true.
+    pub(super) fn helping(&self, expression: &Expression) -> Vec<PackageId> {
+        let mut found = Vec::new();
+        self.helpers(expression, &mut found);
+        found
+    }
+
     fn helpers(&self, expression: &Expression, found: &mut Vec<PackageId>) {
         match expression {
             Expression::And(list) | Expression::Or(list) => {

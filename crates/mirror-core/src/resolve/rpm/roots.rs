@@ -7,6 +7,7 @@ use super::pool::{Hidden, PackageId, Pool};
 use crate::format::rpm::dependencies::Kind;
 use crate::format::rpm::nevra::{Spec, specs};
 use crate::format::rpm::rich::{Comparison, evr};
+use crate::format::rpm::version;
 
 /// Something that is asked for: one of these packages.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +72,17 @@ fn is_pattern(text: &str) -> bool {
     text.contains(['*', '?', '['])
 }
 
+/// What the user's words leave open beside a name.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Form {
+    any_arch: bool,
+    any_version: bool,
+}
+
+impl Form {
+    const NAME: Self = Self { any_arch: true, any_version: true };
+}
+
 /// A part of a specification: any, equal, or fitting a pattern.
 struct Part<'a>(Option<&'a str>, Option<glob::Pattern>);
 
@@ -85,6 +97,14 @@ impl<'a> Part<'a> {
             Self(_, Some(pattern)) => pattern.matches(found),
             Self(Some(text), None) => *text == found,
             Self(None, None) => true,
+        }
+    }
+
+    /// As rpm compares: `01` is `1`.
+    fn fits_version(&self, found: &str) -> bool {
+        match self {
+            Self(Some(text), None) => version::compare(text, found).is_eq(),
+            _ => self.fits(found),
         }
     }
 }
@@ -103,13 +123,13 @@ impl Pool {
                 None => NotFound::Nothing { near: self.near(&text), text },
             });
         }
-        let Some(any_arch) = by_name else { return Ok(vec![Root::new(text, visible)]) };
+        let Some(form) = by_name else { return Ok(vec![Root::new(text, visible)]) };
         let mut names: BTreeMap<&str, Vec<PackageId>> = BTreeMap::new();
         for id in visible {
             names.entry(self.name(id)).or_default().push(id);
         }
         let roots = names.into_iter().map(|(name, packages)| {
-            let packages = self.with_replacing(packages, any_arch);
+            let packages = self.with_replacing(packages, form);
             if is_pattern(text) {
                 Root::new(&format!("{name} ({text})"), packages)
             } else {
@@ -119,13 +139,15 @@ impl Pool {
         Ok(roots.collect())
     }
 
-    /// The packages that a user's words match, hidden ones included; where that is by name, whether of
-    /// whatever architecture.
-    pub(super) fn matching(&self, text: &str) -> (Vec<PackageId>, Option<bool>) {
+    /// The packages that a user's words match, hidden ones included; where that is by name, with what
+    /// else.
+    pub(super) fn matching(&self, text: &str) -> (Vec<PackageId>, Option<Form>) {
         for spec in specs(text) {
             let found = self.fitting(&spec);
             if !found.is_empty() {
-                return (found, Some(spec.arch.is_none()));
+                let form =
+                    Form { any_arch: spec.arch.is_none(), any_version: spec.version.is_none() };
+                return (found, Some(form));
             }
         }
         (self.provided_by(text), None)
@@ -134,7 +156,7 @@ impl Pool {
     /// The packages of a name, and those that take their place; none where all are hidden.
     pub(super) fn called(&self, name: &str) -> Vec<PackageId> {
         let visible = self.visible(self.named(name));
-        if visible.is_empty() { visible } else { self.with_replacing(visible, true) }
+        if visible.is_empty() { visible } else { self.with_replacing(visible, Form::NAME) }
     }
 
     /// Those that are not hidden.
@@ -143,16 +165,18 @@ impl Pool {
     }
 
     /// What the name of these packages means.
-    fn with_replacing(&self, mut packages: Vec<PackageId>, any_arch: bool) -> Vec<PackageId> {
+    fn with_replacing(&self, mut packages: Vec<PackageId>, form: Form) -> Vec<PackageId> {
         // Who wants the 32-bit one as well says so, and gets both.
         let rank = |id: &PackageId| self.rank(*id);
         let best = packages.iter().map(rank).filter(|rank| *rank > 0).min();
-        if let (Some(best), true) = (best, any_arch) {
+        if let (Some(best), true) = (best, form.any_arch) {
             packages.retain(|id| rank(id) == 0 || family(rank(id)) == family(best));
         }
-        // What takes the place of a package is what its name means.
-        let more = self.replacing(&packages);
-        packages.extend(more);
+        // What takes the place of a package is what its name means; who names a version means that.
+        if form.any_version {
+            let more = self.replacing(&packages);
+            packages.extend(more);
+        }
         packages
     }
 
@@ -168,8 +192,8 @@ impl Pool {
         // An architecture is one of those that there are: `python3.11` is a name.
         let fits = |id: &PackageId| {
             let nevra = self.nevra(*id);
-            version.fits(&nevra.evr.version)
-                && release.fits(&nevra.evr.release)
+            version.fits_version(&nevra.evr.version)
+                && release.fits_version(&nevra.evr.release)
                 && arch.fits(&nevra.arch)
                 && spec.epoch.is_none_or(|epoch| epoch == nevra.evr.epoch)
         };
@@ -214,7 +238,9 @@ impl Pool {
 
 /// The name that differs in a letter or two.
 pub(super) fn near<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
-    let near = names.filter_map(|name| distance(text, name, 2).map(|far| (far, name))).min();
+    // Of a short word, or of a pattern, all is near.
+    let limit = if is_pattern(text) { 0 } else { (text.len() / 2).min(2) };
+    let near = names.filter_map(|name| distance(text, name, limit).map(|far| (far, name))).min();
     near.map(|(_, name)| name.to_owned())
 }
 

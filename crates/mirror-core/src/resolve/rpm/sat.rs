@@ -8,6 +8,8 @@
 //! Each learned clause keeps what it was derived from, so that a contradiction can be told in terms
 //! of the formula.
 
+use std::collections::{HashSet, VecDeque};
+
 /// A variable, or its negation.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Lit(u32);
@@ -116,8 +118,13 @@ impl Formula {
     }
 
     /// How much it takes, for bounds.
-    pub(super) fn size(&self) -> usize {
+    fn size(&self) -> usize {
         self.literals.len() + self.pairs.len() + self.grouped.len()
+    }
+
+    /// Whether it takes as much as it may. Then nothing more is added, and it is of no use.
+    pub(super) fn is_full(&self) -> bool {
+        self.size() >= crate::limits::POOL_FORMULA
     }
 
     /// One of these is true. Gives the clause's number where it has more than two literals.
@@ -132,6 +139,7 @@ impl Formula {
                 self.implies(!*one, *other);
                 None
             }
+            _ if self.is_full() => None,
             _ => {
                 self.literals.extend_from_slice(literals);
                 self.ends.push(super::pool::short(self.literals.len()));
@@ -142,12 +150,18 @@ impl Formula {
 
     /// Where the first is true, so is the second.
     pub(super) fn implies(&mut self, one: Lit, other: Lit) {
+        if self.is_full() {
+            return;
+        }
         self.pairs.push((one.0, other));
         self.pairs.push(((!other).0, !one));
     }
 
     /// One of these at most is true.
     pub(super) fn at_most_one(&mut self, variables: Vec<u32>) {
+        if self.is_full() {
+            return;
+        }
         let number = super::pool::short(self.groups.len());
         self.grouped.extend(variables.iter().map(|variable| (*variable, number)));
         self.groups.push(variables);
@@ -206,6 +220,9 @@ pub(super) enum Stop {
     /// The caller's bound was reached.
     Interrupted,
 }
+
+/// So many literals that are known whatever is assumed are followed in an explanation.
+const NEAREST: usize = 500;
 
 /// An assignment on its way.
 pub(super) struct Solver<'a> {
@@ -274,6 +291,11 @@ impl<'a> Solver<'a> {
 
     pub(super) fn is_true(&self, literal: Lit) -> bool {
         self.value(literal.variable()) == Some(literal.is_yes())
+    }
+
+    /// Whether a literal is known to be false whatever is decided.
+    pub(super) fn is_refused(&self, literal: Lit) -> bool {
+        self.is_false(literal) && self.levels[literal.variable() as usize] == 0
     }
 
     fn is_false(&self, literal: Lit) -> bool {
@@ -504,29 +526,63 @@ impl<'a> Solver<'a> {
         self.head = start;
     }
 
-    /// Why an assumption cannot be true: the assumptions that take part, and the proof.
+    /// Why an assumption cannot be true: the assumptions that take part, and the proof. Of what is so
+    /// whatever is assumed, the nearest steps are told.
     fn explain(&self, refused: Lit) -> Stop {
-        let mut seen = vec![false; self.values.len()];
+        let mut seen = HashSet::from([refused.variable()]);
         let (mut assumptions, mut steps) = (vec![refused], Vec::new());
-        let mut pending = vec![!refused];
-        seen[refused.variable() as usize] = true;
-        while let Some(literal) = pending.pop() {
+        let mut pending = VecDeque::from([!refused]);
+        let mut known = 0;
+        while let Some(literal) = pending.pop_front() {
             let variable = literal.variable();
             let reason = self.reasons[variable as usize];
             if reason == Reason::Decision {
                 assumptions.push(literal);
             }
-            let (causes, of, step) = self.causes(variable, reason);
-            self.note(of, step, &mut steps);
-            for cause in causes {
-                if !std::mem::replace(&mut seen[cause.variable() as usize], true) {
-                    pending.push(cause);
+            if self.levels[variable as usize] == 0 {
+                known += 1;
+                if known > NEAREST {
+                    continue;
                 }
             }
+            let (causes, of, step) = self.causes(variable, reason);
+            self.note(of, step, &mut steps);
+            pending.extend(causes.into_iter().filter(|cause| seen.insert(cause.variable())));
         }
         steps.sort_unstable();
         steps.dedup();
         Stop::Contradiction(assumptions, steps)
+    }
+
+    /// Remembers that these assumptions contradict each other: what is asked next finds out at once.
+    pub(super) fn refuse(&mut self, core: &[Lit], steps: &[Step]) {
+        self.go_back(0);
+        let mut clause: Vec<Lit> = core.iter().map(|literal| !*literal).collect();
+        clause.sort_unstable();
+        clause.dedup();
+        let watched = match clause[..] {
+            [] => return,
+            // It is so already.
+            [one] if self.value(one.variable()).is_some() => return,
+            [one] => [one, one],
+            [one, other, ..] => [one, other],
+        };
+        // A clause is watched by what is not known yet.
+        if clause.iter().any(|literal| self.value(literal.variable()).is_some()) {
+            return;
+        }
+        let number = super::pool::short(self.formula.ends.len() + self.learned.len());
+        self.watched.push(watched);
+        let is_fact = clause.len() == 1;
+        self.learned.push(clause);
+        self.origins.push(steps.to_vec());
+        if is_fact {
+            self.assign(watched[0], Reason::Clause(number));
+        } else {
+            for literal in watched {
+                self.watches[literal.index()].push(number);
+            }
+        }
     }
 
     /// Assigns all that `decide` wants, with the assumptions true. What was learned by an earlier

@@ -72,7 +72,10 @@ impl<'a> Search<'a> {
             encoded,
             policy,
             weak,
-            supplementing: pool.ids().filter(supplements).collect(),
+            supplementing: match weak {
+                Weak::Yes => pool.ids().filter(supplements).collect(),
+                Weak::No => Vec::new(),
+            },
             head: 0,
             postponed: Vec::new(),
             done: 0,

@@ -185,7 +185,11 @@ fn rich_dependencies_are_formulas() {
     // `x if y` holds wherever y is not: only y without x is left.
     assert_eq!(chosen(&pool, &["idle", "y"]), ["idle", "y"]);
     assert_eq!(refused(&pool, &["idle", "x", "y"]).len(), 1);
-    assert!(refused(&pool, &["broken"])[0].to_string().contains("nothing provides (x and"));
+    assert!(
+        refused(&pool, &["broken"])[0]
+            .to_string()
+            .contains("(x and is no rich dependency: expected")
+    );
 }
 
 #[test]
@@ -378,4 +382,147 @@ fn ends_where_it_is_told_to_and_withstands_crowds() {
     assert_eq!(refused(&pool, &["p7", "p9"]).len(), 1);
     let goal = goal(&pool, &["cap"]);
     assert_eq!(goal.solve(&pool, &|| true).map(|s| s.packages.len()), Ok(1), "too short to ask");
+}
+
+#[test]
+fn conditions_in_conditions_are_written_once_each() {
+    let nested = |word: &str, depth: usize| {
+        (0..depth).fold("b".to_owned(), |inner, _| format!("(a {word} {inner} else b)"))
+    };
+    let [deep, deeper] = [nested("if", 31), nested("unless", 31)];
+    let pool = repository(&format!(
+        "x-1-1.noarch | > {deep}
+         y-1-1.noarch | > {deeper} | ^ {deep}
+         z-1-1.noarch | ! {deep} | ? {deeper}
+         a-1-1.noarch
+         b-1-1.noarch",
+    ));
+    let all: Vec<PackageId> = pool.ids().collect();
+    assert_eq!(prove(&pool, &all, &|| false).unwrap().unproved, []);
+}
+
+#[test]
+fn what_rpm_can_do_is_asked_of_no_package() {
+    let pool = repository(
+        "a-1-1.noarch | > rpmlib(PayloadIsZstd) <= 5.4.18-1 | > (b and rpmlib(RichDependencies))
+         b-1-1.noarch",
+    );
+    assert_eq!(chosen(&pool, &["a"]), ["a", "b"]);
+}
+
+#[test]
+fn another_word_size_goes_with_the_same_build_where_that_takes_part() {
+    let pool = repository(
+        "tool-1-1.x86_64 | > lib32 | > lib64
+         less-1-1.x86_64 | > lib32
+         maybe-1-1.x86_64 | > lib32 | ? lib64
+         pair-1-1.x86_64 | > both32
+         lib-1-1.i686 | + lib32
+         lib-2-1.x86_64 | + lib64
+         both-1-1.i686 | + both32
+         both-1-1.x86_64
+         half-1-1.i686 | + half32
+         half-1-1.x86_64 | > none
+         bad-1-1.x86_64 | > half32",
+    );
+    assert_eq!(
+        refused(&pool, &["tool"])[0].to_string(),
+        "tool: tool-1-1.x86_64 requires lib32; lib-1-1.i686 is for another word size, and the same \
+         build for x86_64 is not there"
+    );
+    assert_eq!(chosen(&pool, &["less"]), ["less-1-1.x86_64", "lib-1-1.i686"]);
+    assert_eq!(refused(&pool, &["maybe"]).len(), 1);
+    assert_eq!(chosen(&pool, &["pair"]), ["both-1-1.i686", "both-1-1.x86_64", "pair-1-1.x86_64"]);
+    // What is asked for itself is free.
+    assert_eq!(chosen(&pool, &["half.i686"]), ["half-1-1.i686"]);
+    let all: Vec<PackageId> = pool.ids().collect();
+    let unproved = prove(&pool, &all, &|| false).unwrap().unproved;
+    let unproved: Vec<_> = unproved.iter().map(|one| pool.name(one.id)).collect();
+    assert_eq!(unproved, ["tool", "maybe", "half", "bad"]);
+    let roots: Vec<Root> = pool.ids().map(|id| root(&pool, id)).collect();
+    let answers = prove_each(&pool, &roots, &|| false).unwrap();
+    let refused = answers.iter().zip(pool.ids());
+    let refused = refused.filter(|(answer, _)| matches!(answer, Answered::Unsolvable(_)));
+    assert_eq!(refused.map(|(_, id)| pool.name(id)).collect::<Vec<_>>(), unproved);
+}
+
+fn root(pool: &Pool, id: PackageId) -> Root {
+    Root { text: pool.nevra(id).to_string(), packages: vec![id], only_with: None }
+}
+
+#[test]
+fn only_what_may_be_there_several_times_goes_beside_its_own_name() {
+    let pool = repository(
+        "module-1-1.noarch | + installonlypkg(kernel-module)
+         module-2-1.noarch
+         module-3-1.noarch | + installonlypkg(kernel-module)
+         a-1-1.noarch | > module = 1 | > module = 2
+         b-1-1.noarch | > module = 1 | > module = 3",
+    );
+    assert_eq!(
+        refused(&pool, &["a"])[0].lines,
+        [
+            "a-1-1.noarch requires module = 1",
+            "a-1-1.noarch requires module = 2",
+            "module-1-1.noarch and module-2-1.noarch cannot be installed together"
+        ]
+    );
+    assert_eq!(chosen(&pool, &["b"]).len(), 3);
+}
+
+#[test]
+fn long_chains_are_told_in_a_few_lines() {
+    let line = |n| format!("p{n}-1-1.noarch | > p{}", n + 1);
+    let lines: Vec<String> = (0..1500).map(line).collect();
+    let pool = repository(&lines.join("\n"));
+    let all: Vec<PackageId> = pool.ids().collect();
+    let unproved = prove(&pool, &all, &|| false).unwrap().unproved;
+    assert_eq!(unproved.len(), 1500);
+    assert!(unproved.iter().all(|one| (1..=11).contains(&one.problem.lines.len())));
+    let lines = &unproved[1400].problem.lines;
+    assert_eq!(lines[0], "p1400-1-1.noarch requires p1401");
+    assert_eq!(lines[5], "and 90 steps more");
+    assert_eq!(lines[10], "nothing provides p1500, needed by p1499-1-1.noarch");
+}
+
+#[test]
+fn no_refusal_is_without_a_reason() {
+    let pool = repository(
+        "own-1-1.noarch | + a | ! (a or b)
+         not-1-1.noarch | > (y unless x) | > x
+         x-1-1.noarch
+         y-1-1.noarch",
+    );
+    assert_eq!(
+        refused(&pool, &["own"])[0].lines,
+        ["own-1-1.noarch conflicts with (a or b), provided by itself"]
+    );
+    let lines = refused(&pool, &["not"]).remove(0).lines;
+    assert_eq!(
+        lines.last().unwrap(),
+        "not-1-1.noarch requires (y unless x), and x-1-1.noarch is what it excludes"
+    );
+}
+
+#[test]
+fn names_in_reasons_are_shown_harmlessly() {
+    let pool = repository("a-1-1.noarch | > no\u{202e}ne");
+    let lines = refused(&pool, &["a"]).remove(0).lines;
+    assert_eq!(lines, ["nothing provides no\\u{202e}ne, needed by a-1-1.noarch"]);
+}
+
+#[test]
+fn a_version_that_is_named_is_meant_as_rpm_compares_it() {
+    let pool = repository(
+        "old-1-1.noarch
+         new-1-1.noarch | ~ old",
+    );
+    assert_eq!(chosen(&pool, &["old"]), ["new"]);
+    for text in ["old-1", "old-01-1", "old-1-1.noarch"] {
+        assert_eq!(chosen(&pool, &[text]), ["old"], "{text}");
+    }
+    assert_eq!(
+        pool.roots("z*").unwrap_err().to_string(),
+        "nothing is called z*, and nothing provides it"
+    );
 }
