@@ -12,7 +12,9 @@ Of RPM repositories: every package, or those that are named, is solved for an em
 over nothing but the trees, and each listed package has to be there with its size, each that is there \
 has to be listed. Trees that are used together are proved together: those that are named, or those of \
 each publish group. Packages that bring the same file with different content, and say nothing of it, are \
-named: where what is asked for needs both, it cannot be installed; else it is upstream's fault.
+named: where what is asked for needs both, it cannot be installed; else it is upstream's fault. What is \
+named is solved each by itself and all of it together, and is found fault with where not the newest build \
+that is meant can be had, for dnf refuses that (best=True).
 
 Of Python packages: for each target of each set the requirements are resolved again, over nothing but \
 what the tree holds, with what it takes to build source distributions. Names what is missing, and pages \

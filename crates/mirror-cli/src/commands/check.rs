@@ -164,6 +164,7 @@ fn repository(checked: &rpm::Checked) -> String {
     let _ = writeln!(text, "{trees}  {packages}");
     let arches = checked.arches.join(", ");
     let _ = match checked.unproved.len() {
+        0 if checked.packages == 0 => writeln!(text, "  nothing to install"),
         0 => writeln!(text, "  installable on {arches}"),
         failed => writeln!(text, "  not installable on {arches}: {failed}"),
     };

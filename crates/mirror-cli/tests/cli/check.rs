@@ -194,3 +194,61 @@ fn what_an_earlier_generation_still_serves_is_no_finding() {
     let ran = site.run("check --root mirror");
     assert_eq!(ran.text(), "up  3 packages\n  installable on x86_64\nexit 0\n");
 }
+
+#[test]
+fn a_package_for_all_architectures_is_proved_for_each_once() {
+    let site = Site::empty();
+    let broken = || Package::new("broken", "1", "1").requires("none");
+    for tree in ["one", "two"] {
+        Repository::new().package(broken()).write(site.path(&format!("mirror/{tree}")));
+    }
+    let ran = site.run("check one two --root mirror");
+    assert!(
+        ran.out.contains("  broken-1-1.noarch on x86_64: nothing provides none"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(ran.code, Some(3));
+}
+
+#[test]
+fn finds_any_file_that_is_asked_for() {
+    let site = Site::empty();
+    let words = Package::new("words", "1", "1").file("/usr/share/dict/words", "a\n");
+    Repository::new().package(words).write(site.path("mirror/one"));
+    let ran = site.run("check one --root mirror --packages /usr/share/dict/words");
+    assert_eq!(ran.text(), "one  1 package\n  installable on x86_64\nexit 0\n");
+}
+
+#[test]
+fn asks_for_the_newest_and_for_all_at_once() {
+    let site = Site::empty();
+    let packages = [
+        Package::new("tool", "1", "1"),
+        Package::new("tool", "2", "1").requires("none"),
+        Package::new("one", "1", "1").requires("shared = 1"),
+        Package::new("other", "1", "1").requires("shared = 2"),
+        Package::new("shared", "1", "1"),
+        Package::new("shared", "2", "1"),
+    ];
+    Repository::new().packages(packages).write(site.path("mirror/one"));
+    let ran = site.run("check one --root mirror --packages tool");
+    assert!(
+        ran.out.contains(
+            "  tool on x86_64: tool-2-1.noarch cannot be installed with the rest: \
+             tool-1-1.noarch is taken, which dnf refuses unless best=False\n"
+        ),
+        "{}",
+        ran.out
+    );
+    assert_eq!(ran.code, Some(3));
+    assert_eq!(site.run("check one --root mirror --packages one").code, Some(0));
+    let ran = site.run("check one --root mirror --packages one other");
+    assert!(ran.out.contains("  all of these together: "), "{}", ran.out);
+    assert!(
+        ran.out.contains("shared-1-1.noarch and shared-2-1.noarch cannot be installed together"),
+        "{}",
+        ran.out
+    );
+    assert_eq!(ran.code, Some(3));
+}

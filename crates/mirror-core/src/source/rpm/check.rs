@@ -15,10 +15,12 @@ use super::pool::{Document, Opened, Repository};
 use crate::error::{Error, Result};
 use crate::format::compression::decoder;
 use crate::format::rpm::repomd::{Record, Repomd};
-use crate::format::rpm::{FormatError, excerpt};
+use crate::format::rpm::{FormatError, excerpt, shown};
 use crate::limits;
 use crate::path::RepoPath;
-use crate::resolve::rpm::{Goal, PackageId, Pool, Root, SolveError, Weak, prove};
+use crate::resolve::rpm::{
+    Answered, Goal, PackageId, Pool, Root, SolveError, Weak, prove, prove_each,
+};
 
 /// What a check of trees that are used together found.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -133,22 +135,23 @@ pub fn check(
     checked.packages = listed.packages.keys().filter(|nevra| !is_source(nevra)).count();
     checked.duplicates = listed.duplicates();
     let arches = listed.hosts();
-    let mut unproved: BTreeMap<String, (usize, Unproved)> = BTreeMap::new();
+    // By package and architecture: the same build may be in several trees.
+    let mut unproved: BTreeMap<String, BTreeMap<String, Unproved>> = BTreeMap::new();
     let mut overlaps = BTreeSet::new();
     for arch in &arches {
         let found = prove_for(&opened, arch, asked, stop)?;
         overlaps.extend(found.overlaps);
         for found in found.unproved {
-            let known = unproved.entry(found.package.clone()).or_insert((0, found));
-            known.0 += 1;
+            let on = unproved.entry(found.package.clone()).or_default();
+            on.entry(found.arch.clone()).or_insert(found);
         }
     }
     // What is for every architecture needs one that it can be installed on.
-    let is_final = |count: usize, name: &str| {
-        count == arches.len() || !asked.is_empty() || !name.ends_with(".noarch")
+    let is_final = |on: &BTreeMap<String, Unproved>, name: &str| {
+        on.len() == arches.len() || !asked.is_empty() || !name.ends_with(".noarch")
     };
-    let found = unproved.into_values().filter(|(count, one)| is_final(*count, &one.package));
-    checked.unproved = found.map(|(_, unproved)| unproved).collect();
+    let found = unproved.into_iter().filter(|(name, on)| is_final(on, name));
+    checked.unproved = found.filter_map(|(_, on)| on.into_values().next()).collect();
     checked.overlaps = overlaps.into_iter().collect();
     checked.arches = arches;
     checked.faults.sort();
@@ -248,7 +251,7 @@ impl Tree<'_> {
                 package.version,
                 package.release,
             );
-            let nevra = format!("{}-{evr}.{}", package.name, package.arch);
+            let nevra = shown(&format!("{}-{evr}.{}", package.name, package.arch));
             *listed.arches.entry(package.arch.to_owned()).or_default() += 1;
             let contents = listed.packages.entry(nevra).or_default();
             contents.entry(package.checksum.hex()).or_insert_with(|| self.name.to_owned());
@@ -306,14 +309,15 @@ impl Tree<'_> {
     }
 }
 
-/// All packages of the trees, with the files that others ask for by path.
-fn pool(trees: &[Tree<'_>], arch: &str, stop: &dyn Fn() -> bool) -> Result<Pool> {
+/// All packages of the trees, with the files that others, or who checks, ask for by path.
+fn pool(trees: &[Tree<'_>], arch: &str, asked: &[String], stop: &dyn Fn() -> bool) -> Result<Pool> {
     let repositories = trees.iter().filter_map(|tree| {
         let (primary, filelists) = (tree.document("primary")?, tree.document("filelists"));
         Some(Repository { name: tree.name, primary, filelists })
     });
     let repositories: Vec<_> = repositories.collect();
-    super::pool::pool(arch, &repositories, &[], stop)
+    let asked: Vec<&str> = asked.iter().map(String::as_str).collect();
+    super::pool::pool(arch, &repositories, &asked, stop)
 }
 
 /// What was found for hosts of one architecture.
@@ -329,7 +333,7 @@ fn prove_for(
     asked: &[String],
     stop: &dyn Fn() -> bool,
 ) -> Result<Proved> {
-    let pool = pool(trees, arch, stop)?;
+    let pool = pool(trees, arch, asked, stop)?;
     let failed = |error: SolveError| match error {
         SolveError::Cancelled => Error::Cancelled,
         error => Error::metadata(trees.first().map_or("", |tree| tree.name), error),
@@ -340,46 +344,78 @@ fn prove_for(
         let all: Vec<PackageId> = pool.ids().filter(|id| pool.hidden(*id).is_none()).collect();
         let proof = prove(&pool, &all, stop).map_err(failed)?;
         for one in proof.unproved {
-            proved.unproved.push(unproved(pool.nevra(one.id).to_string(), one.problem.lines));
+            let package = shown(&pool.nevra(one.id).to_string());
+            proved.unproved.push(unproved(package, one.problem.lines));
         }
         let newest = newest(&pool, &all);
         let pairs = overlaps::clashes(trees, &pool, &newest, stop)?;
         proved.overlaps = overlaps::unannounced(&pool, pairs, stop).map_err(failed)?;
         return Ok(proved);
     }
+    let mut all: Vec<Root> = Vec::new();
     for text in asked.iter().collect::<BTreeSet<_>>() {
-        let roots: Vec<Root> = match pool.roots(text) {
-            Ok(roots) => roots,
-            Err(error) => {
-                proved.unproved.push(unproved(text.clone(), vec![error.to_string()]));
-                continue;
+        match pool.roots(text) {
+            Ok(roots) => all.extend(roots),
+            Err(error) => proved.unproved.push(unproved(shown(text), vec![error.to_string()])),
+        }
+    }
+    let answers = prove_each(&pool, &all, stop).map_err(failed)?;
+    // What each needs by itself; then all of it at once, as one command asks for it.
+    let mut solved: Vec<(String, BTreeSet<PackageId>, Vec<String>)> = Vec::new();
+    let mut good: Vec<Root> = Vec::new();
+    for (root, answer) in all.into_iter().zip(answers) {
+        match answer {
+            Answered::Installable { packages, notes } => {
+                let why = notes.into_iter().map(|note| shown(&note) + NO_BEST).collect();
+                solved.push((shown(&root.text), packages, why));
+                good.push(root);
             }
-        };
-        for root in roots {
-            let package = root.text.clone();
-            let goal = Goal { roots: vec![root], installed: Vec::new(), weak: Weak::No };
-            match goal.solve(&pool, stop) {
-                Ok(solution) => {
-                    let taken = solution.packages.iter().map(|chosen| chosen.id).collect();
-                    let pairs = overlaps::clashes(trees, &pool, &taken, stop)?;
-                    if !pairs.is_empty() {
-                        let words = |(pair, (path, files)): ([PackageId; 2], (String, usize))| {
-                            Overlap::words(&pool, pair, &path, files)
-                        };
-                        let why = pairs.into_iter().map(words).collect();
-                        proved.unproved.push(unproved(package, why));
-                    }
-                }
-                Err(SolveError::Unsolvable(problems)) => {
-                    let why = problems.into_iter().flat_map(|problem| problem.lines).collect();
-                    proved.unproved.push(unproved(package, why));
-                }
-                Err(error) => return Err(failed(error)),
+            Answered::Unsolvable(problem) => {
+                proved.unproved.push(unproved(shown(&root.text), problem.lines));
             }
+        }
+    }
+    if good.len() > 1 {
+        let goal = Goal { roots: good, installed: Vec::new(), weak: Weak::No };
+        match goal.solve(&pool, stop) {
+            Ok(solution) => {
+                let taken = solution.packages.iter().map(|chosen| chosen.id).collect();
+                let known = |note: &String| !solved.iter().any(|(.., why)| why.contains(note));
+                let why = solution.notes.iter().map(|note| shown(note) + NO_BEST).filter(known);
+                solved.push((TOGETHER.to_owned(), taken, why.collect()));
+            }
+            Err(SolveError::Unsolvable(problems)) => {
+                for problem in problems {
+                    let package = format!("{TOGETHER}: {}", problem.asked.join(", "));
+                    proved.unproved.push(unproved(package, problem.lines));
+                }
+            }
+            Err(error) => return Err(failed(error)),
+        }
+    }
+    let union = solved.iter().flat_map(|(_, packages, _)| packages).copied().collect();
+    let pairs = overlaps::clashes(trees, &pool, &union, stop)?;
+    let mut said: BTreeSet<[PackageId; 2]> = BTreeSet::new();
+    for (package, packages, mut why) in solved {
+        let meet = pairs.iter().filter(|(pair, _)| pair.iter().all(|id| packages.contains(id)));
+        // What one thing brings by itself is not said of all again.
+        for (pair, (path, files)) in meet {
+            if said.insert(*pair) || package != TOGETHER {
+                why.push(Overlap::words(&pool, *pair, path, *files));
+            }
+        }
+        if !why.is_empty() {
+            proved.unproved.push(unproved(package, why));
         }
     }
     Ok(proved)
 }
+
+/// What all that was asked for is called.
+const TOGETHER: &str = "all of these together";
+
+/// Why an older version is a finding.
+const NO_BEST: &str = ", which dnf refuses unless best=False";
 
 /// The newest build of each name and architecture.
 fn newest(pool: &Pool, all: &[PackageId]) -> BTreeSet<PackageId> {

@@ -13,10 +13,10 @@ use serde::Serialize;
 
 use super::Tree;
 use crate::error::{Error, Result};
-use crate::format::rpm::FormatError;
 use crate::format::rpm::filelists::{self, FileKind};
 use crate::format::rpm::files::{InstalledFile, read_files};
 use crate::format::rpm::header::Headers;
+use crate::format::rpm::{FormatError, shown};
 use crate::limits;
 use crate::path::RepoPath;
 use crate::resolve::rpm::{Fault, Goal, PackageId, Pool, Root, SolveError, Weak, faults};
@@ -222,7 +222,8 @@ pub(super) fn unannounced(
                 Err(error) => return Err(error),
             }
         }
-        let packages = pair.map(|id| pool.nevra(id).to_string());
+        let packages = pair.map(|id| shown(&pool.nevra(id).to_string()));
+        let path = shown(&path);
         found.push(Overlap { packages, path, files });
     }
     Ok(found)
@@ -231,7 +232,8 @@ pub(super) fn unannounced(
 impl Overlap {
     /// In words, for who cannot install both.
     pub(super) fn words(pool: &Pool, pair: [PackageId; 2], path: &str, files: usize) -> String {
-        let [one, other] = pair.map(|id| pool.nevra(id));
+        let [one, other] = pair.map(|id| shown(&pool.nevra(id).to_string()));
+        let path = shown(path);
         let more = if files > 1 { format!(" and {} more", files - 1) } else { String::new() };
         format!("{one} and {other} both bring {path}{more}, with different content")
     }
