@@ -648,35 +648,6 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
              the .repo file; no_proxy names the hosts that are reached without it"
         }
         Kind::ProxyLogin => "the proxy wants a user and a password: http://USER:PASSWORD@HOST:PORT",
-        Kind::UnknownAuthority => {
-            "the upstream's certificate authority is not trusted here; name it for this host with \
-             ca_file of [[host]] in mirror.toml, or for all hosts and in place of all others with \
-             --ca-file"
-        }
-        Kind::Certificate if failure.reason.contains("that of an authority itself") => {
-            "the server shows the certificate of an authority as its own, which --ca-file does not \
-             make good: it needs a certificate that the authority issued for it"
-        }
-        Kind::Certificate if failure.reason.contains(", not for ") => {
-            "the URL has to name the server as its certificate does; or another server answers in its \
-             place, such as a proxy's"
-        }
-        Kind::Certificate => {
-            "the fault is in the server's certificate, or this host's clock is wrong"
-        }
-        Kind::NotTls => "the port speaks plain HTTP: use http://, or the server's https port",
-        Kind::ClientCertificate => {
-            "client_cert and client_key of [[host]] in mirror.toml name one, or sslclientcert and \
-             sslclientkey of a .repo file"
-        }
-        Kind::Handshake => {
-            "TLS 1.2 and 1.3 are spoken here; a server that wants a client certificate gets one by \
-             client_cert of [[host]] in mirror.toml, or sslclientcert of a .repo file"
-        }
-        Kind::SilentHandshake => {
-            "something on the way may swallow what it does not let through: see whether a firewall \
-             allows https to this host, or whether it is reached by a proxy (https_proxy)"
-        }
         Kind::Other if failure.reason.contains(" is listed without a digest") => {
             "nothing shows whether such a file is what it should be: --allow-unhashed takes it all the \
              same, as does `allow_unhashed` of [pypi.SET]; where a requirement names its URL, \
@@ -706,6 +677,43 @@ pub(crate) fn report_hint(failure: &report::Failure) -> Option<&'static str> {
         }
         Kind::Shrinks => {
             "upstream may be broken or half there, so look at it first; --allow-shrink publishes it"
+        }
+        _ => return tls_hint(failure),
+    };
+    Some(hint)
+}
+
+/// What to do about a connection that is to be encrypted, and is not.
+fn tls_hint(failure: &report::Failure) -> Option<&'static str> {
+    let hint = match failure.kind {
+        Kind::UnknownAuthority => {
+            "the upstream's certificate authority is not trusted here; name it for this host with \
+             ca_file of [[host]] in mirror.toml, or for all hosts and in place of all others with \
+             --ca-file"
+        }
+        Kind::Certificate if failure.reason.contains("that of an authority itself") => {
+            "the server shows the certificate of an authority as its own, which --ca-file does not \
+             make good: it needs a certificate that the authority issued for it"
+        }
+        Kind::Certificate if failure.reason.contains(", not for ") => {
+            "the URL has to name the server as its certificate does; or another server answers in its \
+             place, such as a proxy's"
+        }
+        Kind::Certificate => {
+            "the fault is in the server's certificate, or this host's clock is wrong"
+        }
+        Kind::NotTls => "the port speaks plain HTTP: use http://, or the server's https port",
+        Kind::ClientCertificate => {
+            "client_cert and client_key of [[host]] in mirror.toml name one, or sslclientcert and \
+             sslclientkey of a .repo file"
+        }
+        Kind::Handshake => {
+            "TLS 1.2 and 1.3 are spoken here; a server that wants a client certificate gets one by \
+             client_cert of [[host]] in mirror.toml, or sslclientcert of a .repo file"
+        }
+        Kind::SilentHandshake => {
+            "something on the way may swallow what it does not let through: see whether a firewall \
+             allows https to this host, or whether it is reached by a proxy (https_proxy)"
         }
         _ => return None,
     };

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use mirror_core::digest::Sha256;
+use mirror_core::format::rpm::header::Headers;
 use mirror_core::signature::package::{Refusal, Verdict, Vouched, verify};
 use mirror_core::signature::{Fault, Fingerprint, Keys};
 use mirror_fixtures::tool;
