@@ -46,6 +46,7 @@ fn json(ran: &Ran) -> serde_json::Value {
     serde_json::from_str(ran.out.lines().last().unwrap()).unwrap()
 }
 
+/// The first advisories name other packages than before.
 const CHANGES: &str = "\
 updated  plain-0000.noarch  1.0-1 → 1.0-2
 removed  plain-0001.noarch  1.0-1
@@ -53,8 +54,11 @@ added    plain-0007.noarch  1.0-1
 added    plain-0008.noarch  1.0-1
 added    plain-0009.noarch  1.0-1
 
-DEMO-2024:0004  bugfix    None                      plain-0008 update
-DEMO-2024:0005  security  Important  CVE-2024-0005  plain-0009 update
+DEMO-2024:0001 (changed)  security  Important  CVE-2024-0001  plain-0000 update
+DEMO-2024:0002 (changed)  bugfix    None                      plain-0002 update
+DEMO-2024:0003 (changed)  security  Important  CVE-2024-0003  plain-0007 update
+DEMO-2024:0004            bugfix    None                      plain-0008 update
+DEMO-2024:0005            security  Important  CVE-2024-0005  plain-0009 update
 ";
 
 #[test]
@@ -65,7 +69,7 @@ fn shows_what_the_last_change_brought() {
     assert!(
         text.starts_with(
             "up: generation 1 of [TIME] → generation 2 of [TIME]\n\
-             1 updated, 3 added, 1 removed, 2 advisories\n\n"
+             1 updated, 3 added, 1 removed, 5 advisories\n\n"
         ),
         "{text}"
     );
@@ -96,8 +100,8 @@ fn gives_markdown_and_json() {
     let updated = &report["packages"][0];
     assert_eq!((&updated["name"], &updated["change"]), (&"plain-0000".into(), &"updated".into()));
     assert_eq!((&updated["old"], &updated["new"]), (&"1.0-1".into(), &"1.0-2".into()));
-    assert_eq!(report["advisories"].as_array().unwrap().len(), 2);
-    assert_eq!(report["advisories"][1]["cves"][0], "CVE-2024-0005");
+    assert_eq!(report["advisories"].as_array().unwrap().len(), 5);
+    assert_eq!(report["advisories"][4]["cves"][0], "CVE-2024-0005");
 }
 
 #[test]
@@ -111,7 +115,7 @@ fn asks_upstream_and_publishes_nothing() {
     site.rewrite(&repository);
     site.upstream.clear_requests();
     let ran = site.run("diff --root mirror up --upstream");
-    assert!(ran.out.contains("1 updated, 3 added, 1 removed, 2 advisories\n"), "{ran:?}");
+    assert!(ran.out.contains("1 updated, 3 added, 1 removed, 5 advisories\n"), "{ran:?}");
     let requests = site.upstream.requests();
     assert!(requests.iter().all(|request| !request.path.contains(".rpm")), "{requests:?}");
     let report = json(&site.run("diff --root mirror up --upstream --json"));
