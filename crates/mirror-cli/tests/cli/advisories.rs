@@ -1,6 +1,6 @@
 //! Selection by advisories.
 
-use mirror_fixtures::{Extra, samples, tool};
+use mirror_fixtures::{Extra, Package, Repository, samples, tool};
 
 use crate::judges::Dnf;
 use crate::servers::embedded;
@@ -27,6 +27,44 @@ fn dnf_finds_the_advisories_that_were_selected_and_their_packages_alone() {
     assert_eq!(ids, ["DEMO-2024:0001", "DEMO-2024:0003", "DEMO-2024:0004"], "{list}");
     let cve = dnf.run(&["-C", "updateinfo", "list", "--installed", "--cve", "CVE-2024-0003"]);
     assert!(cve.contains("plain-0002-1.0-1.noarch") && !cve.contains("plain-0000"), "{cve}");
+}
+
+/// What is installed is older than all that is left; an advisory names a build between, which is not.
+#[test]
+fn dnf_mends_by_a_newer_build_what_an_advisory_names() {
+    let update = |id: &str, name: &str, version: &str| {
+        format!(
+            "<update type='security' status='final' version='1'><id>{id}</id><title>{id}</title>\
+             <issued date='2024-01-01 00:00:00'/><references/><pkglist><collection>\
+             <package name='{name}' version='{version}' release='1' epoch='0' arch='noarch'/>\
+             </collection></pkglist></update>"
+        )
+    };
+    let all = [update("OLD", "tool", "1.9"), update("GONE", "single", "1.0")].concat();
+    let site = Site::empty();
+    let updateinfo = Extra::Content {
+        kind: "updateinfo".to_owned(),
+        name: "updateinfo.xml".to_owned(),
+        content: format!("<updates>{all}</updates>").into_bytes(),
+    };
+    samples::versions().with(updateinfo).write(site.served("../versions"));
+    let before = ["tool", "single"].map(|name| Package::new(name, "0.9", "1"));
+    Repository::new().packages(before).write(site.served("../before"));
+    for (tree, selection) in [("before", ""), ("versions", "--newest-only --exclude single")] {
+        let url = site.upstream.url_of(tree);
+        let ran = site.run(&format!("sync --url {url} --path {tree} --root mirror {selection}"));
+        assert_eq!(ran.code, Some(0), "{}", ran.text());
+    }
+    let Some(program) = tool("dnf") else { return };
+    let server = embedded(&site);
+    let dnf = Dnf::new(program, &server.url, &["before", "versions"]);
+    dnf.run(&["makecache"]);
+    dnf.run(&["install", "--disablerepo=versions", "tool", "single"]);
+    let list = dnf.run(&["-C", "updateinfo", "list", "--available"]);
+    assert!(list.contains("OLD") && !list.contains("GONE"), "{list}");
+    dnf.run(&["upgrade", "--security"]);
+    let tool = std::fs::read_to_string(dnf.root().join("usr/share/tool")).unwrap();
+    assert_eq!(tool, "1.10\n");
 }
 
 #[test]
